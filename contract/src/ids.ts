@@ -1,0 +1,13 @@
+import { z } from "zod";
+
+/** The caller's name for a session: 1 to 64 of `A-Z a-z 0-9 _ -`. */
+export const sessionIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'")
+  .meta({ description: "The caller's name for the session", example: "session-123" });
+
+/** Phone number in international form, digits only, 7 to 15 of them (ITU-T E.164), without `+`. */
+export const phoneDigitsSchema = z.string().regex(/^[1-9][0-9]{6,14}$/);
+
+/** A WhatsApp chat id: a person (`@c.us`, `@lid`) or a group (`@g.us`). */
+export const chatIdSchema = z.string().regex(/^[0-9-]{5,40}@(c\.us|g\.us|lid)$/);

@@ -1,0 +1,9 @@
+/** Labels on every container, volume and network of ours. Nothing without our install id is ever touched. */
+export const labels = {
+  /** Which installation it belongs to (`install id`, made once, kept in the data folder). */
+  install: "io.whatsapp-engine.install",
+  profile: "io.whatsapp-engine.profile",
+  runner: "io.whatsapp-engine.runner",
+  /** For people who read `docker ps`; the engine never decides by it. */
+  session: "io.whatsapp-engine.session",
+} as const;

@@ -1,0 +1,156 @@
+import { z } from "zod";
+import { messageTypeSchema } from "./message.ts";
+import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
+
+/*
+ * HTTP between control plane and runner, the control plane always calling. Every call carries
+ * `Authorization: Bearer <runner token>`; a wrong one answers 401. Bodies are JSON.
+ *
+ *   GET  /health           200 RunnerHealth when the browser page answers, else 503 RunnerHealth
+ *   GET  /state            200 RunnerState
+ *   GET  /events?after=N   200 application/x-ndjson, one StreamLine a line, open until either side ends it:
+ *                          first the present state, then journaled events with seq > N, then all as it happens
+ *   POST /claim            ClaimCommand -> 204; writes which session the profile serves into the profile
+ *   POST /send             SendCommand -> 200 SendRecord. Same messageId again: the record there is, no second send
+ *   GET  /sends/:messageId 200 SendRecord, 404 if this profile never heard of it (then it was not sent)
+ *   GET  /numbers/:digits  200 NumberCheck
+ *   POST /logout           204: the account is unlinked (where WhatsApp answers) and the login deleted
+ *   POST /shutdown         202: browser closed, login settled on disk, then the process ends
+ */
+
+/** WhatsApp's account as far as the page knows it. `phoneNumber` is null when only a LID is known. */
+export const accountSchema = z.object({
+  phoneNumber: z.string().nullable(),
+  lid: z.string().nullable(),
+  pushName: z.string().nullable(),
+});
+
+/** A code to be scanned. Times are ISO 8601. `number` counts the codes of this start from 1. */
+export const qrCodeSchema = z.object({
+  code: z.string(),
+  number: z.number().int(),
+  issuedAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+});
+
+export const runnerStateSchema = z.object({
+  runnerId: z.string(),
+  profileId: z.string(),
+  status: sessionStatusSchema,
+  reason: sessionReasonSchema.nullable(),
+  /** For people: what stands behind `reason`, such as the state's name that was not known. */
+  detail: z.string().nullable(),
+  qr: qrCodeSchema.nullable(),
+  account: accountSchema.nullable(),
+  whatsappVersion: z.string().nullable(),
+  libraryVersion: z.string(),
+  /** Mends that were applied to the page, by name. */
+  mends: z.array(z.string()),
+  /** Sequence number of the newest journaled event. */
+  lastSeq: z.number().int(),
+  since: z.iso.datetime(),
+});
+export type RunnerState = z.infer<typeof runnerStateSchema>;
+export type QrCode = z.infer<typeof qrCodeSchema>;
+export type Account = z.infer<typeof accountSchema>;
+
+export const runnerHealthSchema = z.object({
+  /** `answering`: the page ran a script in time; `silent`: it did not; `gone`: no browser or no page. */
+  page: z.enum(["answering", "silent", "gone"]),
+  uptimeSeconds: z.number(),
+});
+export type RunnerHealth = z.infer<typeof runnerHealthSchema>;
+
+export const claimCommandSchema = z.object({ sessionId: z.string(), claimedAt: z.iso.datetime() });
+
+/** Longest wait for a send's outcome, in milliseconds, that a caller may ask of the runner. */
+export const MAX_SEND_TIMEOUT_MS = 60_000;
+
+export const sendCommandSchema = z.object({
+  messageId: z.string().min(1).max(64),
+  /** Digits, or a chat id. A number is looked up on WhatsApp before anything is sent. */
+  to: z.string(),
+  type: messageTypeSchema,
+  text: z.string().nullable(),
+  media: z
+    .object({ base64: z.string(), mimetype: z.string(), filename: z.string().nullable() })
+    .nullable(),
+  /** Answer after this time with what is known then. */
+  timeoutMs: z.number().int().min(0).max(MAX_SEND_TIMEOUT_MS),
+});
+export type SendCommand = z.infer<typeof sendCommandSchema>;
+
+/**
+ * What became of a send.
+ * `pending`: under way, or in WhatsApp's own queue. `sent`: WhatsApp's server took it (ack 1 or more).
+ * `not_sent`: proven not to have gone out. `unknown`: it may or may not have gone out.
+ */
+export const sendOutcomes = ["pending", "sent", "not_sent", "unknown"] as const;
+
+export const sendRecordSchema = z.object({
+  messageId: z.string(),
+  outcome: z.enum(sendOutcomes),
+  whatsappId: z.string().nullable(),
+  /** -1 error, 0 in WhatsApp's queue, 1 server, 2 device, 3 read, 4 played; null before there is one. */
+  ack: z.number().int().min(-1).max(4).nullable(),
+  /** When WhatsApp took it, ISO 8601. */
+  timestamp: z.iso.datetime().nullable(),
+  error: z
+    .object({
+      code: z.enum(["not_on_whatsapp", "not_connected", "invalid_media", "rejected", "chat_not_found", "outcome_unknown"]),
+      message: z.string(),
+    })
+    .nullable(),
+});
+export type SendRecord = z.infer<typeof sendRecordSchema>;
+
+export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: z.string().nullable() });
+export type NumberCheck = z.infer<typeof numberCheckSchema>;
+
+/** What the journal keeps for the control plane, besides `seq` and `at`. */
+export const runnerEventSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("message_ack"),
+    whatsappId: z.string(),
+    /** Our message's id, if it was sent through this profile. */
+    messageId: z.string().nullable(),
+    ack: z.number().int().min(-1).max(4),
+  }),
+  z.object({
+    type: z.literal("message_received"),
+    whatsappId: z.string(),
+    from: z.string(),
+    /** The library's type name, such as `chat`, `image`, `ptt`. */
+    kind: z.string(),
+    body: z.string(),
+    timestamp: z.iso.datetime(),
+  }),
+  /** The send's outcome was settled after the caller had its answer. */
+  z.object({ type: z.literal("send_settled"), record: sendRecordSchema }),
+]);
+export type RunnerEvent = z.infer<typeof runnerEventSchema>;
+
+export const streamLineSchema = z.discriminatedUnion("line", [
+  z.object({ line: z.literal("state"), state: runnerStateSchema }),
+  z.object({ line: z.literal("event"), seq: z.number().int(), at: z.iso.datetime(), event: runnerEventSchema }),
+  /** Sent every 5 s on a quiet stream, so that a dead connection shows. */
+  z.object({ line: z.literal("ping") }),
+]);
+export type StreamLine = z.infer<typeof streamLineSchema>;
+
+/**
+ * Environment of a runner. The runtime sets it; the runner reads nothing else.
+ *   RUNNER_ID, RUNNER_PROFILE_ID, RUNNER_TOKEN
+ *   RUNNER_PROFILE_DIR          folder it owns (the volume)
+ *   RUNNER_HOST, RUNNER_PORT    where to listen; port 0 picks a free one
+ *   RUNNER_BROWSER_ARGS         JSON array, extra Chromium arguments
+ *   RUNNER_CHROMIUM_PATH        executable
+ *   RUNNER_CHROMIUM_UID         set where the runner itself is root: user (and group) id Chromium runs under
+ *   RUNNER_START_TIMEOUT_SECONDS  from start to a QR or a login, else `start_timeout`
+ *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR to a scan, else `qr_expired`
+ *   RUNNER_LOG_LEVEL
+ * A runner with an IPC channel (process runtime) sends `{ listening: { port } }` on it once, and ends when it closes.
+ * In a container it listens on RUNNER_PORT and ends on SIGTERM.
+ */
+export const RUNNER_CONTAINER_PORT = 8080;
+export const runnerListeningSchema = z.object({ listening: z.object({ port: z.number().int() }) });

@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { sessionIdSchema } from "./ids.ts";
+
+/** The six public states of a session. */
+export const sessionStatuses = [
+  "connecting",
+  "qr_ready",
+  "authenticated",
+  "connected",
+  "auth_failed",
+  "disconnected",
+] as const;
+export const sessionStatusSchema = z.enum(sessionStatuses);
+export type SessionStatus = z.infer<typeof sessionStatusSchema>;
+
+/**
+ * Why a session is in its state, for programs. Each code stands with the states it goes with:
+ * connecting (`starting`, `opening`, `reconnecting`), auth_failed (`pairing_failed`, `wrong_number`),
+ * disconnected (all others). `null` where the state says everything.
+ */
+export const sessionReasons = [
+  "starting",
+  "opening",
+  "reconnecting",
+  "pairing_failed",
+  "wrong_number",
+  "logged_out",
+  "qr_expired",
+  "stopped",
+  "conflict",
+  "banned",
+  "proxy_blocked",
+  "deprecated_version",
+  "start_timeout",
+  "start_failed",
+  "browser_gone",
+  "page_crashed",
+  "page_hung",
+  "runner_lost",
+  "runtime_unavailable",
+  "unknown_state",
+] as const;
+export const sessionReasonSchema = z.enum(sessionReasons);
+export type SessionReason = z.infer<typeof sessionReasonSchema>;
+
+const isoTime = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
+
+/** What the API says of a session. Times are ISO 8601 in UTC. */
+export const sessionSchema = z
+  .object({
+    sessionId: sessionIdSchema,
+    status: sessionStatusSchema,
+    reason: sessionReasonSchema.nullable(),
+    phoneNumber: z.string().nullable().meta({
+      description: "Linked account, or before linking the one that must link; digits, international",
+    }),
+    pushName: z.string().nullable().meta({ description: "The account's own display name" }),
+    whatsappVersion: z.string().nullable().meta({ description: "Build of WhatsApp Web in use" }),
+    createdAt: isoTime,
+    updatedAt: isoTime,
+    connectedAt: isoTime.nullable().meta({ description: "When it last became connected" }),
+  })
+  .meta({ id: "Session" });
+export type Session = z.infer<typeof sessionSchema>;
+
+export const createSessionSchema = z
+  .strictObject({
+    sessionId: sessionIdSchema,
+    phoneNumber: z.string().max(32).optional().meta({
+      description: "The account that must link; any other one is logged out again",
+      example: "6281234567890",
+    }),
+  })
+  .meta({ id: "CreateSession" });
+export type CreateSession = z.infer<typeof createSessionSchema>;
+
+export const sessionAnswerSchema = z.object({ success: z.literal(true), session: sessionSchema });
+
+export const sessionStatusAnswerSchema = z.object({ success: z.literal(true), ...sessionSchema.shape });
+
+export const listSessionsQuerySchema = z.object({
+  status: sessionStatusSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).optional().meta({ description: "`nextCursor` of the page before" }),
+});
+
+export const sessionListSchema = z.object({
+  success: z.literal(true),
+  sessions: z.array(sessionSchema),
+  nextCursor: z.string().nullable().meta({ description: "null on the last page" }),
+});
+
+/** Longest `?wait=` of a QR call, in seconds: callers such as Laravel give up at 30. */
+export const MAX_WAIT_SECONDS = 20;
+
+export const qrQuerySchema = z.object({
+  wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(MAX_WAIT_SECONDS).meta({
+    description: "Seconds to wait for a code",
+  }),
+  format: z.enum(["json", "png", "svg", "text"]).optional(),
+});
+
+export const qrAnswerSchema = z.object({
+  success: z.literal(true),
+  sessionId: sessionIdSchema,
+  status: sessionStatusSchema,
+  qr: z.string().meta({ description: "The code's raw text" }),
+  qrImage: z.string().meta({ description: "PNG as a data URL" }),
+  expiresAt: isoTime.meta({ description: "When WhatsApp replaces this code" }),
+});

@@ -1,0 +1,71 @@
+/**
+ * What runs runners. Implementations speak these types only, are idempotent (starting twice and removing what
+ * is gone both succeed), and never guess: where the truth cannot be had they throw `runtime_unavailable`
+ * (an `AppError`), they never answer "gone".
+ */
+export type Runtime = {
+  readonly kind: "docker" | "process";
+
+  /** Once at start: makes what all runners share (network) and checks what they need (image, browser, sandbox).
+   *  Throws an `OperatorError` with one clear sentence for what the operator must mend, `runtime_unavailable` if the engine does not answer. */
+  prepare(): Promise<void>;
+
+  /** Resolves if the runtime answers. Throws `runtime_unavailable`. */
+  ping(): Promise<void>;
+
+  /** Starts the runner on its profile (made if missing), or does nothing if this runner id runs already. */
+  ensure(spec: RunnerSpec): Promise<void>;
+
+  /** Ends a runner: SIGTERM, `graceSeconds` to close its browser, then SIGKILL; waits until nothing of it is left. */
+  remove(runnerId: string, options: { graceSeconds: number }): Promise<void>;
+
+  /** Deletes a profile with the login in it. No runner may be using it. */
+  removeProfile(profileId: string): Promise<void>;
+
+  /** Every runner of this installation that there is, dead ones too. Throws `runtime_unavailable`. */
+  list(): Promise<RunnerInfo[]>;
+
+  /** Ids of every profile of this installation. Throws `runtime_unavailable`. */
+  listProfiles(): Promise<string[]>;
+
+  /** Where the runner listens, read from the runtime, never from the database. Throws `runtime_unavailable`, or `runner_unavailable` if it does not run. */
+  endpoint(runnerId: string): Promise<{ host: string; port: number }>;
+
+  /**
+   * Tells what happens to runners until `signal` aborts. `relist` is told whenever events may have been missed
+   * (the first time too): the listener then calls `list()`. Survives the engine's end; reconnects by itself.
+   */
+  watch(listener: (event: RuntimeEvent) => void, signal: AbortSignal): void;
+
+  /** Lets go. Docker's runners stay up; the process runtime ends its children first. Closing twice is fine. */
+  close(): Promise<void>;
+};
+
+export type RunnerSpec = {
+  runnerId: string;
+  profileId: string;
+  /** Only for names that people read; the runner does not learn it from here. */
+  sessionId: string;
+  token: string;
+};
+
+export type RunnerInfo = {
+  runnerId: string;
+  profileId: string;
+  liveness: "alive" | "gone";
+  /** ISO 8601 */
+  createdAt: string;
+};
+
+export type RuntimeEvent =
+  | { type: "relist" }
+  | { type: "started"; runnerId: string }
+  | { type: "exited"; runnerId: string; exitCode: number | null }
+  | { type: "out_of_memory"; runnerId: string }
+  /** The runtime stopped answering; nothing is known until the next `relist`. */
+  | { type: "unavailable" };
+
+/** A mistake that only the operator can mend. `message` is one sentence for a person; start-up prints it and exits. */
+export class OperatorError extends Error {
+  override readonly name = "OperatorError";
+}
