@@ -81,3 +81,8 @@ export const errorAnswerSchema = z
     requestId: z.string(),
   })
   .meta({ id: "Error" });
+
+/** A mistake that only the operator can mend. `message` is one sentence for a person; start-up prints it and exits with 1. */
+export class OperatorError extends Error {
+  override readonly name = "OperatorError";
+}

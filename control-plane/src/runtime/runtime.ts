@@ -7,7 +7,7 @@ export type Runtime = {
   readonly kind: "docker" | "process";
 
   /** Once at start: makes what all runners share (network) and checks what they need (image, browser, sandbox).
-   *  Throws an `OperatorError` with one clear sentence for what the operator must mend, `runtime_unavailable` if the engine does not answer. */
+   *  Throws an `OperatorError` (contract) with one clear sentence for what the operator must mend, `runtime_unavailable` if the engine does not answer. */
   prepare(): Promise<void>;
 
   /** Resolves if the runtime answers. Throws `runtime_unavailable`. */
@@ -64,8 +64,3 @@ export type RuntimeEvent =
   | { type: "out_of_memory"; runnerId: string }
   /** The runtime stopped answering; nothing is known until the next `relist`. */
   | { type: "unavailable" };
-
-/** A mistake that only the operator can mend. `message` is one sentence for a person; start-up prints it and exits. */
-export class OperatorError extends Error {
-  override readonly name = "OperatorError";
-}
