@@ -1,0 +1,99 @@
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Sqlite from "better-sqlite3";
+import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { readMigrationFiles } from "drizzle-orm/migrator";
+import { migrate } from "drizzle-orm/better-sqlite3/migrator";
+import { OperatorError } from "@whatsapp-engine/contract";
+import { holdDataDir } from "./data-dir-lock.ts";
+import * as schema from "./schema/index.ts";
+
+const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
+/** How long a statement waits for an administrator's lock before it fails. */
+const BUSY_TIMEOUT_MS = 5_000;
+
+export type Db = BetterSQLite3Database<typeof schema>;
+export type OpenDatabase = {
+  db: Db;
+  /** True if this call made the database. */
+  created: boolean;
+  /** Checkpoints and closes; closing twice is fine. */
+  close(): void;
+};
+
+/**
+ * Opens (or makes) `<dataDir>/engine.sqlite`, holds the data folder for this process alone and brings the
+ * schema up to date. A database that is damaged, newer than this engine, or held by another one is refused
+ * with an `OperatorError` before anything in it is changed.
+ */
+export function openDatabase(dataDir: string): OpenDatabase {
+  const file = join(dataDir, "engine.sqlite");
+  try {
+    // Others may pass through (the process runtime's browser does, under a user of its own) but not look.
+    if (mkdirSync(dataDir, { recursive: true }) !== undefined) chmodSync(dataDir, 0o711);
+  } catch (cause) {
+    throw new OperatorError(`DATA_DIR ${dataDir} cannot be made: ${(cause as Error).message}`, { cause });
+  }
+  const hold = holdDataDir(dataDir);
+  try {
+    const created = !existsSync(file);
+    if (!created) refuseUnusable(file);
+    const sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      sqlite.pragma("journal_mode = WAL");
+      sqlite.pragma("synchronous = FULL");
+      sqlite.pragma("foreign_keys = ON");
+      const db = drizzle(sqlite, { schema });
+      migrate(db, { migrationsFolder });
+      const close = () => {
+        sqlite.close();
+        hold.release();
+      };
+      return { db, created, close };
+    } catch (error) {
+      sqlite.close();
+      throw error;
+    }
+  } catch (error) {
+    hold.release();
+    throw toOperatorError(error, file);
+  }
+}
+
+/** Reads only, so that a database we must not touch stays as it is. */
+function refuseUnusable(file: string): void {
+  const sqlite = new Sqlite(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    const [row] = sqlite.pragma("quick_check(1)") as [{ quick_check: string }];
+    if (row.quick_check !== "ok") throw damaged(file, row.quick_check);
+    const applied = sqlite.prepare("select name from sqlite_master where name = '__drizzle_migrations'").get()
+      ? (sqlite.prepare("select max(created_at) as at from __drizzle_migrations").get() as {
+          at: number | null;
+        })
+      : { at: null };
+    const newest = readMigrationFiles({ migrationsFolder }).at(-1)?.folderMillis ?? 0;
+    if (applied.at !== null && Number(applied.at) > newest) {
+      throw new OperatorError(
+        `The database ${file} was made by a newer version of the engine; update the engine, or give another DATA_DIR.`,
+      );
+    }
+  } finally {
+    sqlite.close();
+  }
+}
+
+const damaged = (file: string, what: string, cause?: unknown) =>
+  new OperatorError(
+    `The database ${file} is damaged (${what}); restore it from a backup, or move it away to start anew. Nothing was changed.`,
+    { cause },
+  );
+
+function toOperatorError(error: unknown, file: string): unknown {
+  if (!(error instanceof Sqlite.SqliteError)) return error;
+  if (error.code === "SQLITE_CORRUPT" || error.code === "SQLITE_NOTADB")
+    return damaged(file, error.message, error);
+  return new OperatorError(`The database ${file} cannot be opened: ${error.message} (${error.code}).`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,15 @@
+import { integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** Something that happened in a session, numbered per session from 1, stored once. */
+export const events = sqliteTable(
+  "events",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    sessionId: text("session_id").notNull(),
+    seq: integer().notNull(),
+    type: text().notNull(),
+    data: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    at: integer().notNull(),
+  },
+  (table) => [uniqueIndex("events_session_seq").on(table.sessionId, table.seq)],
+);

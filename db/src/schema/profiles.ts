@@ -1,0 +1,14 @@
+import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { sessions } from "./sessions.ts";
+
+/** What a session's runners keep on their volume: the login and the journal. Outlives every single runner. */
+export const profiles = sqliteTable("profiles", {
+  id: text().primaryKey(),
+  sessionId: text("session_id")
+    .notNull()
+    .unique()
+    .references(() => sessions.id),
+  /** Sequence number of the last journal event that is stored in `events`. */
+  cursor: integer().notNull().default(0),
+  createdAt: integer("created_at").notNull(),
+});

@@ -1,0 +1,38 @@
+import { sql } from "drizzle-orm";
+import { check, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { sessionReasons, sessionStatuses } from "@whatsapp-engine/contract";
+
+/** What the operator wants of a session: a runner, none, or nothing of it left at all. */
+export const desiredStates = ["running", "stopped", "deleted"] as const;
+
+/** One WhatsApp account's link, as the API's caller names it. Times are milliseconds since 1970, UTC. */
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text().primaryKey(),
+    desired: text({ enum: desiredStates }).notNull(),
+    status: text({ enum: sessionStatuses }).notNull(),
+    reason: text({ enum: sessionReasons }),
+    /** For people: what stands behind `reason`. */
+    detail: text(),
+    /** The account that must link, as given at creation: digits, international. */
+    expectedPhoneNumber: text("expected_phone_number"),
+    /** The account that is linked: digits; null when only a LID is known. */
+    linkedPhoneNumber: text("linked_phone_number"),
+    pushName: text("push_name"),
+    whatsappVersion: text("whatsapp_version"),
+    /** The present runner. What comes from any other one is ignored. */
+    runnerId: text("runner_id"),
+    /** Grows with every write; a writer names the version it saw. */
+    version: integer().notNull().default(1),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+    connectedAt: integer("connected_at"),
+  },
+  (table) => [
+    index("sessions_status").on(table.status),
+    index("sessions_created").on(table.createdAt, table.id),
+    check("sessions_desired", sql`${table.desired} in ('running', 'stopped', 'deleted')`),
+  ],
+);
+export type SessionRow = typeof sessions.$inferSelect;
