@@ -1,0 +1,45 @@
+import { OperatorError, labels } from "@whatsapp-engine/contract";
+import type { Engine } from "./docker-engine.ts";
+
+const ICC = "com.docker.network.bridge.enable_icc";
+
+export const networkName = (installId: string): string => `whatsapp-engine-${installId}`;
+
+/**
+ * Makes the one bridge that all runners of this installation are on. Its containers cannot reach each other
+ * (`enable_icc=false`); the host reaches each by its address.
+ */
+export const ensureNetwork = async (engine: Engine, installId: string): Promise<void> => {
+  const name = networkName(installId);
+  if (!(await findNetwork(engine, installId))) {
+    await engine.call<unknown>(
+      (docker, abortSignal) =>
+        docker.createNetwork({
+          Name: name,
+          Driver: "bridge",
+          CheckDuplicate: true,
+          Options: { [ICC]: "false" },
+          Labels: { [labels.install]: installId },
+          abortSignal,
+        }),
+      { accept: { 409: undefined } },
+    );
+  }
+  const network = await findNetwork(engine, installId);
+  if (network?.Options?.[ICC] !== "false")
+    throw new OperatorError(
+      `The Docker network ${name} is not one of this engine's, which keep sessions apart; remove it with: docker network rm ${name}`,
+    );
+};
+
+const findNetwork = async (engine: Engine, installId: string) => {
+  const name = networkName(installId);
+  const found = await engine.call((docker, abortSignal) =>
+    docker.listNetworks({
+      filters: { name: [name], label: [`${labels.install}=${installId}`] },
+      abortSignal,
+    }),
+  );
+  // The engine's filter matches parts of names.
+  return found.find((network) => network.Name === name);
+};

@@ -1,0 +1,204 @@
+import { readFileSync } from "node:fs";
+import { AppError, OperatorError, RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract";
+import type { ContainerInfo } from "dockerode";
+import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
+import { createEngine } from "./docker-engine.ts";
+import { ensureNetwork, networkName } from "./docker-network.ts";
+import { checkSandbox } from "./docker-sandbox.ts";
+import { watchEngine } from "./docker-watch.ts";
+import { removeVolume } from "./docker-volume.ts";
+import type { Log } from "../logger.ts";
+import type { RunnerInfo, Runtime } from "./runtime.ts";
+
+export type DockerRuntimeOptions = {
+  /** Nothing that is not labelled with it is ever touched. */
+  installId: string;
+  image: string;
+  /** As in the environment variable `DOCKER_HOST`; the engine's usual socket without it. */
+  dockerHost?: string | undefined;
+  limits: Limits;
+  /** Extra Chromium arguments, handed to every runner. */
+  browserArgs: readonly string[];
+  startTimeoutSeconds: number;
+  qrTimeoutSeconds: number;
+  /** Level of the runners' own logs (`docker logs`). */
+  logLevel?: string;
+  log: Log;
+};
+
+const PING_TIMEOUT_MS = 5_000;
+const ALIVE: readonly string[] = ["running", "paused", "restarting"];
+
+/** Runs every runner in a container of its own on the local Docker engine. */
+export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
+  const { installId, image, log } = options;
+  const engine = createEngine(options.dockerHost);
+  const network = networkName(installId);
+  const seccomp = readFileSync(new URL("../../../docker/seccomp.json", import.meta.url), "utf8");
+  const settings = {
+    installId,
+    image,
+    network,
+    limits: options.limits,
+    seccomp,
+    environment: {
+      RUNNER_BROWSER_ARGS: JSON.stringify(options.browserArgs),
+      RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
+      RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
+      RUNNER_LOG_LEVEL: options.logLevel ?? "info",
+    },
+  };
+  const closing = new AbortController();
+
+  /** Addresses, kept only while events tell of every change. `changes` guards against an answer older than an event. */
+  const addresses = new Map<string, { host: string; port: number }>();
+  let watchers = 0;
+  let changes = 0;
+  const forget = (runnerId?: string) => {
+    changes += 1;
+    if (runnerId === undefined) addresses.clear();
+    else addresses.delete(runnerId);
+  };
+
+  const containersOf = (filter: string): Promise<ContainerInfo[]> =>
+    engine.call((docker, abortSignal) =>
+      docker.listContainers({
+        all: true,
+        filters: { label: [`${labels.install}=${installId}`, filter] },
+        abortSignal,
+      }),
+    );
+
+  const removeContainer = async (id: string, graceSeconds: number) => {
+    await engine.call<unknown>(
+      (docker, abortSignal) => docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
+      { timeoutMs: (graceSeconds + 30) * 1000, accept: { 304: undefined, 404: undefined } },
+    );
+    // 409: another call is removing it; `wait` ends when that one is done.
+    await engine.call<unknown>(
+      (docker, abortSignal) =>
+        docker.getContainer(id).remove({ force: true, abortSignal } as { force: true }),
+      { accept: { 404: undefined, 409: undefined } },
+    );
+    await engine.call<unknown>(
+      (docker, abortSignal) => docker.getContainer(id).wait({ condition: "removed", abortSignal }),
+      { accept: { 404: undefined } },
+    );
+  };
+
+  return {
+    kind: "docker",
+
+    async prepare() {
+      await this.ping();
+      const found = await engine.call<boolean>(
+        (docker) =>
+          docker
+            .getImage(image)
+            .inspect()
+            .then(() => true),
+        { accept: { 404: false } },
+      );
+      if (!found)
+        throw new OperatorError(`The runner image ${image} is missing; build it with: npm run setup`);
+      if (options.browserArgs.some((argument) => argument.startsWith("--no-sandbox")))
+        throw new OperatorError(
+          "RUNNER_BROWSER_ARGS must not hold --no-sandbox: containers keep Chromium's sandbox on.",
+        );
+      await checkSandbox(engine, { installId, image, seccomp });
+      await ensureNetwork(engine, installId);
+    },
+
+    async ping() {
+      await engine.call((docker) => docker.ping(), { timeoutMs: PING_TIMEOUT_MS });
+    },
+
+    async ensure(spec) {
+      const started = Date.now();
+      // The volume is made with the container; a name that is taken is this same runner's.
+      await engine.call<unknown>(
+        (docker, abortSignal) => docker.createContainer({ ...containerSpec(settings, spec), abortSignal }),
+        { accept: { 409: undefined } },
+      );
+      const outcome = await engine.call<"running" | "removed">(
+        (docker, abortSignal) =>
+          docker
+            .getContainer(containerName(spec))
+            .start({ abortSignal })
+            .then(() => "running" as const),
+        { accept: { 304: "running", 404: "removed" } },
+      );
+      if (outcome === "removed")
+        throw new AppError("runner_unavailable", "The runner was removed while it was being started.");
+      log.debug({ runnerId: spec.runnerId, durationMs: Date.now() - started }, "Container started");
+    },
+
+    async remove(runnerId, { graceSeconds }) {
+      const containers = await containersOf(`${labels.runner}=${runnerId}`);
+      await Promise.all(containers.map(({ Id }) => removeContainer(Id, graceSeconds)));
+      forget(runnerId);
+    },
+
+    async removeProfile(profileId) {
+      await removeVolume(engine, installId, volumeName(profileId));
+    },
+
+    async list() {
+      return (await containersOf(labels.runner)).map(({ Labels, State, Created }): RunnerInfo => ({
+        runnerId: Labels[labels.runner] ?? "",
+        profileId: Labels[labels.profile] ?? "",
+        liveness: ALIVE.includes(State) ? "alive" : "gone",
+        createdAt: new Date(Created * 1000).toISOString(),
+      }));
+    },
+
+    async listProfiles() {
+      const { Volumes } = await engine.call((docker, abortSignal) =>
+        docker.listVolumes({
+          filters: { label: [`${labels.install}=${installId}`, labels.profile] },
+          abortSignal,
+        }),
+      );
+      return Volumes.flatMap(({ Labels }) => Labels[labels.profile] ?? []);
+    },
+
+    async endpoint(runnerId) {
+      const known = addresses.get(runnerId);
+      if (known) return known;
+      const seen = changes;
+      const containers = await containersOf(`${labels.runner}=${runnerId}`);
+      const running = containers.find(({ State }) => ALIVE.includes(State));
+      const host = running?.NetworkSettings.Networks[network]?.IPAddress;
+      if (!host) throw new AppError("runner_unavailable", "The session's container does not run.");
+      const address = { host, port: RUNNER_CONTAINER_PORT };
+      if (watchers > 0 && seen === changes) addresses.set(runnerId, address);
+      return address;
+    },
+
+    watch(listener, signal) {
+      let connected = false;
+      const setConnected = (value: boolean) => {
+        if (value !== connected) watchers += value ? 1 : -1;
+        connected = value;
+      };
+      const stop = AbortSignal.any([signal, closing.signal]);
+      void watchEngine(
+        { engine, installId, log },
+        (event) => {
+          if (event.type === "relist") setConnected(true);
+          if (event.type === "unavailable") setConnected(false);
+          forget("runnerId" in event ? event.runnerId : undefined);
+          listener(event);
+        },
+        stop,
+      ).finally(() => {
+        setConnected(false);
+        forget();
+      });
+    },
+
+    async close() {
+      closing.abort();
+    },
+  };
+};
