@@ -8,7 +8,7 @@ import { checkSandbox } from "./docker-sandbox.ts";
 import { watchEngine } from "./docker-watch.ts";
 import { removeVolume } from "./docker-volume.ts";
 import type { Log } from "../logger.ts";
-import type { RunnerInfo, Runtime } from "./runtime.ts";
+import type { RunnerInfo, RunnerSpec, Runtime } from "./runtime.ts";
 
 export type DockerRuntimeOptions = {
   /** Nothing that is not labelled with it is ever touched. */
@@ -69,6 +69,27 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       }),
     );
 
+  const starting = new Map<string, Promise<void>>();
+  const start = async (spec: RunnerSpec) => {
+    const begun = Date.now();
+    // The volume is made with the container; a name that is taken is this same runner's.
+    await engine.call<unknown>(
+      (docker, abortSignal) => docker.createContainer({ ...containerSpec(settings, spec), abortSignal }),
+      { accept: { 409: undefined } },
+    );
+    const outcome = await engine.call<"running" | "removed">(
+      (docker, abortSignal) =>
+        docker
+          .getContainer(containerName(spec))
+          .start({ abortSignal })
+          .then(() => "running" as const),
+      { accept: { 304: "running", 404: "removed" } },
+    );
+    if (outcome === "removed")
+      throw new AppError("runner_unavailable", "The runner was removed while it was being started.");
+    log.debug({ runnerId: spec.runnerId, durationMs: Date.now() - begun }, "Container started");
+  };
+
   const removeContainer = async (id: string, graceSeconds: number) => {
     await engine.call<unknown>(
       (docker, abortSignal) => docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
@@ -113,24 +134,12 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       await engine.call((docker) => docker.ping(), { timeoutMs: PING_TIMEOUT_MS });
     },
 
-    async ensure(spec) {
-      const started = Date.now();
-      // The volume is made with the container; a name that is taken is this same runner's.
-      await engine.call<unknown>(
-        (docker, abortSignal) => docker.createContainer({ ...containerSpec(settings, spec), abortSignal }),
-        { accept: { 409: undefined } },
-      );
-      const outcome = await engine.call<"running" | "removed">(
-        (docker, abortSignal) =>
-          docker
-            .getContainer(containerName(spec))
-            .start({ abortSignal })
-            .then(() => "running" as const),
-        { accept: { 304: "running", 404: "removed" } },
-      );
-      if (outcome === "removed")
-        throw new AppError("runner_unavailable", "The runner was removed while it was being started.");
-      log.debug({ runnerId: spec.runnerId, durationMs: Date.now() - started }, "Container started");
+    ensure(spec) {
+      // The engine refuses a name that is taken before its container can be found, so two calls must be one.
+      const started =
+        starting.get(spec.runnerId) ?? start(spec).finally(() => starting.delete(spec.runnerId));
+      starting.set(spec.runnerId, started);
+      return started;
     },
 
     async remove(runnerId, { graceSeconds }) {

@@ -1,0 +1,71 @@
+import { chmod, chown, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { OperatorError } from "@whatsapp-engine/contract";
+
+/** User and group `nobody`: what Chromium runs under where the engine itself is root. */
+export const CHROMIUM_UID = 65_534;
+
+/**
+ * Profiles of the process runtime: `<data folder>/profiles/<profile id>`. In each, `browser` holds Chromium's
+ * user data and belongs to Chromium's user, `runner.pid` says which process uses it, and the rest is the runner's.
+ */
+export type ProfileStore = {
+  dir(profileId: string): string;
+  /** Makes the profile's folders if they are missing. */
+  create(profileId: string): Promise<string>;
+  remove(profileId: string): Promise<void>;
+  list(): Promise<string[]>;
+  /** Which process group may be using the profile, as last recorded. */
+  readOwner(profileId: string): Promise<string | undefined>;
+  writeOwner(profileId: string, owner: string): Promise<void>;
+};
+
+/** `chromiumUid` undefined: Chromium runs under our own user. */
+export const createProfileStore = (dataDir: string, chromiumUid: number | undefined): ProfileStore => {
+  const root = join(dataDir, "profiles");
+  const dir = (profileId: string) => {
+    if (!/^[A-Za-z0-9_-]+$/.test(profileId)) throw new Error("A profile id is letters, digits, _ and -.");
+    return join(root, profileId);
+  };
+  const ownerFile = (profileId: string) => join(dir(profileId), "runner.pid");
+  return {
+    dir,
+    async create(profileId) {
+      const browser = join(dir(profileId), "browser");
+      await mkdir(browser, { recursive: true, mode: 0o700 });
+      if (chromiumUid !== undefined) {
+        await chown(browser, chromiumUid, chromiumUid);
+        // Folders on the way may be entered, not read, by Chromium's user.
+        for (const folder of [dir(profileId), root]) await chmod(folder, 0o711);
+      }
+      return dir(profileId);
+    },
+    remove: (profileId) => rm(dir(profileId), { recursive: true, force: true, maxRetries: 5 }),
+    async list() {
+      const entries = await readdir(root, { withFileTypes: true }).catch(ifMissing([]));
+      return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    },
+    readOwner: (profileId) => readFile(ownerFile(profileId), "utf8").catch(ifMissing(undefined)),
+    writeOwner: (profileId, owner) => writeFile(ownerFile(profileId), owner, { mode: 0o600 }),
+  };
+};
+
+/** Throws an `OperatorError` naming the first folder on the way to `path` that `uid` cannot enter. */
+export const checkCanEnter = async (path: string, uid: number): Promise<void> => {
+  const parent = dirname(path);
+  if (parent !== path) await checkCanEnter(parent, uid);
+  const found = await stat(path).catch(ifMissing(undefined));
+  if (!found) return;
+  const bit = found.uid === uid ? 0o100 : found.gid === uid ? 0o010 : 0o001;
+  if ((found.mode & bit) === 0)
+    throw new OperatorError(
+      `Chromium runs as user ${uid} and may not enter ${path}; set DATA_DIR to a folder that every user can enter, or run: chmod o+x ${path}`,
+    );
+};
+
+const ifMissing =
+  <T>(value: T) =>
+  (error: unknown): T => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return value;
+    throw error;
+  };

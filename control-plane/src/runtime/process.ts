@@ -1,0 +1,162 @@
+import { EventEmitter } from "node:events";
+import { mkdir } from "node:fs/promises";
+import { AppError } from "@whatsapp-engine/contract";
+import type { Log } from "../logger.ts";
+import { findChromium } from "./process-chromium.ts";
+import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
+import { endLeftovers } from "./process-leftovers.ts";
+import { identify } from "./process-group.ts";
+import { CHROMIUM_UID, checkCanEnter, createProfileStore } from "./process-profile.ts";
+import type { Runtime, RuntimeEvent } from "./runtime.ts";
+
+export type ProcessRuntimeOptions = {
+  dataDir: string;
+  /** The runner's program, `runner/dist/main.js`. */
+  runnerEntry: string;
+  /** Chromium's executable; searched for where it usually is without it. */
+  chromiumPath?: string | undefined;
+  browserArgs: readonly string[];
+  startTimeoutSeconds: number;
+  qrTimeoutSeconds: number;
+  logLevel?: string;
+  /** The control plane's environment, of which a runner gets the few variables that are not about the engine. */
+  environment: Readonly<Record<string, string | undefined>>;
+  log: Log;
+};
+
+/** Variables of ours that a runner may see; keys and settings of the engine are none of its business. */
+const HANDED_ON = ["PATH", "LANG", "LC_ALL", "TZ", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/** Longest that children get to close their browsers when the control plane ends. */
+const CLOSE_GRACE_MS = 10_000;
+
+/** Runs every runner as a child process: for development, and for machines without a Docker engine. */
+export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime => {
+  const { log } = options;
+  const chromiumUid = process.getuid?.() === 0 ? CHROMIUM_UID : undefined;
+  const profiles = createProfileStore(options.dataDir, chromiumUid);
+  const runners = new Map<
+    string,
+    { profileId: string; createdAt: string; process: Promise<RunnerProcess> }
+  >();
+  const events = new EventEmitter<{ event: [RuntimeEvent] }>().setMaxListeners(0);
+  const closing = new AbortController();
+  const tell = (event: RuntimeEvent) => events.emit("event", event);
+  let chromium: string | undefined;
+
+  const start = async (runnerId: string, profileId: string, token: string): Promise<RunnerProcess> => {
+    chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
+    const profileDir = await profiles.create(profileId);
+    const handedOn = HANDED_ON.flatMap((name) => {
+      const value = options.environment[name];
+      return value === undefined ? [] : [[name, value] as const];
+    });
+    const child = await startRunnerProcess(options.runnerEntry, {
+      ...Object.fromEntries(handedOn),
+      RUNNER_ID: runnerId,
+      RUNNER_PROFILE_ID: profileId,
+      RUNNER_TOKEN: token,
+      RUNNER_PROFILE_DIR: profileDir,
+      RUNNER_HOST: "127.0.0.1",
+      RUNNER_PORT: "0",
+      RUNNER_BROWSER_ARGS: JSON.stringify(options.browserArgs),
+      RUNNER_CHROMIUM_PATH: chromium,
+      ...(chromiumUid !== undefined && { RUNNER_CHROMIUM_UID: String(chromiumUid) }),
+      RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
+      RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
+      RUNNER_LOG_LEVEL: options.logLevel ?? "info",
+    });
+    tell({ type: "started", runnerId });
+    void child.ended.then((exitCode) => {
+      log.info({ runnerId, exitCode }, "Runner process ended");
+      tell({ type: "exited", runnerId, exitCode });
+    });
+    const owner = await identify(child.pid);
+    if (owner !== undefined) await profiles.writeOwner(profileId, owner);
+    return child;
+  };
+
+  const running = async (runnerId: string) => {
+    const child = await runners.get(runnerId)?.process.catch(() => undefined);
+    return child?.alive ? child : undefined;
+  };
+
+  return {
+    kind: "process",
+
+    async prepare() {
+      chromium = await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
+      await mkdir(options.dataDir, { recursive: true, mode: 0o711 });
+      if (chromiumUid !== undefined) await checkCanEnter(options.dataDir, chromiumUid);
+      await endLeftovers(profiles, log);
+    },
+
+    async ping() {},
+
+    async ensure(spec) {
+      const { runnerId, profileId, token } = spec;
+      if (closing.signal.aborted) throw new AppError("shutting_down", "The engine is shutting down.");
+      const known = runners.get(runnerId);
+      if (known) {
+        if ((await known.process).alive) return;
+        // It ended; by now another call may have started it again.
+        if (runners.get(runnerId) !== known) return this.ensure(spec);
+      }
+      const started = start(runnerId, profileId, token);
+      runners.set(runnerId, { profileId, createdAt: new Date().toISOString(), process: started });
+      try {
+        await started;
+      } catch (error) {
+        runners.delete(runnerId);
+        throw error;
+      }
+    },
+
+    async remove(runnerId, { graceSeconds }) {
+      const child = await runners.get(runnerId)?.process.catch(() => undefined);
+      await child?.end(graceSeconds * 1000);
+      runners.delete(runnerId);
+    },
+
+    removeProfile: (profileId) => profiles.remove(profileId),
+
+    listProfiles: () => profiles.list(),
+
+    async list() {
+      return Promise.all(
+        [...runners].map(async ([runnerId, { profileId, createdAt }]) => ({
+          runnerId,
+          profileId,
+          liveness: (await running(runnerId)) ? ("alive" as const) : ("gone" as const),
+          createdAt,
+        })),
+      );
+    },
+
+    async endpoint(runnerId) {
+      const child = await running(runnerId);
+      if (!child) throw new AppError("runner_unavailable", "The session's process does not run.");
+      return { host: "127.0.0.1", port: await child.port() };
+    },
+
+    watch(listener, signal) {
+      if (signal.aborted || closing.signal.aborted) return;
+      events.on("event", listener);
+      AbortSignal.any([signal, closing.signal]).addEventListener(
+        "abort",
+        () => events.off("event", listener),
+        {
+          once: true,
+        },
+      );
+      queueMicrotask(() => listener({ type: "relist" }));
+    },
+
+    async close() {
+      closing.abort();
+      await Promise.all(
+        [...runners.keys()].map((runnerId) => this.remove(runnerId, { graceSeconds: CLOSE_GRACE_MS / 1000 })),
+      );
+    },
+  };
+};

@@ -1,0 +1,39 @@
+// Stands in for the runner where a test is about what starts and ends runners. It answers GET /health, keeps a
+// file in its profile, and can be told to exit (GET /exit?code=N), to fill its memory (GET /fill), or, by a file
+// `stubborn` in its profile, to ignore SIGTERM.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+
+const { RUNNER_ID, RUNNER_HOST, RUNNER_PORT, RUNNER_PROFILE_DIR = "" } = process.env;
+const note = join(RUNNER_PROFILE_DIR, "note");
+const hoard = [];
+
+const server = createServer((request, response) => {
+  const url = new URL(request.url ?? "/", "http://stub");
+  const answer = (body) => response.end(JSON.stringify(body));
+  switch (url.pathname) {
+    case "/health":
+      return answer({ runnerId: RUNNER_ID, environment: Object.keys(process.env) });
+    case "/note":
+      if (url.searchParams.has("text")) writeFileSync(note, url.searchParams.get("text") ?? "");
+      return answer({ note: existsSync(note) ? readFileSync(note, "utf8") : null });
+    case "/exit":
+      answer({});
+      return setImmediate(() => process.exit(Number(url.searchParams.get("code"))));
+    case "/fill":
+      answer({});
+      return setInterval(() => hoard.push(Buffer.alloc(32 * 1024 * 1024, 1)), 1);
+    default:
+      response.statusCode = 404;
+      return answer({});
+  }
+});
+
+server.listen(Number(RUNNER_PORT), RUNNER_HOST, () =>
+  process.send?.({ listening: { port: server.address().port } }),
+);
+process.on("SIGTERM", () => {
+  if (!existsSync(join(RUNNER_PROFILE_DIR, "stubborn"))) process.exit(0);
+});
+process.on("disconnect", () => process.exit(0));
