@@ -72,9 +72,7 @@ export const sendCommandSchema = z.object({
   to: z.string(),
   type: messageTypeSchema,
   text: z.string().nullable(),
-  media: z
-    .object({ base64: z.string(), mimetype: z.string(), filename: z.string().nullable() })
-    .nullable(),
+  media: z.object({ base64: z.string(), mimetype: z.string(), filename: z.string().nullable() }).nullable(),
   /** Answer after this time with what is known then. */
   timeoutMs: z.number().int().min(0).max(MAX_SEND_TIMEOUT_MS),
 });
@@ -97,7 +95,14 @@ export const sendRecordSchema = z.object({
   timestamp: z.iso.datetime().nullable(),
   error: z
     .object({
-      code: z.enum(["not_on_whatsapp", "not_connected", "invalid_media", "rejected", "chat_not_found", "outcome_unknown"]),
+      code: z.enum([
+        "not_on_whatsapp",
+        "not_connected",
+        "invalid_media",
+        "rejected",
+        "chat_not_found",
+        "outcome_unknown",
+      ]),
       message: z.string(),
     })
     .nullable(),
@@ -132,7 +137,12 @@ export type RunnerEvent = z.infer<typeof runnerEventSchema>;
 
 export const streamLineSchema = z.discriminatedUnion("line", [
   z.object({ line: z.literal("state"), state: runnerStateSchema }),
-  z.object({ line: z.literal("event"), seq: z.number().int(), at: z.iso.datetime(), event: runnerEventSchema }),
+  z.object({
+    line: z.literal("event"),
+    seq: z.number().int(),
+    at: z.iso.datetime(),
+    event: runnerEventSchema,
+  }),
   /** Sent every 5 s on a quiet stream, so that a dead connection shows. */
   z.object({ line: z.literal("ping") }),
 ]);

@@ -1,2 +1,3 @@
-export { openDatabase, type Db, type OpenDatabase } from "./open.ts";
+export { SqliteError } from "better-sqlite3";
+export { openDatabase, type Db, type OpenDatabase, type Tx } from "./open.ts";
 export * from "./schema/index.ts";

@@ -14,6 +14,8 @@ const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url)
 const BUSY_TIMEOUT_MS = 5_000;
 
 export type Db = BetterSQLite3Database<typeof schema>;
+/** Inside `db.transaction(…)`. */
+export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
 export type OpenDatabase = {
   db: Db;
   /** True if this call made the database. */

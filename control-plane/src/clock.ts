@@ -1,0 +1,10 @@
+/** Time as a dependency. */
+export type Clock = {
+  /** Milliseconds since 1970, UTC. */
+  now(): number;
+};
+
+export const systemClock: Clock = { now: () => Date.now() };
+
+/** Milliseconds since 1970 as the API writes them. */
+export const iso = (at: number): string => new Date(at).toISOString();

@@ -1,0 +1,139 @@
+import { isIP } from "node:net";
+import { resolve } from "node:path";
+import { getCountries } from "libphonenumber-js/max";
+import { z } from "zod";
+import { OperatorError } from "@whatsapp-engine/contract";
+
+/** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
+export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";
+const MIN_API_KEY_LENGTH = 16;
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.number().min(min, `must be ${min} or more`).max(max, `must be ${max} or less`));
+
+const flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
+
+const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== ""),
+);
+
+const isAddressRange = (text: string) => {
+  const [address = "", prefix, ...rest] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128));
+};
+const addressList = list.refine((parts) => parts.every(isAddressRange), {
+  message: "must be IP addresses or ranges such as 10.0.0.0/8, separated by commas",
+});
+
+const jsonStrings = z.string().transform((text, ctx) => {
+  try {
+    const parsed = z.array(z.string()).safeParse(JSON.parse(text));
+    if (parsed.success) return parsed.data;
+  } catch {
+    // said below
+  }
+  ctx.addIssue({ code: "custom", message: 'must be a JSON array of strings, such as ["--lang=id"]' });
+  return z.NEVER;
+});
+
+const environmentSchema = z.object({
+  PORT: integer(0, 65_535).default(3000),
+  HOST: z.string().default("127.0.0.1"),
+  API_KEY: z
+    .string()
+    .min(MIN_API_KEY_LENGTH, `must have ${MIN_API_KEY_LENGTH} characters or more`)
+    .refine((key) => key !== PLACEHOLDER_API_KEY, "is the placeholder of env.example; put a key of your own")
+    .optional(),
+  ALLOWED_IPS: addressList.default([]),
+  TRUSTED_PROXIES: addressList.default([]),
+  DATA_DIR: z
+    .string()
+    .default("./data")
+    .transform((path) => resolve(path)),
+  RUNTIME: z.enum(["auto", "docker", "process"], "must be auto, docker or process").default("auto"),
+  DOCKER_HOST: z
+    .string()
+    .regex(/^(unix:\/\/\/|tcp:\/\/)/, "must begin with unix:/// or tcp://")
+    .optional(),
+  RUNNER_IMAGE: z.string().default("whatsapp-engine-runner:latest"),
+  RUNNER_BROWSER_ARGS: jsonStrings.default([]),
+  CHROMIUM_PATH: z.string().optional(),
+  RUNNER_MEMORY_MB: integer(256, 65_536).default(1024),
+  RUNNER_CPUS: z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, "must be a number such as 1.5")
+    .transform(Number)
+    .pipe(z.number().min(0.1, "must be 0.1 or more"))
+    .default(2),
+  RUNNER_PIDS: integer(128, 32_768).default(256),
+  RUNNER_START_TIMEOUT_SECONDS: integer(5, 600).default(60),
+  RUNNER_START_CONCURRENCY: integer(1, 64).default(4),
+  QR_TIMEOUT_SECONDS: integer(20, 86_400).default(300),
+  RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
+  DEFAULT_COUNTRY: z
+    .string()
+    .refine((code) => getCountries().includes(code as never), "must be a two-letter country code such as ID")
+    .default("ID"),
+  SEND_TIMEOUT_SECONDS: integer(1, 25).default(20),
+  MEDIA_MAX_MB: integer(1, 100).default(16),
+  MEDIA_FETCH_TIMEOUT_SECONDS: integer(1, 20).default(10),
+  MEDIA_URL_ALLOW_PRIVATE: flag.default(false),
+  SHUTDOWN_TIMEOUT_SECONDS: integer(1, 120).default(10),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+});
+
+export type Config = ReturnType<typeof parseConfig>;
+
+/**
+ * The environment as settings, with defaults. An empty variable counts as not given.
+ * Every bad variable is named in one `OperatorError`; secrets are not repeated in it.
+ */
+export function parseConfig(environment: Readonly<Record<string, string | undefined>>) {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const parsed = environmentSchema.safeParse(given);
+  if (!parsed.success) {
+    const bad = parsed.error.issues.map((issue) => `${issue.path[0]?.toString()} ${issue.message}`);
+    throw new OperatorError(`Bad settings: ${bad.join("; ")}. env.example lists all settings.`);
+  }
+  const env = parsed.data;
+  return {
+    port: env.PORT,
+    host: env.HOST,
+    apiKey: env.API_KEY,
+    allowedIps: env.ALLOWED_IPS,
+    trustedProxies: env.TRUSTED_PROXIES,
+    dataDir: env.DATA_DIR,
+    runtime: env.RUNTIME,
+    dockerHost: env.DOCKER_HOST,
+    chromiumPath: env.CHROMIUM_PATH,
+    runner: {
+      image: env.RUNNER_IMAGE,
+      browserArgs: env.RUNNER_BROWSER_ARGS,
+      memoryMb: env.RUNNER_MEMORY_MB,
+      cpus: env.RUNNER_CPUS,
+      pids: env.RUNNER_PIDS,
+      startTimeoutSeconds: env.RUNNER_START_TIMEOUT_SECONDS,
+      startConcurrency: env.RUNNER_START_CONCURRENCY,
+      qrTimeoutSeconds: env.QR_TIMEOUT_SECONDS,
+    },
+    rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
+    defaultCountry: env.DEFAULT_COUNTRY as import("libphonenumber-js/max").CountryCode,
+    sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,
+    media: {
+      maxBytes: env.MEDIA_MAX_MB * 1024 * 1024,
+      fetchTimeoutMs: env.MEDIA_FETCH_TIMEOUT_SECONDS * 1000,
+      allowPrivate: env.MEDIA_URL_ALLOW_PRIVATE,
+    },
+    shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1000,
+    logLevel: env.LOG_LEVEL,
+  };
+}

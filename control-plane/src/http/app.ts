@@ -1,0 +1,78 @@
+import { bodyLimit } from "hono/body-limit";
+import { requestId } from "hono/request-id";
+import { AppError } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../logger.ts";
+import type { MessageService } from "../messages/service.ts";
+import type { SessionService } from "../sessions/service.ts";
+import { createApiKeyCheck } from "./api-key.ts";
+import { createClientIp } from "./client-ip.ts";
+import { createRouter } from "./context.ts";
+import { createErrorHandler } from "./errors.ts";
+import { requireJson } from "./json-body.ts";
+import { createRateLimit } from "./rate-limit.ts";
+import { createRequestLog } from "./request-log.ts";
+import { healthRoutes, type Health } from "./routes/health.ts";
+import { messageRoutes } from "./routes/messages.ts";
+import { qrRoutes } from "./routes/qr.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
+
+/** JSON around the media: the other fields, quotes and names. */
+const BODY_MARGIN_BYTES = 256 * 1024;
+
+export type AppDeps = {
+  sessions: SessionService;
+  messages: MessageService;
+  health: Health;
+  settings: {
+    apiKey: string;
+    allowedIps: string[];
+    trustedProxies: string[];
+    rateLimitPerMinute: number;
+    maxMediaBytes: number;
+    version: string;
+  };
+  clock: Clock;
+  log: Log;
+};
+
+/** The HTTP API. What comes first guards what comes after: address, key, rate, size, then the routes. */
+export function createApp(deps: AppDeps) {
+  const { settings, log } = deps;
+  const app = createRouter();
+  app.onError(createErrorHandler(log));
+  app.notFound(() => {
+    throw new AppError("not_found", "There is no such call; GET /openapi.json lists all.");
+  });
+
+  app.use(requestId());
+  app.use(createRequestLog(log));
+  app.use(createClientIp(settings));
+  app.route("/", healthRoutes(deps));
+  app.doc31("/openapi.json", {
+    openapi: "3.1.0",
+    info: { title: "WhatsApp Engine", version: settings.version },
+    security: [{ apiKey: [] }],
+  });
+  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
+    type: "apiKey",
+    in: "header",
+    name: "X-API-Key",
+  });
+
+  app.use(createApiKeyCheck({ apiKey: settings.apiKey, clock: deps.clock, log }));
+  if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
+  app.use(requireJson);
+  app.use(
+    bodyLimit({
+      maxSize: Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES,
+      onError: () => {
+        throw new AppError("body_too_large", "The body is larger than MEDIA_MAX_MB allows.");
+      },
+    }),
+  );
+  app.route("/", sessionRoutes(deps));
+  app.route("/", qrRoutes(deps));
+  app.route("/", messageRoutes(deps));
+  return app;
+}

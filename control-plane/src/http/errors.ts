@@ -1,0 +1,61 @@
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { SqliteError } from "@whatsapp-engine/db";
+import { AppError, errorAnswerSchema, errorStatus, type ErrorCode } from "@whatsapp-engine/contract";
+import type { Log } from "../logger.ts";
+import type { AppEnv } from "./context.ts";
+
+/** The one place where an error becomes an answer. Unknown ones say a fixed sentence, never their own message. */
+export const createErrorHandler = (log: Log) => (error: Error, c: Context<AppEnv>) => {
+  const known = toAppError(error);
+  const requestId = c.get("requestId");
+  if (known.status >= 500) log.error({ requestId, err: error, code: known.code }, "request failed");
+  if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
+  return c.json(
+    {
+      success: false as const,
+      error: { code: known.code, message: known.message, details: [...known.details], ...known.extra },
+      requestId,
+    },
+    known.status,
+  );
+};
+
+function toAppError(error: Error): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof HTTPException && error.status === 400) {
+    return new AppError("invalid_json", "The body is empty or not valid JSON.", { cause: error });
+  }
+  if (error instanceof SqliteError) {
+    return new AppError(
+      "database_unavailable",
+      "The database cannot be written right now; nothing was sent.",
+      {
+        cause: error,
+        retryAfterSeconds: 5,
+      },
+    );
+  }
+  return new AppError(
+    "internal_error",
+    "Something went wrong inside the engine; its log has more under this requestId.",
+    {
+      cause: error,
+    },
+  );
+}
+
+/** The OpenAPI part of a route that can fail with these codes. */
+export function errorResponses(...codes: ErrorCode[]) {
+  const always: ErrorCode[] = ["unauthorized", "ip_not_allowed", "rate_limited"];
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of [...codes, ...always]) {
+    byStatus.set(errorStatus[code], [...(byStatus.get(errorStatus[code]) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, of]) => [
+      status,
+      { description: of.join(", "), content: { "application/json": { schema: errorAnswerSchema } } },
+    ]),
+  );
+}

@@ -1,0 +1,58 @@
+import { createRoute } from "@hono/zod-openapi";
+import { healthAnswerSchema, readyAnswerSchema, type SessionStatus } from "@whatsapp-engine/contract";
+import { createRouter } from "../context.ts";
+import { errorResponses } from "../errors.ts";
+
+export type Health = {
+  uptimeSeconds(): number;
+  sessions(): Record<SessionStatus, number>;
+  /** Throws `database_unavailable` or `runtime_unavailable`. */
+  ready(): Promise<void>;
+};
+
+const health = createRoute({
+  method: "get",
+  path: "/health",
+  summary: "The process answers",
+  security: [],
+  responses: {
+    200: { description: "ok", content: { "application/json": { schema: healthAnswerSchema } } },
+    ...errorResponses("database_unavailable"),
+  },
+});
+
+const ready = createRoute({
+  method: "get",
+  path: "/health/ready",
+  summary: "Database and runtime answer",
+  security: [],
+  responses: {
+    200: { description: "ready", content: { "application/json": { schema: readyAnswerSchema } } },
+    ...errorResponses("runtime_unavailable", "database_unavailable"),
+  },
+});
+
+export const healthRoutes = ({
+  health: state,
+  settings,
+}: {
+  health: Health;
+  settings: { version: string };
+}) =>
+  createRouter()
+    .openapi(health, (c) =>
+      c.json(
+        {
+          success: true as const,
+          status: "ok" as const,
+          version: settings.version,
+          uptimeSeconds: state.uptimeSeconds(),
+          sessions: state.sessions(),
+        },
+        200,
+      ),
+    )
+    .openapi(ready, async (c) => {
+      await state.ready();
+      return c.json({ success: true as const, status: "ready" as const }, 200);
+    });

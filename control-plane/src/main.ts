@@ -1,0 +1,57 @@
+import { existsSync } from "node:fs";
+import { OperatorError } from "@whatsapp-engine/contract";
+import { parseConfig } from "./config.ts";
+import { createLogger } from "./logger.ts";
+import { startService } from "./service.ts";
+
+/** Files of ours (database, keys, logins) are for the engine's user alone. */
+process.umask(0o077);
+
+async function main(): Promise<void> {
+  if (existsSync(".env")) process.loadEnvFile(".env");
+  const config = parseConfig(process.env);
+  const log = createLogger(config.logLevel);
+  const service = await startService({ config, environment: process.env, log });
+  log.info({ url: service.url, runtime: service.runtime }, "engine started");
+  greet(service);
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, "engine stops");
+    service.close().then(
+      () => log.info("engine stopped"),
+      (err: unknown) => {
+        log.error({ err }, "engine stopped with an error");
+        process.exitCode = 1;
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+/** For the person at the terminal; the log is for programs. */
+function greet({ url, madeApiKey }: { url: string; madeApiKey: string | null }): void {
+  if (!process.stdout.isTTY && madeApiKey === null) return;
+  const key = madeApiKey ?? "<your API key>";
+  const lines = [
+    "",
+    `WhatsApp Engine answers at ${url}`,
+    ...(madeApiKey === null
+      ? []
+      : [`API key (said once; kept in the data folder's file api-key): ${madeApiKey}`]),
+    "Next, in another terminal:",
+    `  curl -X POST ${url}/sessions/create -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '{"sessionId":"session-123"}'`,
+    `  curl '${url}/sessions/session-123/qr?format=text' -H 'X-API-Key: ${key}'`,
+    "",
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+main().catch((error: unknown) => {
+  const text = error instanceof OperatorError ? error.message : ((error as Error).stack ?? String(error));
+  process.stderr.write(`${text}\n`);
+  process.exitCode = 1;
+});

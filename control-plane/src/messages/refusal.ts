@@ -1,0 +1,20 @@
+import { AppError, type ErrorCode } from "@whatsapp-engine/contract";
+import type { MessageRow } from "./store.ts";
+
+/** What the runner's reason for not sending is to the API's caller. */
+const CODE: Record<string, ErrorCode> = {
+  not_on_whatsapp: "not_on_whatsapp",
+  not_connected: "session_not_connected",
+  invalid_media: "invalid_media",
+  runner_unavailable: "runner_unavailable",
+};
+
+/** The error for a message that is proven not to have gone out. */
+export function refusalOf(row: MessageRow): AppError {
+  const code = CODE[row.errorCode ?? ""] ?? "send_failed";
+  const message =
+    code === "not_on_whatsapp"
+      ? "The number is not on WhatsApp; nothing was sent."
+      : (row.errorMessage ?? "WhatsApp did not take the message; it was not sent.");
+  return new AppError(code, message, { extra: { messageId: row.id } });
+}

@@ -1,0 +1,79 @@
+import { fileURLToPath } from "node:url";
+import { AppError, OperatorError } from "@whatsapp-engine/contract";
+import type { Config } from "../config.ts";
+import type { Install } from "../install.ts";
+import type { Log } from "../logger.ts";
+import { createDockerRuntime } from "./docker.ts";
+import { createProcessRuntime } from "./process.ts";
+import type { Runtime } from "./runtime.ts";
+
+const runnerEntry = fileURLToPath(new URL("../../../runner/dist/main.js", import.meta.url));
+
+/**
+ * The runtime of this data folder: the recorded one; at the first start, with `auto`, Docker where an engine answers
+ * and else child processes. Never changed afterwards: the logins lie where that runtime keeps them.
+ */
+export async function selectRuntime(deps: {
+  config: Config;
+  install: Install;
+  environment: Readonly<Record<string, string | undefined>>;
+  log: Log;
+}): Promise<Runtime> {
+  const { config, install, environment, log } = deps;
+  const shared = {
+    browserArgs: config.runner.browserArgs,
+    startTimeoutSeconds: config.runner.startTimeoutSeconds,
+    qrTimeoutSeconds: config.runner.qrTimeoutSeconds,
+    logLevel: config.logLevel,
+    log,
+  };
+  const create = {
+    docker: () =>
+      createDockerRuntime({
+        ...shared,
+        installId: install.installId,
+        image: config.runner.image,
+        dockerHost: config.dockerHost,
+        limits: { memoryMb: config.runner.memoryMb, cpus: config.runner.cpus, pids: config.runner.pids },
+      }),
+    process: () =>
+      createProcessRuntime({
+        ...shared,
+        dataDir: config.dataDir,
+        runnerEntry,
+        chromiumPath: config.chromiumPath,
+        environment,
+      }),
+  };
+
+  const recorded = install.runtime;
+  if (config.runtime !== "auto" && recorded !== null && recorded !== config.runtime) {
+    throw new OperatorError(
+      `The data folder ${config.dataDir} keeps its logins in the runtime '${recorded}', but RUNTIME is ${config.runtime}; set RUNTIME=${recorded}, or give another DATA_DIR.`,
+    );
+  }
+  if (recorded !== null) return create[recorded]();
+  if (config.runtime !== "auto") {
+    install.recordRuntime(config.runtime);
+    return create[config.runtime]();
+  }
+
+  const docker = create.docker();
+  const answers = await docker.ping().then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof AppError) return false;
+      throw error;
+    },
+  );
+  install.recordRuntime(answers ? "docker" : "process");
+  log.info(
+    { runtime: install.runtime },
+    answers
+      ? "a Docker engine answers: sessions run in containers"
+      : "no Docker engine answers: sessions run as child processes",
+  );
+  if (answers) return docker;
+  await docker.close();
+  return create.process();
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from "node:fs";
+import type { Server } from "node:http";
+import { serve } from "@hono/node-server";
+import { AppError, OperatorError } from "@whatsapp-engine/contract";
+import { openDatabase } from "@whatsapp-engine/db";
+import { systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { createApp } from "./http/app.ts";
+import { openApiKey, openInstall } from "./install.ts";
+import type { Log } from "./logger.ts";
+import { createMediaFetcher } from "./messages/media-fetch.ts";
+import { createMessageService } from "./messages/service.ts";
+import { createMessageStore } from "./messages/store.ts";
+import { selectRuntime } from "./runtime/select.ts";
+import { createSessions } from "./sessions/sessions.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+export type Service = {
+  /** Where the API answers. */
+  url: string;
+  runtime: "docker" | "process";
+  /** The key if this start made it, else null. */
+  madeApiKey: string | null;
+  /** Stops accepting, lets running calls end in time, then closes everything. Closing twice is fine. */
+  close(): Promise<void>;
+};
+
+/**
+ * Puts the engine together and starts it. Throws `OperatorError` for what only the operator can mend; whatever was
+ * opened until then is closed again.
+ */
+export async function startService(deps: {
+  config: Config;
+  environment: Readonly<Record<string, string | undefined>>;
+  log: Log;
+}): Promise<Service> {
+  const { config, environment, log } = deps;
+  const clock = systemClock;
+  const startedAt = clock.now();
+  /** What was opened, in order; closed from the last to the first. */
+  const opened: (() => unknown)[] = [];
+  const closeAll = async () => {
+    for (const close of opened.splice(0).reverse()) await close();
+  };
+
+  try {
+    const database = openDatabase(config.dataDir);
+    opened.push(() => database.close());
+    const { db } = database;
+    const install = openInstall(config.dataDir);
+    const { key: apiKey, made } = openApiKey(config.dataDir, config.apiKey);
+    const runtime = await selectRuntime({ config, install, environment, log });
+    opened.push(() => runtime.close());
+    const fetcher = createMediaFetcher({
+      maxBytes: config.media.maxBytes,
+      timeoutMs: config.media.fetchTimeoutMs,
+      allowPrivate: config.media.allowPrivate,
+    });
+    opened.push(() => fetcher.close());
+
+    const sessions = createSessions({
+      db,
+      runtime,
+      runnerToken: install.runnerToken,
+      startConcurrency: config.runner.startConcurrency,
+      defaultCountry: config.defaultCountry,
+      random: Math.random,
+      clock,
+      log,
+      onEvent: (tx, _sessionId, event) => messages.onEvent(tx, event),
+      settle: (sessionId) => messages.settle(sessionId),
+    });
+    const messages = createMessageService({
+      store: createMessageStore({ db, clock }),
+      live: sessions.live,
+      required: sessions.service.required,
+      fetcher,
+      maxMediaBytes: config.media.maxBytes,
+      sendTimeoutMs: config.sendTimeoutMs,
+      defaultCountry: config.defaultCountry,
+      log,
+    });
+
+    let stopping = false;
+    const app = createApp({
+      sessions: sessions.service,
+      messages,
+      health: {
+        uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
+        sessions: () => sessions.store.countByStatus(),
+        async ready() {
+          if (stopping) throw new AppError("shutting_down", "The engine is shutting down.");
+          sessions.store.countByStatus();
+          await runtime.ping();
+        },
+      },
+      settings: {
+        apiKey,
+        allowedIps: config.allowedIps,
+        trustedProxies: config.trustedProxies,
+        rateLimitPerMinute: config.rateLimitPerMinute,
+        maxMediaBytes: config.media.maxBytes,
+        version,
+      },
+      clock,
+      log,
+    });
+
+    // The port first: a second engine by mistake must not touch the runners before it is refused.
+    const { server, url } = await listen(app.fetch, config);
+    opened.push(() => {
+      stopping = true;
+      return closeServer(server, config.shutdownTimeoutMs);
+    });
+    opened.splice(-1, 0, () => sessions.close());
+    await sessions.open();
+
+    return { url, runtime: runtime.kind, madeApiKey: made ? apiKey : null, close: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+function listen(fetch: Parameters<typeof serve>[0]["fetch"], { host, port }: { host: string; port: number }) {
+  return new Promise<{ server: Server; url: string }>((resolve, reject) => {
+    const server = serve({ fetch, hostname: host, port }, (address) => {
+      const shown = host === "0.0.0.0" || host === "::" || host === "127.0.0.1" ? "localhost" : host;
+      resolve({ server, url: `http://${shown}:${address.port}` });
+    }) as Server;
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === "EADDRINUSE"
+          ? `Port ${port} on ${host} is in use already; stop what uses it, or give another PORT.`
+          : `The engine cannot listen on ${host}:${port}: ${cause.message}.`;
+      reject(new OperatorError(why, { cause }));
+    });
+  });
+}
+
+/** No new calls; those under way may end in time, then their connections are cut. */
+function closeServer(server: Server, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,38 @@
+import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract";
+
+/** From which state a session may go to which. Every writer goes through it (`store.transition`). */
+const NEXT = {
+  connecting: ["connecting", "qr_ready", "authenticated", "connected", "auth_failed", "disconnected"],
+  qr_ready: ["qr_ready", "connecting", "authenticated", "connected", "auth_failed", "disconnected"],
+  authenticated: ["authenticated", "connecting", "connected", "auth_failed", "disconnected"],
+  connected: ["connected", "connecting", "auth_failed", "disconnected"],
+  auth_failed: ["auth_failed", "connecting", "qr_ready", "disconnected"],
+  disconnected: ["disconnected", "connecting", "auth_failed"],
+} as const satisfies Record<SessionStatus, readonly SessionStatus[]>;
+
+/**
+ * The states to pass through on the way: `[to]`, or `["connecting", to]` where the step between was not seen
+ * (the engine was down meanwhile). Every state is reachable so; what may not act at all (a runner that is not
+ * the session's present one) is kept out before this.
+ */
+export function pathBetween(from: SessionStatus, to: SessionStatus): readonly SessionStatus[] {
+  return (NEXT[from] as readonly SessionStatus[]).includes(to) ? [to] : ["connecting", to];
+}
+
+/** What a reason reported by the runner means for the runner itself. */
+export type RunnerFate = "keep" | "end" | "replace";
+
+const FATE: Partial<Record<SessionReason, RunnerFate>> = {
+  // A person must act (scan again): no memory is held meanwhile, POST /sessions/create starts it again.
+  logged_out: "end",
+  wrong_number: "end",
+  qr_expired: "end",
+  // The login is intact and the browser is not: a fresh runner on the same profile mends it.
+  browser_gone: "replace",
+  page_crashed: "replace",
+  page_hung: "replace",
+  start_timeout: "replace",
+  start_failed: "replace",
+};
+
+export const fateOf = (reason: SessionReason | null): RunnerFate => (reason && FATE[reason]) ?? "keep";

@@ -1,0 +1,54 @@
+import { EventEmitter, once } from "node:events";
+import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerClient } from "../runner-client.ts";
+
+/** A session's present runner as this process is connected to it. */
+export type LiveRunner = {
+  readonly runnerId: string;
+  readonly profileId: string;
+  readonly client: RunnerClient;
+  /** The newest state it told; null until the first. */
+  state: RunnerState | null;
+  /** Ends the connection, not the runner. */
+  stop(): Promise<void>;
+};
+
+export type LiveSessions = ReturnType<typeof createLiveSessions>;
+
+/** What is known of sessions only in memory: connections to runners, QR codes, and who waits for a change. */
+export function createLiveSessions() {
+  const runners = new Map<string, LiveRunner>();
+  const changes = new EventEmitter({ captureRejections: false }).setMaxListeners(0);
+
+  return {
+    get: (sessionId: string) => runners.get(sessionId),
+    set: (sessionId: string, runner: LiveRunner) => void runners.set(sessionId, runner),
+    ids: () => [...runners.keys()],
+
+    /** Ends the connection to a runner (to any runner if none is named). */
+    async detach(sessionId: string, runnerId?: string): Promise<void> {
+      const runner = runners.get(sessionId);
+      if (!runner || (runnerId !== undefined && runner.runnerId !== runnerId)) return;
+      runners.delete(sessionId);
+      await runner.stop();
+    },
+
+    /** Wakes those who wait for something of this session. */
+    notify: (sessionId: string) => void changes.emit(sessionId),
+
+    /** The first value of `probe` that is not undefined, now or after a change; undefined after `timeoutMs`. */
+    async waitFor<T>(
+      sessionId: string,
+      probe: () => T | undefined,
+      { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+    ): Promise<T | undefined> {
+      const deadline = AbortSignal.timeout(timeoutMs);
+      const until = signal ? AbortSignal.any([deadline, signal]) : deadline;
+      for (;;) {
+        const value = probe();
+        if (value !== undefined || until.aborted) return value;
+        await once(changes, sessionId, { signal: until }).catch(() => undefined);
+      }
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import type { RunnerState } from "@whatsapp-engine/contract";
+import type { Log } from "../logger.ts";
+import { compareAccounts } from "./account.ts";
+import { fateOf, type RunnerFate } from "./lifecycle.ts";
+import type { SessionChange, SessionRow, SessionStore } from "./store.ts";
+
+/** What is to become of a runner; `log_out`: the wrong account is linked. */
+export type Fate = RunnerFate | "log_out";
+
+/** Turns what a runner says of itself into the session's row. Answers what is to become of the runner. */
+export function createObserver({ store, log }: { store: SessionStore; log: Log }) {
+  return function observe(sessionId: string, state: RunnerState): Fate {
+    const row = store.find(sessionId);
+    if (!row || row.runnerId !== state.runnerId || row.desired !== "running") return "keep";
+
+    const account = checkAccount(row, state);
+    if (account === "different") {
+      log.warn({ sessionId, runnerId: state.runnerId }, "another account was linked than the session is for");
+      const detail = "The account that scanned is not the phoneNumber the session was created with.";
+      store.transition(row, { status: "auth_failed", reason: "wrong_number", detail, desired: "stopped" });
+      return "log_out";
+    }
+
+    const fate = fateOf(state.reason);
+    const change: SessionChange = {
+      status: state.status,
+      reason: state.reason,
+      detail:
+        state.detail ??
+        (account === "doubtful" ? "The linked account could not be compared with phoneNumber." : null),
+      whatsappVersion: state.whatsappVersion ?? row.whatsappVersion,
+      linkedPhoneNumber:
+        state.account?.phoneNumber ?? (state.reason === "logged_out" ? null : row.linkedPhoneNumber),
+      pushName: state.account?.pushName ?? row.pushName,
+      ...(fate === "end" ? { desired: "stopped" } : {}),
+    };
+    if (!differs(row, change)) return fate;
+    store.transition(row, change);
+    if (row.status !== state.status || row.reason !== state.reason) {
+      const level = state.status === "auth_failed" || state.status === "disconnected" ? "warn" : "info";
+      log[level](
+        {
+          sessionId,
+          runnerId: state.runnerId,
+          status: state.status,
+          reason: state.reason,
+          detail: state.detail,
+        },
+        "session status",
+      );
+    }
+    return fate;
+  };
+}
+
+/** Null where there is nothing to compare. */
+function checkAccount(row: SessionRow, { account }: RunnerState) {
+  if (row.expectedPhoneNumber === null || account === null) return null;
+  return compareAccounts(row.expectedPhoneNumber, account.phoneNumber);
+}
+
+const differs = (row: SessionRow, change: SessionChange) =>
+  (Object.keys(change) as (keyof SessionChange)[]).some((key) => row[key] !== change[key]);

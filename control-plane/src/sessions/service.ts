@@ -1,0 +1,166 @@
+import type { CountryCode } from "libphonenumber-js/max";
+import {
+  AppError,
+  type CreateSession,
+  type QrCode,
+  type Session,
+  type SessionStatus,
+} from "@whatsapp-engine/contract";
+import { iso } from "../clock.ts";
+import type { Log } from "../logger.ts";
+import { toDigits } from "../phone-number.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { createBackoff } from "./backoff.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import type { LiveSessions } from "./live.ts";
+import type { SessionLocks } from "./locks.ts";
+import type { Reconciler } from "./reconciler.ts";
+import type { SessionRow, SessionStore } from "./store.ts";
+
+/** States in which no code will come until somebody acts. */
+const NO_CODE_COMES: readonly SessionStatus[] = ["connected", "authenticated", "disconnected"];
+
+export type SessionService = ReturnType<typeof createSessionService>;
+
+/** The verbs of a session, as the API offers them. */
+export function createSessionService(deps: {
+  store: SessionStore;
+  live: LiveSessions;
+  locks: SessionLocks;
+  reconciler: Reconciler;
+  runtime: Runtime;
+  backoff: ReturnType<typeof createBackoff>;
+  defaultCountry: CountryCode;
+  log: Log;
+}) {
+  const { store, live, locks, reconciler, runtime, log } = deps;
+
+  /** A session that is being deleted is not there any more. Throws `session_not_found`. */
+  function required(sessionId: string): SessionRow {
+    const row = store.find(sessionId);
+    if (row && row.desired !== "deleted") return row;
+    throw new AppError("session_not_found", `There is no session '${sessionId}'.`);
+  }
+
+  return {
+    required,
+
+    /**
+     * Makes the session and starts it; for an id that exists answers the same session, and starts it again if it
+     * had ended (logged out, never scanned). Throws `session_conflict` where the phone number is another one,
+     * `runtime_unavailable`.
+     */
+    async create(input: CreateSession): Promise<{ created: boolean; session: Session }> {
+      const phoneNumber =
+        input.phoneNumber === undefined
+          ? null
+          : toDigits(input.phoneNumber, "phoneNumber", deps.defaultCountry);
+      if (!store.find(input.sessionId)) await runtime.ping();
+
+      return locks.run(input.sessionId, async () => {
+        // A deletion that was interrupted is finished first.
+        if (store.find(input.sessionId)?.desired === "deleted") await reconciler.reconcile(input.sessionId);
+        const row = store.find(input.sessionId);
+        if (!row) {
+          const fresh = store.create(input.sessionId, phoneNumber);
+          log.info({ sessionId: fresh.id }, "session created");
+          reconciler.request(fresh.id);
+          return { created: true, session: toSession(fresh) };
+        }
+        if (phoneNumber !== null && phoneNumber !== (row.expectedPhoneNumber ?? row.linkedPhoneNumber)) {
+          throw new AppError(
+            "session_conflict",
+            `Session '${row.id}' exists for ${row.expectedPhoneNumber ? "another" : "no particular"} phone number; delete it first, or use another id.`,
+          );
+        }
+        if (row.desired === "running") return { created: false, session: toSession(row) };
+        deps.backoff.reset(row.id);
+        const started = store.transition(row, {
+          status: "connecting",
+          reason: "starting",
+          desired: "running",
+        });
+        log.info({ sessionId: row.id }, "session started again");
+        reconciler.request(row.id);
+        return { created: false, session: toSession(started) };
+      });
+    },
+
+    get: (sessionId: string): Session => toSession(required(sessionId)),
+
+    list(query: { status?: SessionStatus | undefined; limit: number; cursor?: string | undefined }) {
+      const rows = store.list({
+        limit: query.limit + 1,
+        ...(query.status ? { status: query.status } : {}),
+        ...(query.cursor === undefined ? {} : { cursor: decodeCursor(query.cursor) }),
+      });
+      const page = rows.slice(0, query.limit);
+      const last = page.at(-1);
+      return {
+        sessions: page.map(toSession),
+        nextCursor: rows.length > page.length && last ? encodeCursor(last) : null,
+      };
+    },
+
+    /**
+     * Logs out of WhatsApp where that can be done, removes container, profile and rows. Throws
+     * `session_not_found`; `runtime_unavailable` before anything was touched.
+     */
+    async remove(sessionId: string): Promise<void> {
+      required(sessionId);
+      await runtime.ping();
+      await locks.run(sessionId, async () => {
+        const row = required(sessionId);
+        store.transition(row, { status: row.status, reason: row.reason, desired: "deleted" });
+        await reconciler.reconcile(sessionId);
+      });
+      log.info({ sessionId }, "session deleted");
+    },
+
+    /** The code to scan, waiting for one if it is on its way. Throws `qr_not_available` with the status. */
+    async qr(
+      sessionId: string,
+      waitSeconds: number,
+      signal: AbortSignal,
+    ): Promise<{ session: Session; qr: QrCode }> {
+      const settled = await live.waitFor(
+        sessionId,
+        () => {
+          const row = required(sessionId);
+          const qr = live.get(sessionId)?.state?.qr;
+          if (row.status === "qr_ready" && qr) return { session: toSession(row), qr };
+          const willCome = row.desired === "running" && row.reason !== "runtime_unavailable";
+          return NO_CODE_COMES.includes(row.status) && !(willCome && row.status === "disconnected")
+            ? null
+            : undefined;
+        },
+        { timeoutMs: waitSeconds * 1000, signal },
+      );
+      if (settled) return settled;
+      const row = required(sessionId);
+      throw new AppError("qr_not_available", whyNoCode(row), {
+        extra: { status: row.status, reason: row.reason },
+      });
+    },
+  };
+}
+
+function whyNoCode(row: SessionRow): string {
+  if (row.status === "connected" || row.status === "authenticated")
+    return "The session is linked already; there is nothing to scan.";
+  if (row.desired === "stopped")
+    return "The session has ended; call POST /sessions/create with the same sessionId for a new code.";
+  return `No code came in time; the session is ${row.status}${row.reason ? ` (${row.reason})` : ""}. Call again in a moment.`;
+}
+
+export const toSession = (row: SessionRow): Session => ({
+  sessionId: row.id,
+  status: row.status,
+  reason: row.reason,
+  phoneNumber: row.linkedPhoneNumber ?? row.expectedPhoneNumber,
+  pushName: row.pushName,
+  whatsappVersion: row.whatsappVersion,
+  createdAt: iso(row.createdAt),
+  updatedAt: iso(row.updatedAt),
+  connectedAt: row.connectedAt === null ? null : iso(row.connectedAt),
+});

@@ -1,0 +1,206 @@
+import { randomUUID } from "node:crypto";
+import { and, asc, count, eq, gt, ne, notInArray, or, sql } from "drizzle-orm";
+import {
+  events,
+  messages,
+  profiles,
+  runners,
+  sessions,
+  type Db,
+  type SessionRow,
+  type Tx,
+} from "@whatsapp-engine/db";
+import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
+import { pathBetween } from "./lifecycle.ts";
+
+export type { SessionRow };
+export type SessionStore = ReturnType<typeof createSessionStore>;
+
+/** What a transition may set besides the status. */
+export type SessionChange = {
+  status: SessionStatus;
+  reason: SessionReason | null;
+  detail?: string | null;
+} & Partial<Pick<SessionRow, "desired" | "runnerId" | "linkedPhoneNumber" | "pushName" | "whatsappVersion">>;
+
+/** Thrown where a row changed between reading and writing it; the caller reads again. */
+export class StaleSession extends Error {
+  override readonly name = "StaleSession";
+}
+
+/** Rows of sessions, profiles and runners. Every write is one synchronous transaction with its event in it. */
+export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
+  function appendEvent(tx: Tx | Db, sessionId: string, type: string, data: Record<string, unknown>) {
+    const next = sql`(select coalesce(max(seq), 0) + 1 from events where session_id = ${sessionId})`;
+    tx.insert(events)
+      .values({ sessionId, seq: next as never, type, data, at: clock.now() })
+      .run();
+  }
+
+  return {
+    appendEvent,
+
+    find: (id: string): SessionRow | undefined => db.select().from(sessions).where(eq(sessions.id, id)).get(),
+
+    profileOf(sessionId: string): { id: string; cursor: number } | undefined {
+      return db.select().from(profiles).where(eq(profiles.sessionId, sessionId)).get();
+    },
+
+    /** Profile ids with their sessions' ids. */
+    profileSessions: (): Map<string, string> =>
+      new Map(
+        db
+          .select()
+          .from(profiles)
+          .all()
+          .map(({ id, sessionId }) => [id, sessionId]),
+      ),
+
+    ids: (): string[] =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .all()
+        .map(({ id }) => id),
+
+    /** Session that has this runner as its present one. */
+    findByRunner: (runnerId: string): SessionRow | undefined =>
+      db.select().from(sessions).where(eq(sessions.runnerId, runnerId)).get(),
+
+    create(id: string, expectedPhoneNumber: string | null): SessionRow {
+      const now = clock.now();
+      return db.transaction((tx) => {
+        const row = tx
+          .insert(sessions)
+          .values({
+            id,
+            desired: "running",
+            status: "connecting",
+            reason: "starting",
+            expectedPhoneNumber,
+            createdAt: now,
+            updatedAt: now,
+          })
+          .returning()
+          .get();
+        tx.insert(profiles).values({ id: randomUUID(), sessionId: id, createdAt: now }).run();
+        appendEvent(tx, id, "session_created", {});
+        return row;
+      });
+    },
+
+    /**
+     * Compare and set: writes only if the row is still as `seen`, passes through the transition table, and
+     * records the change as events. Throws `StaleSession`.
+     */
+    transition(seen: SessionRow, change: SessionChange): SessionRow {
+      const now = clock.now();
+      return db.transaction((tx) => {
+        const row = tx
+          .update(sessions)
+          .set({
+            detail: null,
+            ...change,
+            ...(change.status === "connected" && seen.status !== "connected" ? { connectedAt: now } : {}),
+            version: seen.version + 1,
+            updatedAt: now,
+          })
+          .where(and(eq(sessions.id, seen.id), eq(sessions.version, seen.version)))
+          .returning()
+          .get();
+        if (row === undefined) throw new StaleSession(seen.id);
+        if (row.status !== seen.status || row.reason !== seen.reason) {
+          for (const status of pathBetween(seen.status, row.status)) {
+            appendEvent(tx, seen.id, "status", { status, reason: status === row.status ? row.reason : null });
+          }
+        }
+        return row;
+      });
+    },
+
+    addRunner(runnerId: string, profileId: string): void {
+      db.insert(runners).values({ id: runnerId, profileId, createdAt: clock.now() }).run();
+    },
+
+    /** Drops the rows of a profile's runners that do not exist (any more). */
+    keepRunners(profileId: string, existing: readonly string[]): void {
+      db.delete(runners)
+        .where(and(eq(runners.profileId, profileId), notInArray(runners.id, [...existing])))
+        .run();
+    },
+
+    /** Removes session, profile and runner rows. Messages and events stay until their retention ends. */
+    forget(id: string): void {
+      db.transaction((tx) => {
+        const mine = tx.select({ id: profiles.id }).from(profiles).where(eq(profiles.sessionId, id));
+        tx.delete(runners)
+          .where(sql`${runners.profileId} in ${mine}`)
+          .run();
+        tx.delete(profiles).where(eq(profiles.sessionId, id)).run();
+        tx.delete(sessions).where(eq(sessions.id, id)).run();
+        // With the profile goes the journal, the only one who could have told.
+        tx.update(messages)
+          .set({ status: "unknown", updatedAt: clock.now() })
+          .where(and(eq(messages.sessionId, id), eq(messages.status, "sending")))
+          .run();
+        appendEvent(tx, id, "session_deleted", {});
+      });
+    },
+
+    /** A page in order of creation, after `cursor` (creation time and id of the last one seen). */
+    list(query: {
+      status?: SessionStatus;
+      limit: number;
+      cursor?: { createdAt: number; id: string };
+    }): SessionRow[] {
+      const { status, limit, cursor } = query;
+      return db
+        .select()
+        .from(sessions)
+        .where(
+          and(
+            ne(sessions.desired, "deleted"),
+            status && eq(sessions.status, status),
+            cursor &&
+              or(
+                gt(sessions.createdAt, cursor.createdAt),
+                and(eq(sessions.createdAt, cursor.createdAt), gt(sessions.id, cursor.id)),
+              ),
+          ),
+        )
+        .orderBy(asc(sessions.createdAt), asc(sessions.id))
+        .limit(limit)
+        .all();
+    },
+
+    countByStatus(): Record<SessionStatus, number> {
+      const zero = Object.fromEntries(sessionStatuses.map((status) => [status, 0]));
+      const rows = db
+        .select({ status: sessions.status, n: count() })
+        .from(sessions)
+        .where(ne(sessions.desired, "deleted"))
+        .groupBy(sessions.status)
+        .all();
+      return { ...zero, ...Object.fromEntries(rows.map(({ status, n }) => [status, n])) } as Record<
+        SessionStatus,
+        number
+      >;
+    },
+
+    /**
+     * Stores a journal event once: `apply` and the advance of the profile's cursor are one transaction, and an
+     * event at or below the cursor is passed over.
+     */
+    storeOnce(profileId: string, seq: number, apply: (tx: Tx) => void): void {
+      db.transaction((tx) => {
+        const advanced = tx
+          .update(profiles)
+          .set({ cursor: seq })
+          .where(and(eq(profiles.id, profileId), sql`${profiles.cursor} < ${seq}`))
+          .run();
+        if (advanced.changes > 0) apply(tx);
+      });
+    },
+  };
+}
