@@ -1,0 +1,133 @@
+import type { Account } from "./accounts.ts";
+import { pause } from "./clock.ts";
+import type { Directory } from "./directory.ts";
+import type { Fault, Faults } from "./faults.ts";
+import type { StoredMessage } from "./history.ts";
+import type { MediaStore } from "./media-store.ts";
+import type { PageSession } from "./page-session.ts";
+import type { Settings } from "./settings.ts";
+import { keyText, type Verdict, type WireMessage } from "./wire.ts";
+
+/** A message that WhatsApp's server took. */
+export type SentMessage = {
+  /** The key's text, as the page has it. */
+  id: string;
+  account: string;
+  /** The recipient as `…@c.us` (or `…@g.us`), whatever its chat is addressed by. */
+  to: string;
+  type: string;
+  body: string;
+  caption: string | null;
+  filename: string | null;
+  mimetype: string | null;
+  mediaSha256: string | null;
+  mediaSize: number | null;
+  ack: number;
+  /** ISO 8601 */
+  at: string;
+};
+
+type Deps = {
+  settings: Settings;
+  faults: Faults;
+  directory: Directory;
+  media: MediaStore;
+  tellAccount: (account: Account, id: string, ack: number) => void;
+};
+
+/** What the page does for each fault, and whether the message exists at all. */
+const verdicts: Record<Fault["kind"], (taken: boolean) => Omit<Verdict, "remote">> = {
+  undefined: () => ({ answer: "omit", added: false }),
+  throw: (taken) => ({ answer: "throw", added: taken }),
+  hang: (taken) => ({ answer: "hang", added: taken }),
+  silence: () => ({ answer: "answer", added: true }),
+  refuse: () => ({ answer: "answer", added: true }),
+  late: () => ({ answer: "answer", added: true }),
+};
+
+/** The way of a message from the page to WhatsApp's server, and its first ack. */
+export const createOutbox = ({ settings, faults, directory, media, tellAccount }: Deps) => {
+  const acknowledge = (account: Account, message: StoredMessage, ack: number) => {
+    message.ack = ack;
+    tellAccount(account, keyText(message.key), ack);
+  };
+
+  const take = async (account: Account, message: StoredMessage, ackMs: number | null) => {
+    message.queued = false;
+    await pause(settings.delays.takeMs);
+    message.takenAt ??= new Date().toISOString();
+    if (ackMs === null) return;
+    if (ackMs > 0) await pause(ackMs);
+    if (message.ack < 1) acknowledge(account, message, 1);
+  };
+
+  const proceed = async (account: Account, message: StoredMessage, fault: Fault | undefined) => {
+    if (fault?.kind === "silence" && !fault.taken) return;
+    if (fault?.kind === "refuse")
+      return pause(settings.delays.takeMs).then(() => acknowledge(account, message, -1));
+    const ackMs = fault?.kind === "late" ? fault.ackMs : settings.delays.ackMs;
+    await take(account, message, fault?.kind === "silence" ? null : ackMs);
+  };
+
+  const siblingOf = (remote: string): string =>
+    settings.lids === "sibling" && remote.endsWith("@c.us")
+      ? (directory.find(remote)?.lid ?? remote)
+      : remote;
+
+  return {
+    acknowledge,
+
+    send: (page: PageSession, account: Account, asked: WireMessage): Verdict => {
+      const listing = directory.find(asked.key.remote);
+      const fault = faults.take([asked.key.remote, ...(listing ? [listing.pn, listing.lid] : [])]);
+      const taken = fault !== undefined && "taken" in fault ? fault.taken : true;
+      const remote = siblingOf(asked.key.remote);
+      const verdict = fault ? verdicts[fault.kind](taken) : { answer: "answer" as const, added: true };
+      if (!verdict.added && verdict.answer !== "omit") return { ...verdict, remote };
+
+      const queued = !page.connected();
+      const key = { ...asked.key, remote };
+      const message: StoredMessage = { ...asked, key, takenAt: null, queued, pageId: page.id };
+      account.history.add(message);
+      if (!queued) void proceed(account, message, fault);
+      return { ...verdict, remote };
+    },
+
+    /** The connection is back: WhatsApp Web sends what waited. */
+    flush: (account: Account) => {
+      for (const message of account.history.all())
+        if (message.queued) void take(account, message, settings.delays.ackMs);
+    },
+
+    /** The browser came up again: its queue sends what had no ack, or it is lost, as set. */
+    recover: (account: Account, page: PageSession) => {
+      if (settings.queueAfterRestart === "keep") return;
+      for (const message of account.history.all()) {
+        if (!message.key.fromMe || message.ack !== 0 || message.pageId === page.id) continue;
+        if (settings.queueAfterRestart === "lose") account.history.remove(message);
+        else void take(account, message, settings.delays.ackMs);
+      }
+    },
+
+    sent: (account: Account): SentMessage[] =>
+      account.history.all().flatMap((message) =>
+        message.takenAt === null || !message.key.fromMe
+          ? []
+          : {
+              id: keyText(message.key),
+              account: account.phoneNumber,
+              to: directory.find(message.to)?.pn ?? message.to,
+              type: message.type,
+              body: message.body,
+              caption: message.caption ?? null,
+              filename: message.media?.filename ?? null,
+              mimetype: message.media?.mimetype ?? null,
+              mediaSha256: media.get(message.media?.directPath)?.sha256 ?? null,
+              mediaSize: media.get(message.media?.directPath)?.bytes.length ?? null,
+              ack: message.ack,
+              at: message.takenAt,
+            },
+      ),
+  };
+};
+export type Outbox = ReturnType<typeof createOutbox>;

@@ -1,0 +1,164 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { Account, Accounts, Phone } from "./accounts.ts";
+import { pause } from "./clock.ts";
+import type { Settings } from "./settings.ts";
+import type { Build, Credentials, DeviceKeys, Push } from "./wire.ts";
+
+type Deps = {
+  settings: Settings;
+  accounts: Accounts;
+  /** What WhatsApp Web does once its connection stands, or stands again. */
+  onConnected: (page: PageSession, reason: "start" | "restore") => void;
+};
+
+export type PageInfo = {
+  pageId: string;
+  build: Build;
+  state: string;
+  account: string | null;
+  qr: string | null;
+};
+
+/** One browser page: its connection's state, its codes, its login. */
+export const createPageSession = (
+  build: Build,
+  push: (push: Push) => void,
+  { settings, accounts, onConnected }: Deps,
+) => {
+  const id = randomUUID();
+  let keys: DeviceKeys | undefined;
+  let account: Account | undefined;
+  let deviceId: string | undefined;
+  let state = "OPENING";
+  let ref: string | undefined;
+  let codes = 0;
+  let rotation: NodeJS.Timeout | undefined;
+  let pairingCode: string | undefined;
+  /** What could not reach the page while its connection was down. */
+  let missed: Push[] = [];
+  let heard = () => {};
+  const listening = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  let synced = false;
+
+  const qr = () =>
+    state === "UNPAIRED" && ref !== undefined && keys
+      ? [ref, keys.staticKey, keys.identityKey, keys.advSecret, keys.platform].join(",")
+      : null;
+
+  const setState = (name: string) => {
+    const back = state !== "CONNECTED" && name === "CONNECTED" && account !== undefined;
+    state = name;
+    push({ push: "state", state });
+    if (!back) return;
+    const waited = missed;
+    missed = [];
+    waited.forEach(push);
+    if (synced) onConnected(page, "restore");
+  };
+
+  const nextCode = () => {
+    clearTimeout(rotation);
+    if (codes >= settings.qr.codes) {
+      ref = undefined;
+      return setState("UNPAIRED_IDLE");
+    }
+    codes++;
+    ref = `2@${randomBytes(66).toString("base64")}`;
+    push({ push: "state", ref });
+    rotation = setTimeout(nextCode, codes === 1 ? settings.qr.firstMs : settings.qr.nextMs).unref();
+  };
+
+  const firstCode = () => {
+    codes = 0;
+    nextCode();
+  };
+
+  const sync = async () => {
+    if (!settings.readyLost) await listening;
+    if (settings.delays.syncMs > 0) await pause(settings.delays.syncMs);
+    synced = true;
+    push({ push: "state", synced });
+    if (state === "CONNECTED") onConnected(page, "start");
+  };
+
+  const enter = (entered: Account, device: string) => {
+    account = entered;
+    deviceId = device;
+    push({ push: "account", me: account.me, chats: account.history.chats() });
+    setState("CONNECTED");
+    void sync();
+  };
+
+  const startPairing = async () => {
+    clearTimeout(rotation);
+    setState("PAIRING");
+    await pause(settings.delays.pairingMs);
+  };
+
+  const page = {
+    id,
+    qr,
+    account: () => account,
+    connected: () => state === "CONNECTED",
+    pairingCode: () => (state === "UNPAIRED" ? pairingCode : undefined),
+    setState,
+    nextCode,
+
+    info: (): PageInfo => ({ pageId: id, build, state, account: account?.phoneNumber ?? null, qr: qr() }),
+
+    hello: (device: DeviceKeys, credentials: Credentials | null) => {
+      keys = device;
+      const known = credentials && accounts.login(credentials);
+      if (known) return enter(known, credentials.deviceId);
+      if (credentials) push({ push: "forget" });
+      firstCode();
+      setState("UNPAIRED");
+    },
+    listening: () => heard(),
+
+    refreshQr: () => {
+      if (!state.startsWith("UNPAIRED")) return;
+      if (state === "UNPAIRED_IDLE") setState("UNPAIRED");
+      firstCode();
+    },
+    requestPairingCode: () => {
+      pairingCode = randomBytes(4).toString("hex").toUpperCase();
+      return pairingCode;
+    },
+
+    /** The phone took the code: UNPAIRED, PAIRING, CONNECTED. */
+    pair: async (phone: Phone) => {
+      await startPairing();
+      const { account: linked, credentials } = accounts.link(phone);
+      push({ push: "linked", credentials });
+      enter(linked, credentials.deviceId);
+      return linked;
+    },
+    /** The phone took the code, but linking failed: back to UNPAIRED with a new code. */
+    failPairing: async () => {
+      await startPairing();
+      setState("UNPAIRED");
+      firstCode();
+    },
+
+    /** Tells what happened to the account; later, if the connection is down. */
+    tell: (what: Push) => {
+      if (state === "CONNECTED") push(what);
+      else missed.push(what);
+    },
+    /** Says it at once, whatever the connection's state. */
+    push,
+
+    /** The login ends at the server; the page is told only where it did not ask for it itself. */
+    endLogin: (tell: boolean) => {
+      if (deviceId !== undefined) account?.devices.delete(deviceId);
+      account = undefined;
+      if (tell) push({ push: "logout" });
+    },
+    close: () => clearTimeout(rotation),
+  };
+  return page;
+};
+export type PageSession = ReturnType<typeof createPageSession>;

@@ -1,0 +1,87 @@
+import type { Listing } from "../wire.ts";
+import type { Link } from "./link.ts";
+import { Collection, Model } from "./model.ts";
+import { createWid, type Wid } from "./wid.ts";
+
+class Contact extends Model<{
+  id: Wid;
+  name: string;
+  pushname: string;
+  phoneNumber: Wid | undefined;
+  isBusiness: boolean;
+}> {
+  declare id: Wid;
+  declare name: string;
+  declare pushname: string;
+}
+
+class Contacts extends Collection<Contact> {
+  async find(id: Wid | string): Promise<Contact> {
+    const wid = createWid(id);
+    const name = wid.user;
+    return (
+      this.get(wid) ??
+      this.add(new Contact({ id: wid, name, pushname: name, phoneNumber: undefined, isBusiness: false }))
+    );
+  }
+}
+
+/** Who is on WhatsApp, under which number and LID. */
+export const createContacts = (link: Link, me: () => Wid | undefined) => {
+  const all = new Contacts();
+  const listings = new Map<string, Listing>();
+
+  const lookUp = async (wid: Wid): Promise<Listing | null> => {
+    const known = listings.get(wid.toString()) ?? (await link.call("find", { id: wid.toString() }));
+    if (!known) return null;
+    listings.set(known.pn, known).set(known.lid, known);
+    return known;
+  };
+
+  const known = (wid: Wid): Listing | undefined => listings.get(wid.toString());
+  const asWid = (id: string | undefined) => (id === undefined ? undefined : createWid(id));
+  const getCurrentLid = (wid: Wid) => (wid.isLid() ? wid : asWid(known(wid)?.lid));
+  const getPhoneNumber = (wid: Wid) => (wid.isLid() ? asWid(known(wid)?.pn) : wid);
+
+  return {
+    all,
+    lookUp,
+    /** Chats can be addressed otherwise from now on. */
+    forget: () => listings.clear(),
+
+    modules: {
+      WAWebQueryExistsJob: {
+        queryWidExists: async (wid: Wid) => {
+          const listing = await lookUp(wid);
+          return listing && { wid: createWid(wid.isLid() ? listing.lid : listing.pn), biz: false };
+        },
+      },
+      WAWebApiContact: {
+        getCurrentLid,
+        getPhoneNumber,
+        getAlternateUserWid: (wid: Wid) => (wid.isLid() ? asWid(known(wid)?.pn) : asWid(known(wid)?.lid)),
+      },
+      WAWebLidMigrationUtils: {
+        toPn: (wid: Wid) => (wid.isLid() ? getPhoneNumber(wid) : wid),
+        toLid: getCurrentLid,
+        isLidMigrated: () => true,
+      },
+      WAWebContactGetters: {
+        getIsMe: ({ id }: Contact) => id.equals(me()),
+        getIsUser: ({ id }: Contact) => id.isUser(),
+        getIsGroup: ({ id }: Contact) => id.isGroup(),
+        getIsWAContact: () => true,
+        getUserid: ({ id }: Contact) => id.user,
+        getVerifiedName: () => undefined,
+        getVerifiedLevel: () => undefined,
+        getStatusMute: () => false,
+        getName: ({ name }: Contact) => name,
+        getShortName: ({ name }: Contact) => name,
+        getPushname: ({ pushname }: Contact) => pushname,
+        getIsEnterprise: () => false,
+      },
+      WAWebFrontendContactGetters: { getIsMyContact: () => false },
+    },
+  };
+};
+export type ContactsArea = ReturnType<typeof createContacts>;

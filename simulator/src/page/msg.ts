@@ -1,0 +1,141 @@
+import type { Build, WireMessage } from "../wire.ts";
+import type { Link } from "./link.ts";
+import { Collection, Model } from "./model.ts";
+import { keyFromWire, type MsgKey } from "./msg-key.ts";
+import { createWid, type Wid } from "./wid.ts";
+
+/** What a message keeps of everything it is made from; these cross to Node. */
+const fields = [
+  "id", "type", "subtype", "body", "caption", "filename", "mimetype", "size", "t", "ack", "from", "to", "author", "notifyName",
+  "self", "isNewMsg", "isForwarded", "star", "directPath", "filehash", "encFilehash", "mediaKey", "mediaKeyTimestamp",
+  "deprecatedMms3Url", "clientUrl", "uploadhash", "isGif", "isViewOnce", "mentionedJidList", "groupMentions", "quotedMsg",
+  "quotedStanzaID", "lat", "lng", "loc", "pollName", "pollOptions", "vcardList", "vcardFormattedName",
+] as const; // prettier-ignore
+
+type Attributes = {
+  id: MsgKey;
+  type: string;
+  body: string | undefined;
+  t: number;
+  ack: number;
+  from: Wid;
+  to: Wid;
+  isNewMsg: boolean;
+} & Partial<
+  Record<
+    Exclude<(typeof fields)[number], "id" | "type" | "body" | "t" | "ack" | "from" | "to" | "isNewMsg">,
+    unknown
+  >
+>;
+
+export class Msg extends Model<Attributes> {
+  declare id: MsgKey;
+  declare type: string;
+  declare body: string | undefined;
+  declare caption: string | undefined;
+  declare filename: string | undefined;
+  declare mimetype: string | undefined;
+  declare size: number | undefined;
+  declare directPath: string | undefined;
+  declare filehash: string | undefined;
+  declare author: Wid | undefined;
+  declare notifyName: string | undefined;
+  declare t: number;
+  declare ack: number;
+  declare from: Wid;
+  declare to: Wid;
+  declare isNewMsg: boolean;
+
+  constructor(given: Attributes) {
+    const kept = fields.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]);
+    super(Object.fromEntries(kept) as Attributes);
+  }
+
+  get mediaObject(): object | undefined {
+    return this.directPath === undefined ? undefined : { filehash: this.filehash, size: this.size };
+  }
+  get mediaData(): { mediaStage: string; type: string } | undefined {
+    return this.directPath === undefined ? undefined : { mediaStage: "RESOLVED", type: this.type };
+  }
+  get isNotification(): boolean {
+    return false;
+  }
+  async downloadMedia(): Promise<void> {}
+
+  updateAck(ack: number): void {
+    this.set({ ack });
+  }
+  unsafe(): this {
+    return this;
+  }
+  canReply(): boolean {
+    return true;
+  }
+  msgContextInfo(): Record<string, unknown> {
+    return { quotedMsg: { type: this.type, body: this.body }, quotedStanzaID: this.id.id };
+  }
+}
+
+class Messages extends Collection<Msg> {
+  readonly #fetch: (keys: string[]) => Promise<Msg[]>;
+  get modelClass() {
+    return Msg;
+  }
+
+  constructor(fetch: (keys: string[]) => Promise<Msg[]>) {
+    super();
+    this.#fetch = fetch;
+  }
+
+  /** From the collection, else from the history that the account keeps. */
+  async getMessagesById(ids: unknown[]): Promise<{ messages: Msg[] }> {
+    const missing = ids.map(String).filter((id) => !this.get(id));
+    const fetched = missing.length > 0 ? await this.#fetch(missing) : [];
+    return { messages: [...ids.flatMap((id) => this.get(id) ?? []), ...fetched] };
+  }
+
+  async search(text: string): Promise<{ messages: Msg[] }> {
+    return {
+      messages: this.getModelsArray().filter(({ body, caption }) => (caption ?? body)?.includes(text)),
+    };
+  }
+}
+
+/** The collection of all messages, and how one is made of what the server tells. */
+export const createMessages = (link: Link, build: Build) => {
+  /** Acks of messages that do not stand in the collection yet. */
+  const early = new Map<string, number>();
+
+  const fromWire = ({ key, from, to, author, media, ...rest }: WireMessage, isNewMsg: boolean): Msg =>
+    new Msg({
+      ...rest,
+      ...media,
+      id: keyFromWire(build, key),
+      from: createWid(from),
+      to: createWid(to),
+      author: author === undefined ? undefined : createWid(author),
+      self: key.fromMe ? "out" : "in",
+      isNewMsg,
+    });
+
+  const all = new Messages(async (keys) =>
+    (await link.call("messages", { keys })).map((message) => fromWire(message, false)),
+  );
+
+  return {
+    all,
+    fromWire,
+    add: (msg: Msg): Msg => {
+      const added = all.add(msg);
+      const ack = early.get(String(added.id));
+      if (ack !== undefined && early.delete(String(added.id))) added.set({ ack });
+      return added;
+    },
+    acknowledge: (key: string, ack: number) => {
+      const msg = all.get(key);
+      if (msg) msg.set({ ack });
+      else early.set(key, ack);
+    },
+  };
+};
+export type MessagesArea = ReturnType<typeof createMessages>;

@@ -1,0 +1,89 @@
+import type { Build, Verdict, WireMessage } from "../wire.ts";
+import type { Chat, ChatsArea } from "./chat.ts";
+import type { Link } from "./link.ts";
+import { msgKeyClass, wireKey } from "./msg-key.ts";
+import { Msg } from "./msg.ts";
+import { createWid } from "./wid.ts";
+
+type Outgoing = ConstructorParameters<typeof Msg>[0];
+type SendResult = { messageSendResult: "OK" | "ERROR_UNKNOWN"; t: number };
+
+const toWire = (msg: Msg): WireMessage => ({
+  key: wireKey(msg.id),
+  from: msg.from.toString(),
+  to: msg.to.toString(),
+  type: msg.type,
+  body: msg.body ?? "",
+  ...(msg.caption !== undefined && { caption: msg.caption }),
+  t: msg.t,
+  ack: msg.ack,
+  ...(msg.directPath !== undefined && {
+    media: {
+      directPath: msg.directPath,
+      mimetype: msg.mimetype ?? "",
+      ...(msg.filename !== undefined && { filename: msg.filename }),
+      size: msg.size ?? 0,
+      filehash: msg.filehash ?? "",
+    },
+  }),
+});
+
+/** Resolves once the server took the message or refused it; never, while neither is known. */
+const settled = (msg: Msg): Promise<SendResult> =>
+  new Promise((resolve) => {
+    const listen = (_: Msg, ack: number) => {
+      if (ack === 0) return;
+      msg.off("change:ack", listen);
+      resolve({ messageSendResult: ack < 0 ? "ERROR_UNKNOWN" : "OK", t: msg.t });
+    };
+    msg.on("change:ack", listen);
+  });
+
+const never = new Promise<never>(() => {});
+
+/** Sending: WhatsApp Web adds a message to its own collection, and its queue hands it to the server. */
+export const createSend = (link: Link, chats: ChatsArea, build: Build) => {
+  const answer = async (chat: Chat, msg: Msg, { answer, added }: Verdict): Promise<Msg | undefined> => {
+    if (answer === "omit") {
+      setTimeout(() => chats.place(chat, msg));
+      return undefined;
+    }
+    const placed = added ? chats.place(chat, msg) : undefined;
+    if (answer === "throw") throw new Error("ServerStatusCodeError: simulated failure of a send");
+    return answer === "hang" ? never : placed;
+  };
+
+  /** As in WhatsApp Web: the message once it stands in the chat, and how its sending ended. */
+  const addAndSendMsgToChat = (
+    chat: Chat,
+    outgoing: Outgoing,
+  ): [Promise<Msg | undefined>, Promise<SendResult>] => {
+    const asked = new Msg(outgoing);
+    const sending = link.call("send", toWire(asked)).then((verdict) => {
+      const key = wireKey(asked.id);
+      const sibling = verdict.remote !== key.remote && {
+        remote: createWid(verdict.remote),
+        fromMe: true,
+        id: key.id,
+      };
+      const msg = sibling ? new Msg({ ...outgoing, id: new (msgKeyClass(build))(sibling) }) : asked;
+      return { msg, verdict, result: settled(msg) };
+    });
+    const message = sending.then(({ msg, verdict }) => answer(chat, msg, verdict));
+    const result = sending.then((sent) =>
+      sent.verdict.answer === "throw" && !sent.verdict.added ? message.then(() => never) : sent.result,
+    );
+    result.catch(() => {});
+    return [message, result];
+  };
+
+  return {
+    modules: {
+      WAWebMsgKey: msgKeyClass(build),
+      WAWebSendMsgChatAction: { addAndSendMsgToChat },
+      WAWebMsgReply: { canReplyMsg: () => true },
+      WAWebMsgDataFromModel: { msgDataFromMsgModel: (msg: Msg) => msg.serialize() },
+      WAWebMediaUpdateMsg: async () => {},
+    },
+  };
+};

@@ -1,0 +1,143 @@
+import type { Me } from "../wire.ts";
+import type { Device } from "./device.ts";
+import type { Link } from "./link.ts";
+import { Emitter, Model } from "./model.ts";
+import { createWid, type Wid } from "./wid.ts";
+
+/** Clearing its databases takes real WhatsApp Web a moment between the unlinking and the page that follows it. */
+const CLEARING_MS = 250;
+
+class Socket extends Model<{ state: string; hasSynced: boolean }> {
+  declare state: string;
+  declare hasSynced: boolean;
+  #link: Link;
+  #leave: () => void;
+
+  constructor(link: Link, leave: () => void) {
+    super({ state: "OPENING", hasSynced: false });
+    this.#link = link;
+    this.#leave = leave;
+  }
+
+  async logout(): Promise<void> {
+    await this.#link.call("logout", {});
+    setTimeout(this.#leave, CLEARING_MS);
+  }
+  takeover(): Promise<void> {
+    return this.#link.call("takeover", {});
+  }
+  /** Reconnecting is the simulator's to decide (`restore`). */
+  reconnect(): void {}
+}
+
+class Commands extends Emitter {
+  #link: Link;
+
+  constructor(link: Link) {
+    super();
+    this.#link = link;
+  }
+
+  refreshQR(): Promise<void> {
+    return this.#link.call("refreshQr", {});
+  }
+
+  /** `logout_from_bridge` is the last event that whatsapp-web.js listens for: then the end of sync finds it attached. */
+  override on(...[events, listener, context]: Parameters<Emitter["on"]>): this {
+    super.on(events, listener, context);
+    if (events.includes("logout_from_bridge")) void this.#link.call("listening", {});
+    return this;
+  }
+}
+
+class Stream extends Model<{ mode: string; available: boolean }> {
+  declare mode: string;
+  declare available: boolean;
+  markAvailable(): void {
+    this.set({ available: true });
+  }
+  markUnavailable(): void {
+    this.set({ available: false });
+  }
+}
+
+class Connection extends Model<{
+  ref: string | undefined;
+  pushname: string | undefined;
+  wid: Wid | undefined;
+  platform: string;
+}> {
+  declare ref: string | undefined;
+  declare pushname: string | undefined;
+  declare wid: Wid | undefined;
+  canSetMyPushname(): boolean {
+    return true;
+  }
+}
+
+/** Connection, login and what the account is called: everything up to `ready`. */
+export const createSocket = (link: Link, device: Device) => {
+  const cmd = new Commands(link);
+  const stream = new Stream({ mode: "QR", available: true });
+  const conn = new Connection({ ref: undefined, pushname: undefined, wid: undefined, platform: "android" });
+  let me: { pn: Wid; lid: Wid } | undefined;
+
+  const leave = () => {
+    device.forget();
+    cmd.trigger("logout");
+    location.replace("/?post_logout=1&logout_reason=0");
+  };
+  const socket = new Socket(link, leave);
+  const getMaybeMePnUser = () => me?.pn;
+  const getMaybeMeLidUser = () => me?.lid;
+  const refreshQR = () => cmd.refreshQR();
+
+  return {
+    leave,
+    meLid: getMaybeMeLidUser,
+    mePn: getMaybeMePnUser,
+
+    setAccount: ({ pn, lid, pushName }: Me) => {
+      me = { pn: createWid(pn), lid: createWid(lid) };
+      conn.set({ pushname: pushName, wid: me.pn });
+    },
+
+    setState: ({ state, ref, synced }: { state?: string; ref?: string; synced?: boolean }) => {
+      if (ref !== undefined) conn.set({ ref });
+      if (state !== undefined) {
+        stream.set({
+          mode: state === "CONNECTED" ? "MAIN" : state.startsWith("UNPAIRED") ? "QR" : "SYNCING",
+        });
+        socket.set({ state });
+      }
+      if (synced !== undefined) {
+        cmd.trigger("offline_progress_update_from_bridge");
+        socket.set({ hasSynced: synced });
+      }
+    },
+
+    modules: {
+      WAWebSocketModel: { Socket: socket },
+      WAWebStreamModel: { Stream: stream },
+      WAWebConnModel: { Conn: conn },
+      WAWebCmd: { Cmd: cmd },
+      WAWebLaunchSocketUtils: { refreshQR },
+      WAWebMiscBrowserUtils: { info: () => ({ os: "Linux", name: "Chrome", version: "1" }) },
+      WAWebOfflineHandler: {
+        OfflineMessageHandler: { getOfflineDeliveryProgress: () => (socket.hasSynced ? 100 : 99) },
+      },
+      WAWebUserPrefsMeUser: {
+        getMaybeMePnUser,
+        getMaybeMeLidUser,
+        getMaybeMeUser: getMaybeMePnUser,
+      },
+      WAWebAltDeviceLinkingApi: {
+        setPairingType: () => {},
+        initializeAltDeviceLinking: async () => {},
+        initializeQRLinking: async () => {},
+        startAltLinkingFlow: (phoneNumber: string) => link.call("pairingCode", { phoneNumber }),
+      },
+    },
+  };
+};
+export type SocketArea = ReturnType<typeof createSocket>;

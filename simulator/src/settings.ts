@@ -1,0 +1,52 @@
+import type { Build } from "./wire.ts";
+
+export type Settings = {
+  /** Which WhatsApp Web the pages are that load from now on. */
+  build: Build;
+  delays: {
+    /** From a scan to the linked account. */
+    pairingMs: number;
+    /** From the linked account, once everything listens, to the end of sync. */
+    syncMs: number;
+    /** From the page's send until the server takes the message. */
+    takeMs: number;
+    /** From taking a message to its first ack. */
+    ackMs: number;
+    /** Looking a number up. */
+    findMs: number;
+  };
+  /** WhatsApp shows its first code for 60 s, later ones for 20 s, and stops after some. */
+  qr: { firstMs: number; nextMs: number; codes: number };
+  /** Sync ends at once, before the library listens (wwebjs#3785). */
+  readyLost: boolean;
+  /** `chat`: chats stand under LIDs. `sibling`: chats stand under numbers, messages sent there under the LID. */
+  lids: "off" | "chat" | "sibling";
+  /** What becomes of messages without an ack when the browser comes up again. */
+  queueAfterRestart: "send" | "lose" | "keep";
+  /** Whether a number that was not named is on WhatsApp. */
+  registeredByDefault: boolean;
+  uploadsFail: boolean;
+};
+
+type Changes<T> = { [K in keyof T]?: T[K] extends object ? Partial<T[K]> : T[K] };
+export type SettingsChanges = Changes<Settings>;
+
+export const defaultSettings = (build: Build): Settings => ({
+  build,
+  delays: { pairingMs: 0, syncMs: 0, takeMs: 0, ackMs: 0, findMs: 0 },
+  qr: { firstMs: 60_000, nextMs: 20_000, codes: 6 },
+  readyLost: false,
+  lids: "off",
+  queueAfterRestart: "send",
+  registeredByDefault: true,
+  uploadsFail: false,
+});
+
+/** Versions as WhatsApp numbers them, on either side of the build that renamed the keys' text. */
+export const versionOf: Record<Build, string> = { old: "2.3000.1042401056", new: "2.3000.1042401057" };
+
+export const applySettings = (settings: Settings, { delays, qr, ...rest }: SettingsChanges): void => {
+  Object.assign(settings, rest);
+  Object.assign(settings.delays, delays);
+  Object.assign(settings.qr, qr);
+};

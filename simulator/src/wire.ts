@@ -1,0 +1,104 @@
+/*
+ * What page and server say to each other over one WebSocket. The page calls (`Calls`) and gets one answer each;
+ * the server pushes (`Push`). Both sides are ours: WhatsApp's own protocol is not imitated.
+ */
+
+/** How WhatsApp Web names the text of a message key: `old` in `_serialized`, `new` (2.3000.1042401057 on) in `$1`. */
+export type Build = "old" | "new";
+
+/** Written into the page, so that its scripts know it before they connect. */
+export type PageConfig = { build: Build; version: string };
+
+/** Public halves that stand in a QR code, base64. */
+export type DeviceKeys = { staticKey: string; identityKey: string; advSecret: string; platform: string };
+
+/** What a linked browser keeps in its profile. */
+export type Credentials = { deviceId: string; secret: string };
+
+export type Me = { pn: string; lid: string; pushName: string };
+
+export type MessageKey = { fromMe: boolean; remote: string; id: string; participant?: string };
+
+export type WireMedia = {
+  directPath: string;
+  mimetype: string;
+  filename?: string;
+  size: number;
+  filehash: string;
+};
+
+export type WireMessage = {
+  key: MessageKey;
+  from: string;
+  to: string;
+  author?: string;
+  notifyName?: string;
+  type: string;
+  body: string;
+  caption?: string;
+  /** Unix time in seconds */
+  t: number;
+  ack: number;
+  media?: WireMedia;
+};
+
+export type WireGroup = { subject: string; participants: string[]; announce: boolean };
+
+export type WireChat = {
+  id: string;
+  name: string;
+  unreadCount: number;
+  t: number;
+  group?: WireGroup;
+  /** The newest messages, oldest first. */
+  messages: WireMessage[];
+};
+
+/** A number as the directory knows it; `chat` is the id its chat stands under. */
+export type Listing = { pn: string; lid: string; chat: string };
+
+/** What the page must do with a message that it was told to send. */
+export type Verdict = {
+  /** `answer`: as usual. `omit`: answer before the message stands in the collection. `throw`: the call fails. `hang`: it never answers. */
+  answer: "answer" | "omit" | "throw" | "hang";
+  /** The chat id that the message stands under; the sibling of the asked one where the account is set so. */
+  remote: string;
+  /** Whether the message is added to the page's collection. */
+  added: boolean;
+};
+
+export type Calls = {
+  hello: [{ keys: DeviceKeys; credentials: Credentials | null }, void];
+  /** Everything that wants to hear of the end of sync is attached. */
+  listening: [Record<string, never>, void];
+  refreshQr: [Record<string, never>, void];
+  pairingCode: [{ phoneNumber: string }, string];
+  logout: [Record<string, never>, void];
+  takeover: [Record<string, never>, void];
+  send: [WireMessage, Verdict];
+  find: [{ id: string }, Listing | null];
+  messages: [{ keys: string[] }, WireMessage[]];
+  earlier: [{ chat: string; before: string | null }, WireMessage[]];
+  seen: [{ chat: string }, void];
+};
+export type CallName = keyof Calls;
+export type Call = { id: number; call: CallName; input: unknown };
+export type Answer = { answer: number; output?: unknown; error?: string };
+
+export type Push =
+  | { push: "state"; state?: string; ref?: string; synced?: boolean }
+  /** Pairing worked: what to keep in the profile. */
+  | { push: "linked"; credentials: Credentials }
+  | { push: "account"; me: Me; chats: WireChat[] }
+  | { push: "message"; message: WireMessage; chat: WireChat }
+  | { push: "ack"; key: string; ack: number }
+  /** The phone ended the login: the page leaves and comes up again without it. */
+  | { push: "logout" }
+  /** The login in the profile is void. */
+  | { push: "forget" }
+  | { push: "hang"; milliseconds: number }
+  | { push: "crash" };
+
+/** A key's text as WhatsApp Web writes it: `true_6281234567890@c.us_3EB0…`. */
+export const keyText = ({ fromMe, remote, id, participant }: MessageKey): string =>
+  [fromMe, remote, id, ...(participant === undefined ? [] : [participant])].join("_");

@@ -1,0 +1,86 @@
+import { createAccounts, type Account } from "./accounts.ts";
+import { pause } from "./clock.ts";
+import { createDirectory } from "./directory.ts";
+import { createFaults } from "./faults.ts";
+import { createMediaStore } from "./media-store.ts";
+import { createOutbox } from "./outbox.ts";
+import { createPageSession, type PageSession } from "./page-session.ts";
+import { defaultSettings } from "./settings.ts";
+import type { Build, Calls, CallName, Listing, Push } from "./wire.ts";
+
+type Handlers = { [Name in CallName]: (input: Calls[Name][0]) => Calls[Name][1] | Promise<Calls[Name][1]> };
+
+/** WhatsApp as far as the simulator has one: accounts, numbers, and the pages that are open. */
+export const createWorld = (build: Build) => {
+  const settings = defaultSettings(build);
+  const directory = createDirectory(settings);
+  const accounts = createAccounts(directory);
+  const faults = createFaults();
+  const media = createMediaStore();
+  const pages = new Set<PageSession>();
+
+  const pagesOf = (account: Account) => [...pages].filter((page) => page.account() === account);
+  const tell = (account: Account, what: Push, except?: PageSession) => {
+    for (const page of pagesOf(account)) if (page !== except) page.tell(what);
+  };
+  const outbox = createOutbox({
+    settings,
+    faults,
+    directory,
+    media,
+    tellAccount: (account, key, ack) => tell(account, { push: "ack", key, ack }),
+  });
+
+  const onConnected = (page: PageSession, reason: "start" | "restore") => {
+    const account = page.account();
+    if (!account) return;
+    if (reason === "start") outbox.recover(account, page);
+    outbox.flush(account);
+  };
+
+  /** Connects a page that has loaded; answers what its calls do. */
+  const connectPage = (pageBuild: Build, push: (push: Push) => void) => {
+    const page = createPageSession(pageBuild, push, { settings, accounts, onConnected });
+    pages.add(page);
+
+    const account = (): Account => {
+      const linked = page.account();
+      if (!linked) throw new Error("This page is not linked to an account.");
+      return linked;
+    };
+    const find = (id: string): Listing | null => {
+      if (!id.endsWith("@g.us")) return directory.find(id);
+      return account().history.group(id) ? { pn: id, lid: id, chat: id } : null;
+    };
+
+    const handlers: Handlers = {
+      hello: ({ keys, credentials }) => page.hello(keys, credentials),
+      listening: () => page.listening(),
+      refreshQr: () => page.refreshQr(),
+      pairingCode: () => page.requestPairingCode(),
+      logout: () => page.endLogin(false),
+      takeover: () => {
+        for (const other of pagesOf(account())) other.setState(other === page ? "CONNECTED" : "CONFLICT");
+      },
+      send: (message) => outbox.send(page, account(), message),
+      find: async ({ id }) => {
+        if (settings.delays.findMs > 0) await pause(settings.delays.findMs);
+        return find(id);
+      },
+      messages: ({ keys }) => keys.flatMap((key) => account().history.find(key) ?? []),
+      earlier: ({ chat, before }) => account().history.earlier(chat, before),
+      seen: ({ chat }) => account().history.seen(chat),
+    };
+
+    return {
+      handlers,
+      close: () => {
+        pages.delete(page);
+        page.close();
+      },
+    };
+  };
+
+  return { settings, directory, accounts, faults, media, outbox, pages, pagesOf, tell, connectPage };
+};
+export type World = ReturnType<typeof createWorld>;
