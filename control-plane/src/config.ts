@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
-import { getCountries } from "libphonenumber-js/max";
+import { getCountries, type CountryCode } from "libphonenumber-js/max";
 import { z } from "zod";
 import { OperatorError } from "@whatsapp-engine/contract";
 
@@ -81,7 +81,10 @@ const environmentSchema = z.object({
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
   DEFAULT_COUNTRY: z
     .string()
-    .refine((code) => getCountries().includes(code as never), "must be a two-letter country code such as ID")
+    .refine(
+      (code) => getCountries().includes(code as CountryCode),
+      "must be a two-letter country code such as ID",
+    )
     .default("ID"),
   SEND_TIMEOUT_SECONDS: integer(1, 25).default(20),
   MEDIA_MAX_MB: integer(1, 100).default(16),
@@ -126,7 +129,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       qrTimeoutSeconds: env.QR_TIMEOUT_SECONDS,
     },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
-    defaultCountry: env.DEFAULT_COUNTRY as import("libphonenumber-js/max").CountryCode,
+    defaultCountry: env.DEFAULT_COUNTRY as CountryCode,
     sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,
     media: {
       maxBytes: env.MEDIA_MAX_MB * 1024 * 1024,

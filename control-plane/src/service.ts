@@ -8,7 +8,7 @@ import type { Config } from "./config.ts";
 import { createApp } from "./http/app.ts";
 import { openApiKey, openInstall } from "./install.ts";
 import type { Log } from "./logger.ts";
-import { createMediaFetcher } from "./messages/media-fetch.ts";
+import { createMediaFetcher, isPublicAddress } from "./messages/media-fetch.ts";
 import { createMessageService } from "./messages/service.ts";
 import { createMessageStore } from "./messages/store.ts";
 import { selectRuntime } from "./runtime/select.ts";
@@ -43,7 +43,7 @@ export async function startService(deps: {
   /** What was opened, in order; closed from the last to the first. */
   const opened: (() => unknown)[] = [];
   const closeAll = async () => {
-    for (const close of opened.splice(0).reverse()) await close();
+    for (const close of opened.splice(0).toReversed()) await close();
   };
 
   try {
@@ -57,7 +57,7 @@ export async function startService(deps: {
     const fetcher = createMediaFetcher({
       maxBytes: config.media.maxBytes,
       timeoutMs: config.media.fetchTimeoutMs,
-      allowPrivate: config.media.allowPrivate,
+      permits: config.media.allowPrivate ? () => true : isPublicAddress,
     });
     opened.push(() => fetcher.close());
 

@@ -1,5 +1,5 @@
 import { lookup } from "node:dns";
-import { isIP } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 import { Agent, request } from "undici";
 import { AppError } from "@whatsapp-engine/contract";
@@ -10,23 +10,19 @@ export type FetchedMedia = { bytes: Buffer; mimetype: string | null; filename: s
 export type MediaFetcher = { fetch(url: string): Promise<FetchedMedia>; close(): Promise<void> };
 
 /**
- * Fetches media for callers. Only http and https, only public addresses (unless `allowPrivate`): each address is
- * checked as it is connected to, after name resolution and on every redirect, so that a name cannot point elsewhere
- * in between. Throws `media_url_refused`, `media_unreachable`, `media_too_large`.
+ * Fetches media for callers. Only http and https, only from addresses that `permits` accepts: each is checked as it is
+ * connected to, after name resolution and on every redirect, so that a name cannot point elsewhere in between. Throws `media_url_refused`, `media_unreachable`, `media_too_large`.
  */
 export function createMediaFetcher(options: {
   maxBytes: number;
   timeoutMs: number;
-  allowPrivate: boolean;
+  permits: (address: string) => boolean;
 }): MediaFetcher {
-  const { maxBytes, timeoutMs, allowPrivate } = options;
+  const { maxBytes, timeoutMs, permits } = options;
   const agent = new Agent({
     connections: 16,
     keepAliveTimeout: 1_000,
-    connect: {
-      timeout: timeoutMs,
-      ...(allowPrivate ? {} : { lookup: publicOnlyLookup }),
-    },
+    connect: { timeout: timeoutMs, lookup: permittedLookup(permits) },
   });
 
   async function fetch(text: string): Promise<FetchedMedia> {
@@ -49,7 +45,7 @@ export function createMediaFetcher(options: {
       return {
         bytes: await readLimited(response.body, Number(response.headers["content-length"] ?? 0)),
         mimetype: header(response.headers["content-type"])?.split(";")[0]?.trim().toLowerCase() ?? null,
-        filename: decodeURIComponent(url.pathname.split("/").at(-1) ?? "") || null,
+        filename: lastSegment(url),
       };
     }
     throw new AppError("media_unreachable", `media.url redirects more than ${MAX_REDIRECTS} times.`);
@@ -62,7 +58,7 @@ export function createMediaFetcher(options: {
     }
     if (url.username !== "" || url.password !== "") throw refused("must not hold a user name or password");
     const host = url.hostname.replace(/^\[|\]$/g, "");
-    if (!allowPrivate && isIP(host) !== 0 && !isPublic(host)) throw refused(PRIVATE);
+    if (isIP(host) !== 0 && !permits(host)) throw refused(PRIVATE);
     return url;
   }
 
@@ -115,19 +111,28 @@ class PrivateAddress extends Error {
 }
 
 /** Only ordinary unicast addresses of the internet; IPv4 inside IPv6 counts as what it holds. */
-const isPublic = (address: string) => ipaddr.process(address).range() === "unicast";
+export const isPublicAddress = (address: string): boolean => ipaddr.process(address).range() === "unicast";
 
-const publicOnlyLookup: typeof lookup = ((
-  hostname: string,
-  options: object,
-  callback: (...args: unknown[]) => void,
-) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error);
-    if (!addresses.every(({ address }) => isPublic(address))) return callback(new PrivateAddress(hostname));
-    if ("all" in options && options.all === true) return callback(null, addresses);
-    return callback(null, addresses[0]?.address, addresses[0]?.family);
-  });
-}) as never;
+/** Name resolution that hands on nothing if one of the answers is not permitted. */
+function permittedLookup(permits: (address: string) => boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      const refusal =
+        error ?? (addresses.every(({ address }) => permits(address)) ? null : new PrivateAddress(hostname));
+      if (refusal || options.all === true) return callback(refusal, addresses);
+      return callback(null, addresses[0]?.address ?? "", addresses[0]?.family);
+    });
+  };
+}
+
+/** A name as it is written in the address; a broken escape in it is no reason to refuse the file. */
+function lastSegment({ pathname }: URL): string | null {
+  const segment = pathname.split("/").at(-1) ?? "";
+  try {
+    return decodeURIComponent(segment) || null;
+  } catch {
+    return segment;
+  }
+}
 
 const header = (value: string | string[] | undefined) => (Array.isArray(value) ? value[0] : value);

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { OperatorError } from "@whatsapp-engine/contract";
+import { describe, expect, it } from "vitest";
+import { parseConfig, PLACEHOLDER_API_KEY } from "./config.ts";
+
+describe("parseConfig", () => {
+  it("needs nothing", () => {
+    expect(parseConfig({})).toMatchObject({
+      port: 3000,
+      host: "127.0.0.1",
+      runtime: "auto",
+      defaultCountry: "ID",
+    });
+  });
+
+  it("takes an empty variable as not given", () => {
+    expect(parseConfig({ API_KEY: "", PORT: "" })).toMatchObject({ port: 3000, apiKey: undefined });
+  });
+
+  it("names every bad variable in one message", () => {
+    const bad = {
+      PORT: "http",
+      RUNTIME: "podman",
+      ALLOWED_IPS: "10.0.0.0/8, nonsense",
+      RUNNER_BROWSER_ARGS: "--x",
+    };
+    try {
+      parseConfig(bad);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(OperatorError);
+      for (const name of Object.keys(bad)) expect((error as Error).message).toContain(name);
+    }
+  });
+
+  it("refuses the placeholder and short keys without repeating them", () => {
+    for (const key of [PLACEHOLDER_API_KEY, "short"]) {
+      expect(() => parseConfig({ API_KEY: key })).toThrow(/API_KEY/);
+      expect(() => parseConfig({ API_KEY: key })).not.toThrow(key);
+    }
+  });
+
+  it("has every setting in env.example, with the default it says, and no other", () => {
+    const example = readFileSync(new URL("../../env.example", import.meta.url), "utf8");
+    const listed = [...example.matchAll(/^#? ?([A-Z_]+)=(.*)$/gm)].map(
+      ([, name = "", value = ""]) => [name, value] as const,
+    );
+    expect(listed.find(([name]) => name === "API_KEY")?.[1]).toBe(PLACEHOLDER_API_KEY);
+    const withoutKey = Object.fromEntries(listed.filter(([name]) => name !== "API_KEY"));
+    expect(parseConfig(withoutKey)).toEqual(parseConfig({}));
+    const source = readFileSync(new URL("./config.ts", import.meta.url), "utf8");
+    const known = [...source.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name]) => name);
+    expect(listed.map(([name]) => name).toSorted()).toEqual(known.toSorted());
+  });
+});

@@ -1,0 +1,148 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { AppError } from "@whatsapp-engine/contract";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createMediaFetcher, isPublicAddress, type MediaFetcher } from "./media-fetch.ts";
+import { readMedia } from "./media.ts";
+
+const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+const PDF = Buffer.from("%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF");
+const MAX = 64 * 1024;
+
+/** 127.0.0.1 stands for the internet, 127.0.0.2 for what callers must not reach. */
+let server: Server;
+let port: number;
+let fetcher: MediaFetcher;
+let reached: string[] = [];
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    reached.push(`${request.socket.localAddress}${request.url}`);
+    const { pathname } = new URL(request.url ?? "/", "http://x");
+    if (pathname === "/a%20b.pdf") return void response.setHeader("Content-Type", "application/pdf").end(PDF);
+    if (pathname === "/inside")
+      return void response.writeHead(302, { location: `http://127.0.0.2:${port}/secret` }).end();
+    if (pathname === "/moved") return void response.writeHead(302, { location: "/a%20b.pdf" }).end();
+    if (pathname === "/loop") return void response.writeHead(302, { location: "/loop" }).end();
+    if (pathname === "/large") return void response.end(Buffer.alloc(MAX + 1));
+    if (pathname === "/hangs") return void response.write("x");
+    response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
+  port = (server.address() as AddressInfo).port;
+  fetcher = createMediaFetcher({
+    maxBytes: MAX,
+    timeoutMs: 700,
+    permits: (address) => address === "127.0.0.1",
+  });
+});
+afterAll(async () => {
+  await fetcher.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+const codeOf = async (work: Promise<unknown>) => {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(AppError);
+  return (error as AppError).code;
+};
+const at = (path: string) => `http://127.0.0.1:${port}${path}`;
+
+describe("media by URL", () => {
+  it("fetches, follows a redirect, and takes name and type along", async () => {
+    const media = await readMedia("document", { url: at("/moved") }, { fetcher, maxBytes: MAX });
+    expect(media).toMatchObject({ bytes: PDF, mimetype: "application/pdf", filename: "a b.pdf" });
+  });
+
+  it.each([
+    ["a redirect into a private network", () => at("/inside"), "media_url_refused"],
+    ["a private address", () => `http://127.0.0.2:${port}/secret`, "media_url_refused"],
+    ["a private address in another notation", () => `http://2130706434:${port}/secret`, "media_url_refused"],
+    ["another scheme", () => "file:///etc/passwd", "media_url_refused"],
+    ["no address at all", () => "nonsense", "media_url_refused"],
+    ["a password in it", () => `http://u:p@127.0.0.1:${port}/`, "media_url_refused"],
+    ["a file that is not there", () => at("/404"), "media_unreachable"],
+    ["endless redirects", () => at("/loop"), "media_unreachable"],
+    ["a server that never ends", () => at("/hangs"), "media_unreachable"],
+    ["a port where nothing listens", () => "http://127.0.0.1:1/", "media_unreachable"],
+    ["too many bytes", () => at("/large"), "media_too_large"],
+  ])("refuses %s", async (_, url, code) => {
+    reached = [];
+    expect(await codeOf(fetcher.fetch(url()))).toBe(code);
+    expect(reached.some((path) => path.includes("secret"))).toBe(false);
+  });
+
+  it("checks what a name resolves to", async () => {
+    const strict = createMediaFetcher({ maxBytes: MAX, timeoutMs: 700, permits: isPublicAddress });
+    expect(await codeOf(strict.fetch(`http://localhost:${port}/a%20b.pdf`))).toBe("media_url_refused");
+    await strict.close();
+  });
+
+  it.each([
+    "10.0.0.1",
+    "172.17.0.1",
+    "192.168.1.1",
+    "127.0.0.1",
+    "169.254.169.254",
+    "0.0.0.0",
+    "100.64.0.1",
+    "::1",
+    "fe80::1",
+    "fc00::1",
+    "::ffff:127.0.0.1",
+    "64:ff9b::7f00:1",
+  ])("counts %s as private", (address) => expect(isPublicAddress(address)).toBe(false));
+  it.each(["8.8.8.8", "2606:4700::1111"])("counts %s as public", (address) =>
+    expect(isPublicAddress(address)).toBe(true),
+  );
+});
+
+describe("media by base64", () => {
+  const read = (type: "image" | "document", media: Parameters<typeof readMedia>[1]) =>
+    readMedia(type, media, { fetcher, maxBytes: MAX });
+
+  it("takes plain base64 and data URLs", async () => {
+    expect(await read("image", { base64: PNG.toString("base64") })).toMatchObject({
+      bytes: PNG,
+      mimetype: "image/png",
+    });
+    const dataUrl = `data:image/png;base64,${PNG.toString("base64")}`;
+    expect(await read("image", { base64: dataUrl, filename: "x.png" })).toMatchObject({
+      bytes: PNG,
+      filename: "x.png",
+    });
+  });
+
+  it.each([
+    ["not base64", "image", { base64: "%%%" }, "invalid_media"],
+    ["a picture that is none", "image", { base64: PDF.toString("base64") }, "invalid_media"],
+    [
+      "a type that the bytes contradict",
+      "image",
+      { base64: PNG.toString("base64"), mimetype: "image/jpeg" },
+      "invalid_media",
+    ],
+    [
+      "a document of another type",
+      "document",
+      { base64: PNG.toString("base64"), mimetype: "application/pdf" },
+      "invalid_media",
+    ],
+    [
+      "a type that is none",
+      "document",
+      { base64: PDF.toString("base64"), mimetype: "pdf\r\nX: y" },
+      "invalid_media",
+    ],
+    ["too many bytes", "document", { base64: Buffer.alloc(MAX + 1).toString("base64") }, "media_too_large"],
+  ] as const)("refuses %s", async (_, type, media, code) => {
+    expect(await codeOf(read(type, media))).toBe(code);
+  });
+});

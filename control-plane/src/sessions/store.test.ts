@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  events,
+  messages,
+  openDatabase,
+  profiles,
+  runners,
+  sessions,
+  type OpenDatabase,
+} from "@whatsapp-engine/db";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createSessionStore, StaleSession } from "./store.ts";
+
+let dir: string;
+let database: OpenDatabase;
+let store: ReturnType<typeof createSessionStore>;
+let now = 1_000;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "store-"));
+  database = openDatabase(dir);
+  store = createSessionStore({ db: database.db, clock: { now: () => now++ } });
+});
+afterEach(() => {
+  database.close();
+  rmSync(dir, { recursive: true });
+});
+
+describe("session store", () => {
+  it("refuses a write by whom saw an older row", () => {
+    const seen = store.create("a", null);
+    store.transition(seen, { status: "qr_ready", reason: null });
+    expect(() => store.transition(seen, { status: "connected", reason: null })).toThrow(StaleSession);
+    expect(store.find("a")?.status).toBe("qr_ready");
+  });
+
+  it("records the state between, where the engine did not see it", () => {
+    const row = store.transition(store.create("a", null), { status: "disconnected", reason: "runner_lost" });
+    store.transition(row, { status: "connected", reason: null });
+    const seen = database.db
+      .select()
+      .from(events)
+      .all()
+      .filter(({ type }) => type === "status");
+    expect(seen.map(({ data }) => data["status"])).toEqual(["disconnected", "connecting", "connected"]);
+    expect(seen.map(({ seq }) => seq)).toEqual([2, 3, 4]);
+  });
+
+  it("stores a journal event once, and moves the cursor with it or not at all", () => {
+    store.create("a", null);
+    const profile = store.profileOf("a")!;
+    const applied: number[] = [];
+    store.storeOnce(profile.id, 1, () => applied.push(1));
+    store.storeOnce(profile.id, 1, () => applied.push(1));
+    expect(() =>
+      store.storeOnce(profile.id, 2, () => {
+        throw new Error("disk full");
+      }),
+    ).toThrow("disk full");
+    store.storeOnce(profile.id, 2, () => applied.push(2));
+    expect(applied).toEqual([1, 2]);
+    expect(store.profileOf("a")?.cursor).toBe(2);
+  });
+
+  it("forgets a session without a row left, but keeps its messages, which then have no known outcome", () => {
+    store.create("a", null);
+    store.addRunner("r1", store.profileOf("a")!.id);
+    const base = { sessionId: "a", recipient: "62", type: "text" as const, createdAt: 1, updatedAt: 1 };
+    database.db
+      .insert(messages)
+      .values([
+        { ...base, id: "m1", status: "sending" },
+        { ...base, id: "m2", status: "sent" },
+      ])
+      .run();
+    store.forget("a");
+    for (const table of [sessions, profiles, runners])
+      expect(database.db.select().from(table).all()).toEqual([]);
+    expect(
+      database.db
+        .select()
+        .from(messages)
+        .all()
+        .map(({ status }) => status),
+    ).toEqual(["unknown", "sent"]);
+  });
+
+  it("pages in order of creation without doubles or gaps", () => {
+    for (const id of ["c", "a", "b", "d", "e"]) store.create(id, null);
+    const seen: string[] = [];
+    let cursor: { createdAt: number; id: string } | undefined;
+    for (;;) {
+      const page = store.list({ limit: 2, ...(cursor ? { cursor } : {}) });
+      if (page.length === 0) break;
+      seen.push(...page.map(({ id }) => id));
+      cursor = page.at(-1);
+    }
+    expect(seen).toEqual(["c", "a", "b", "d", "e"]);
+  });
+});

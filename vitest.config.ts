@@ -1,0 +1,32 @@
+import { defineConfig } from "vitest/config";
+
+const slow = { testTimeout: 90_000, hookTimeout: 90_000 };
+
+/**
+ * Suites that run a browser go one file after the other: two cores, and Chromium on the host breaks off its requests
+ * while a network interface comes or goes beside it.
+ */
+export default defineConfig({
+  test: {
+    fileParallelism: false,
+    projects: [
+      {
+        test: { name: "unit", include: ["{contract,db,control-plane}/src/**/*.test.ts"] },
+      },
+      {
+        test: { name: "simulator", include: ["simulator/src/**/*.test.ts"], ...slow },
+      },
+      {
+        test: { name: "runner", include: ["runner/src/**/*.test.ts"], ...slow },
+      },
+      {
+        test: {
+          name: "engine",
+          include: ["test/src/**/*.test.ts"],
+          globalSetup: ["test/src/support/docker-engine.ts"],
+          ...slow,
+        },
+      },
+    ],
+  },
+});
