@@ -17,7 +17,14 @@ export type Credentials = { deviceId: string; secret: string };
 
 export type Me = { pn: string; lid: string; pushName: string };
 
-export type MessageKey = { fromMe: boolean; remote: string; id: string; participant?: string };
+/** `self`: in the chat with oneself. */
+export type MessageKey = {
+  fromMe: boolean;
+  remote: string;
+  id: string;
+  participant?: string;
+  self?: "in" | "out";
+};
 
 export type WireMedia = {
   directPath: string;
@@ -100,5 +107,5 @@ export type Push =
   | { push: "crash" };
 
 /** A key's text as WhatsApp Web writes it: `true_6281234567890@c.us_3EB0…`. */
-export const keyText = ({ fromMe, remote, id, participant }: MessageKey): string =>
-  [fromMe, remote, id, ...(participant === undefined ? [] : [participant])].join("_");
+export const keyText = ({ fromMe, remote, id, participant, self }: MessageKey): string =>
+  [fromMe, remote, id, participant, self].filter((part) => part !== undefined).join("_");

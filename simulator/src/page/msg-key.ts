@@ -11,6 +11,7 @@ type Given = {
   to?: Wid;
   selfDir?: "in" | "out";
   participant?: Wid | undefined;
+  self?: "in" | "out" | undefined;
 };
 
 class Key {
@@ -18,14 +19,17 @@ class Key {
   declare readonly remote: Wid;
   declare readonly id: string;
   declare readonly participant?: Wid;
+  declare readonly self?: "in" | "out";
 
-  constructor({ id, fromMe, remote, from, to, selfDir, participant }: Given) {
+  constructor({ id, fromMe, remote, from, to, selfDir, participant, self }: Given) {
     const chat = remote ?? (selfDir === "out" ? to : from);
     if (!chat) throw new Error("MsgKey error: no remote");
     this.fromMe = fromMe ?? selfDir === "out";
     this.remote = chat;
     this.id = id;
     if (participant) this.participant = participant;
+    const ownSide = self ?? (from !== undefined && to?.equals(from) === true ? selfDir : undefined);
+    if (ownSide) this.self = ownSide;
   }
 
   protected text(): string {
@@ -71,17 +75,19 @@ export type MsgKeyClass = new (given: Given) => MsgKey;
 
 export const msgKeyClass = (build: Build): MsgKeyClass => (build === "old" ? OldKey : NewKey);
 
-export const wireKey = ({ fromMe, remote, id, participant }: MsgKey): MessageKey => ({
+export const wireKey = ({ fromMe, remote, id, participant, self }: MsgKey): MessageKey => ({
   fromMe,
   remote: remote.toString(),
   id,
   ...(participant && { participant: participant.toString() }),
+  ...(self && { self }),
 });
 
-export const keyFromWire = (build: Build, { fromMe, remote, id, participant }: MessageKey): MsgKey =>
+export const keyFromWire = (build: Build, { fromMe, remote, id, participant, self }: MessageKey): MsgKey =>
   new (msgKeyClass(build))({
     fromMe,
     remote: createWid(remote),
     id,
     participant: participant === undefined ? undefined : createWid(participant),
+    self,
   });

@@ -89,6 +89,8 @@ class Messages extends Collection<Msg> {
 
   /** From the collection, else from the history that the account keeps. */
   async getMessagesById(ids: unknown[]): Promise<{ messages: Msg[] }> {
+    // What IndexedDB says where a key has lost the name of its text (wwebjs#201869).
+    if (ids.includes(undefined)) throw new DOMException("No key or key range specified.", "DataError");
     const missing = ids.map(String).filter((id) => !this.get(id));
     const fetched = missing.length > 0 ? await this.#fetch(missing) : [];
     return { messages: [...ids.flatMap((id) => this.get(id) ?? []), ...fetched] };

@@ -1,9 +1,8 @@
 import type { Build, Verdict, WireMessage } from "../wire.ts";
 import type { Chat, ChatsArea } from "./chat.ts";
 import type { Link } from "./link.ts";
-import { msgKeyClass, wireKey } from "./msg-key.ts";
+import { keyFromWire, msgKeyClass, wireKey } from "./msg-key.ts";
 import { Msg } from "./msg.ts";
-import { createWid } from "./wid.ts";
 
 type Outgoing = ConstructorParameters<typeof Msg>[0];
 type SendResult = { messageSendResult: "OK" | "ERROR_UNKNOWN"; t: number };
@@ -61,12 +60,9 @@ export const createSend = (link: Link, chats: ChatsArea, build: Build) => {
     const asked = new Msg(outgoing);
     const sending = link.call("send", toWire(asked)).then((verdict) => {
       const key = wireKey(asked.id);
-      const sibling = verdict.remote !== key.remote && {
-        remote: createWid(verdict.remote),
-        fromMe: true,
-        id: key.id,
-      };
-      const msg = sibling ? new Msg({ ...outgoing, id: new (msgKeyClass(build))(sibling) }) : asked;
+      const sibling = { ...key, remote: verdict.remote };
+      const msg =
+        verdict.remote === key.remote ? asked : new Msg({ ...outgoing, id: keyFromWire(build, sibling) });
       return { msg, verdict, result: settled(msg) };
     });
     const message = sending.then(({ msg, verdict }) => answer(chat, msg, verdict));

@@ -1,4 +1,5 @@
-import { Collection, Emitter, Model } from "./model.ts";
+import type { Model } from "./model.ts";
+import { Collection, Emitter } from "./model.ts";
 import type { Wid } from "./wid.ts";
 
 type Anything = Model<never> & { id: Wid };
