@@ -13,7 +13,7 @@ const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url)
 /** How long a statement waits for an administrator's lock before it fails. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-export type Db = BetterSQLite3Database<typeof schema>;
+export type Db = BetterSQLite3Database<typeof schema> & { $client: Sqlite.Database };
 /** Inside `db.transaction(…)`. */
 export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
 export type OpenDatabase = {
