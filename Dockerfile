@@ -1,0 +1,48 @@
+# The control plane. A plain Dockerfile: the legacy builder and BuildKit both build it.
+# docker-compose.yml brings it up together with the runner image.
+
+FROM node:24-bookworm-slim AS manifest
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY contract/package.json contract/
+COPY db/package.json db/
+COPY control-plane/package.json control-plane/
+COPY runner/package.json runner/
+COPY simulator/package.json simulator/
+COPY test/package.json test/
+COPY bench/package.json bench/
+
+FROM manifest AS modules
+# better-sqlite3 brings a binary from GitHub, and is compiled where that cannot be reached.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends g++ make python3 \
+ && rm -rf /var/lib/apt/lists/*
+RUN npm ci --omit=dev --ignore-scripts --workspace control-plane --workspace db --workspace contract \
+ && npm_config_nodedir=/usr/local npm rebuild better-sqlite3 \
+ && rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/build/Release/obj*
+
+FROM manifest AS build
+RUN npm ci --ignore-scripts --workspace control-plane --workspace db --workspace contract --include-workspace-root
+COPY tsconfig.base.json ./
+COPY contract contract
+COPY db db
+COPY control-plane control-plane
+RUN npx tsc -b control-plane
+
+FROM node:24-bookworm-slim
+WORKDIR /app
+COPY --from=modules /app/node_modules node_modules
+COPY --from=build /app/contract/package.json contract/package.json
+COPY --from=build /app/contract/dist contract/dist
+COPY --from=build /app/db/package.json db/package.json
+COPY --from=build /app/db/dist db/dist
+COPY --from=build /app/db/migrations db/migrations
+COPY --from=build /app/control-plane/package.json control-plane/package.json
+COPY --from=build /app/control-plane/dist control-plane/dist
+COPY docker/seccomp.json docker/seccomp.json
+COPY package.json ./
+ENV NODE_ENV=production DATA_DIR=/data RUNTIME=docker
+VOLUME /data
+# Closing lets running calls end first.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "--enable-source-maps", "/app/control-plane/dist/main.js"]
