@@ -13,8 +13,6 @@ export const errorStatus = {
   ip_not_allowed: 403,
   not_found: 404,
   session_not_found: 404,
-  message_not_found: 404,
-  method_not_allowed: 405,
   session_conflict: 409,
   session_not_connected: 409,
   qr_not_available: 409,

@@ -76,7 +76,7 @@ export async function startService(deps: {
     const messages = createMessageService({
       store: createMessageStore({ db, clock }),
       live: sessions.live,
-      required: sessions.service.required,
+      reachable: sessions.service.reachable,
       fetcher,
       maxMediaBytes: config.media.maxBytes,
       sendTimeoutMs: config.sendTimeoutMs,

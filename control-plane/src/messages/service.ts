@@ -25,7 +25,7 @@ export type MessageService = ReturnType<typeof createMessageService>;
 export function createMessageService(deps: {
   store: MessageStore;
   live: LiveSessions;
-  required: SessionService["required"];
+  reachable: SessionService["reachable"];
   fetcher: MediaFetcher;
   maxMediaBytes: number;
   sendTimeoutMs: number;
@@ -35,9 +35,9 @@ export function createMessageService(deps: {
   const { store, live, log } = deps;
   const inFlight = new Set<string>();
 
-  /** The connected session's runner. Throws `session_not_connected`, `runner_unavailable`. */
+  /** The connected session's runner. Throws `session_not_connected`, `runner_unavailable`, `runtime_unavailable`. */
   function connectedRunner(sessionId: string): RunnerClient {
-    const { status, reason } = deps.required(sessionId);
+    const { status, reason } = deps.reachable(sessionId);
     if (status !== "connected") {
       const message = `Session '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}; it must be connected to send.`;
       throw new AppError("session_not_connected", message, { extra: { status, reason } });

@@ -17,8 +17,7 @@ import type { SessionLocks } from "./locks.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
-/** States in which no code will come until somebody acts. */
-const NO_CODE_COMES: readonly SessionStatus[] = ["connected", "authenticated", "disconnected"];
+const isLinked = ({ status }: SessionRow) => status === "connected" || status === "authenticated";
 
 export type SessionService = ReturnType<typeof createSessionService>;
 
@@ -42,8 +41,18 @@ export function createSessionService(deps: {
     throw new AppError("session_not_found", `There is no session '${sessionId}'.`);
   }
 
+  /** A session whose runner can be asked at all. Throws `runtime_unavailable` besides. */
+  function reachable(sessionId: string): SessionRow {
+    const row = required(sessionId);
+    if (row.reason !== "runtime_unavailable") return row;
+    throw new AppError("runtime_unavailable", "The runtime does not answer; the session comes back with it.", {
+      extra: { status: row.status, reason: row.reason },
+      retryAfterSeconds: 5,
+    });
+  }
+
   return {
-    required,
+    reachable,
 
     /**
      * Makes the session and starts it; for an id that exists answers the same session, and starts it again if it
@@ -126,13 +135,10 @@ export function createSessionService(deps: {
       const settled = await live.waitFor(
         sessionId,
         () => {
-          const row = required(sessionId);
+          const row = reachable(sessionId);
           const qr = live.get(sessionId)?.state?.qr;
           if (row.status === "qr_ready" && qr) return { session: toSession(row), qr };
-          const willCome = row.desired === "running" && row.reason !== "runtime_unavailable";
-          return NO_CODE_COMES.includes(row.status) && !(willCome && row.status === "disconnected")
-            ? null
-            : undefined;
+          return isLinked(row) || row.desired === "stopped" ? null : undefined;
         },
         { timeoutMs: waitSeconds * 1000, signal },
       );
@@ -146,7 +152,7 @@ export function createSessionService(deps: {
 }
 
 function whyNoCode(row: SessionRow): string {
-  if (row.status === "connected" || row.status === "authenticated")
+  if (isLinked(row))
     return "The session is linked already; there is nothing to scan.";
   if (row.desired === "stopped")
     return "The session has ended; call POST /sessions/create with the same sessionId for a new code.";
