@@ -137,7 +137,6 @@ export const createControl = ({
         ...(pushName !== undefined && { notifyName: pushName }),
         ...(caption !== undefined && { caption }),
         ...(file && { media: storeMedia(file) }),
-        takenAt: new Date().toISOString(),
         queued: false,
         pageId: null,
       };
@@ -153,10 +152,8 @@ export const createControl = ({
       outbox.acknowledge(account, message, level);
     },
 
-    sent: async (phoneNumber) =>
-      (phoneNumber === undefined ? accounts.all() : [accounts.get(phoneNumber)])
-        .flatMap((account) => outbox.sent(account))
-        .toSorted((a, b) => a.at.localeCompare(b.at)),
+    sent: async (account) =>
+      outbox.sent().filter((message) => account === undefined || message.account === digitsOf(account)),
 
     fault: async (fault, scope = "next") => faults.add(fault, scope),
     clearFaults: async () => faults.clear(),

@@ -1,3 +1,5 @@
+import { digitsOf } from "./directory.ts";
+
 /** What can go wrong with a send. `taken`: whether WhatsApp's server has the message all the same. */
 export type Fault =
   /** The library's call answers `undefined`; the message goes out. */
@@ -21,7 +23,9 @@ export const createFaults = () => {
 
   const meets = (scope: FaultScope, recipients: readonly string[]) =>
     typeof scope === "string" ||
-    recipients.some((id) => id === scope.to || id.replace(/@.*/, "") === scope.to);
+    recipients.some(
+      (id) => id === scope.to || (!scope.to.includes("@") && digitsOf(id) === digitsOf(scope.to)),
+    );
 
   return {
     add: (fault: Fault, scope: FaultScope) => {

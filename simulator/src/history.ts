@@ -2,15 +2,19 @@ import { keyText, type WireChat, type WireGroup, type WireMessage } from "./wire
 
 /** A message as the account keeps it. */
 export type StoredMessage = WireMessage & {
-  /** When WhatsApp's server took it; null while it has not. */
-  takenAt: string | null;
   /** Waits in the queue of WhatsApp Web until the connection is back. */
   queued: boolean;
   /** The page it was sent from. */
   pageId: string | null;
 };
 
-type StoredChat = { id: string; name: string; unreadCount: number; group?: WireGroup };
+type StoredChat = {
+  id: string;
+  name: string;
+  unreadCount: number;
+  group?: WireGroup;
+  messages: StoredMessage[];
+};
 
 /** How many messages of a chat a page has when it comes up, and gets with every step back. */
 const PAGE_SIZE = 20;
@@ -20,40 +24,44 @@ export const createHistory = () => {
   const chats = new Map<string, StoredChat>();
   const messages = new Map<string, StoredMessage>();
 
-  const chat = (id: string, name?: string): StoredChat => {
-    const known = chats.get(id) ?? { id, name: name ?? id.replace(/@.*/, ""), unreadCount: 0 };
+  const chat = (id: string, name = id.replace(/@.*/, "")): StoredChat => {
+    const known = chats.get(id) ?? { id, name, unreadCount: 0, messages: [] };
     chats.set(id, known);
     return known;
   };
-  const inChat = (id: string) => [...messages.values()].filter(({ key }) => key.remote === id);
 
-  const wireChat = (stored: StoredChat, newest: WireMessage[]): WireChat => ({
+  const withNewest = (stored: StoredChat, count: number): WireChat => ({
     ...stored,
-    t: newest.at(-1)?.t ?? 0,
-    messages: newest,
+    t: stored.messages.at(-1)?.t ?? 0,
+    messages: stored.messages.slice(-count),
   });
 
   return {
     add: (message: StoredMessage) => {
-      messages.set(keyText(message.key), message);
-      const { remote, fromMe } = message.key;
-      if (!fromMe) chat(remote, message.author === undefined ? message.notifyName : undefined).unreadCount++;
-      else chat(remote);
+      const { key, author, notifyName } = message;
+      const stored = chat(key.remote, author === undefined ? notifyName : undefined);
+      stored.messages.push(message);
+      if (!key.fromMe) stored.unreadCount++;
+      messages.set(keyText(key), message);
     },
-    remove: (message: StoredMessage) => messages.delete(keyText(message.key)),
+    remove: (message: StoredMessage) => {
+      const stored = chat(message.key.remote);
+      stored.messages = stored.messages.filter((one) => one !== message);
+      messages.delete(keyText(message.key));
+    },
     all: () => [...messages.values()],
 
     /** By the key's whole text, or by WhatsApp's id within it. */
     find: (id: string): StoredMessage | undefined =>
       messages.get(id) ?? [...messages.values()].find(({ key }) => key.id === id),
 
-    /** A chat with its newest messages. */
-    chat: (id: string): WireChat => wireChat(chat(id), inChat(id).slice(-1)),
-    chats: (): WireChat[] =>
-      [...chats.values()].map((stored) => wireChat(stored, inChat(stored.id).slice(-PAGE_SIZE))),
+    /** A chat with its newest message. */
+    chat: (id: string): WireChat => withNewest(chat(id), 1),
+    chats: (): WireChat[] => [...chats.values()].map((stored) => withNewest(stored, PAGE_SIZE)),
 
+    /** The messages before this one, or the newest; oldest first. */
     earlier: (id: string, before: string | null): WireMessage[] => {
-      const all = inChat(id);
+      const all = chat(id).messages;
       const end = before === null ? all.length : all.findIndex(({ key }) => keyText(key) === before);
       return all.slice(Math.max(0, end - PAGE_SIZE), Math.max(0, end));
     },

@@ -47,6 +47,9 @@ const verdicts: Record<Fault["kind"], (taken: boolean) => Omit<Verdict, "remote"
 
 /** The way of a message from the page to WhatsApp's server, and its first ack. */
 export const createOutbox = ({ settings, faults, directory, media, tellAccount }: Deps) => {
+  /** Everything the server ever took, also what a page has lost since. */
+  const taken = new Map<StoredMessage, { account: Account; at: string }>();
+
   const acknowledge = (account: Account, message: StoredMessage, ack: number) => {
     message.ack = ack;
     tellAccount(account, keyText(message.key), ack);
@@ -55,7 +58,8 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
   const take = async (account: Account, message: StoredMessage, ackMs: number | null) => {
     message.queued = false;
     await pause(settings.delays.takeMs);
-    message.takenAt ??= new Date().toISOString();
+    // WhatsApp knows a message by its id: sent again after a restart, it is still the same one.
+    if (!taken.has(message)) taken.set(message, { account, at: new Date().toISOString() });
     if (ackMs === null) return;
     if (ackMs > 0) await pause(ackMs);
     if (message.ack < 1) acknowledge(account, message, 1);
@@ -87,7 +91,7 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
 
       const queued = !page.connected();
       const key = { ...asked.key, remote };
-      const message: StoredMessage = { ...asked, key, takenAt: null, queued, pageId: page.id };
+      const message: StoredMessage = { ...asked, key, queued, pageId: page.id };
       account.history.add(message);
       if (!queued) void proceed(account, message, fault);
       return { ...verdict, remote };
@@ -109,25 +113,24 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
       }
     },
 
-    sent: (account: Account): SentMessage[] =>
-      account.history.all().flatMap((message) =>
-        message.takenAt === null || !message.key.fromMe
-          ? []
-          : {
-              id: keyText(message.key),
-              account: account.phoneNumber,
-              to: directory.find(message.to)?.pn ?? message.to,
-              type: message.type,
-              body: message.body,
-              caption: message.caption ?? null,
-              filename: message.media?.filename ?? null,
-              mimetype: message.media?.mimetype ?? null,
-              mediaSha256: media.get(message.media?.directPath)?.sha256 ?? null,
-              mediaSize: media.get(message.media?.directPath)?.bytes.length ?? null,
-              ack: message.ack,
-              at: message.takenAt,
-            },
-      ),
+    sent: (): SentMessage[] =>
+      [...taken].map(([message, { account, at }]) => {
+        const file = media.get(message.media?.directPath);
+        return {
+          id: keyText(message.key),
+          account: account.phoneNumber,
+          to: directory.find(message.to)?.pn ?? message.to,
+          type: message.type,
+          body: message.body,
+          caption: message.caption ?? null,
+          filename: message.media?.filename ?? null,
+          mimetype: message.media?.mimetype ?? null,
+          mediaSha256: file?.sha256 ?? null,
+          mediaSize: file?.bytes.length ?? null,
+          ack: message.ack,
+          at,
+        };
+      }),
   };
 };
 export type Outbox = ReturnType<typeof createOutbox>;

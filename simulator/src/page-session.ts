@@ -7,6 +7,8 @@ import type { Build, Credentials, DeviceKeys, Push } from "./wire.ts";
 type Deps = {
   settings: Settings;
   accounts: Accounts;
+  /** A page came up with a login, or got one. */
+  onLogin: (page: PageSession) => void;
   /** What WhatsApp Web does once its connection stands, or stands again. */
   onConnected: (page: PageSession, reason: "start" | "restore") => void;
 };
@@ -23,7 +25,7 @@ export type PageInfo = {
 export const createPageSession = (
   build: Build,
   push: (push: Push) => void,
-  { settings, accounts, onConnected }: Deps,
+  { settings, accounts, onLogin, onConnected }: Deps,
 ) => {
   const id = randomUUID();
   let keys: DeviceKeys | undefined;
@@ -87,6 +89,7 @@ export const createPageSession = (
     account = entered;
     deviceId = device;
     push({ push: "account", me: account.me, chats: account.history.chats() });
+    onLogin(page);
     setState("CONNECTED");
     void sync();
   };
@@ -101,6 +104,7 @@ export const createPageSession = (
     id,
     qr,
     account: () => account,
+    deviceId: () => deviceId,
     connected: () => state === "CONNECTED",
     pairingCode: () => (state === "UNPAIRED" ? pairingCode : undefined),
     setState,

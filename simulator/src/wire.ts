@@ -62,7 +62,7 @@ export type WireChat = {
 };
 
 /** A number as the directory knows it; `chat` is the id its chat stands under. */
-export type Listing = { pn: string; lid: string; chat: string };
+export type Listing = { pn: string; lid: string; chat: string; group?: WireGroup };
 
 /** What the page must do with a message that it was told to send. */
 export type Verdict = {

@@ -31,6 +31,14 @@ export const createWorld = (build: Build) => {
     tellAccount: (account, key, ack) => tell(account, { push: "ack", key, ack }),
   });
 
+  /** WhatsApp serves one page of a linked browser: the newest. */
+  const onLogin = (page: PageSession) => {
+    for (const other of pages) {
+      if (other !== page && other.connected() && other.deviceId() === page.deviceId())
+        other.setState("CONFLICT");
+    }
+  };
+
   const onConnected = (page: PageSession, reason: "start" | "restore") => {
     const account = page.account();
     if (!account) return;
@@ -40,7 +48,7 @@ export const createWorld = (build: Build) => {
 
   /** Connects a page that has loaded; answers what its calls do. */
   const connectPage = (pageBuild: Build, push: (push: Push) => void) => {
-    const page = createPageSession(pageBuild, push, { settings, accounts, onConnected });
+    const page = createPageSession(pageBuild, push, { settings, accounts, onLogin, onConnected });
     pages.add(page);
 
     const account = (): Account => {
@@ -50,7 +58,8 @@ export const createWorld = (build: Build) => {
     };
     const find = (id: string): Listing | null => {
       if (!id.endsWith("@g.us")) return directory.find(id);
-      return account().history.group(id) ? { pn: id, lid: id, chat: id } : null;
+      const group = account().history.group(id);
+      return group ? { pn: id, lid: id, chat: id, group } : null;
     };
 
     const handlers: Handlers = {
@@ -60,7 +69,8 @@ export const createWorld = (build: Build) => {
       pairingCode: () => page.requestPairingCode(),
       logout: () => page.endLogin(false),
       takeover: () => {
-        for (const other of pagesOf(account())) other.setState(other === page ? "CONNECTED" : "CONFLICT");
+        page.setState("CONNECTED");
+        onLogin(page);
       },
       send: (message) => outbox.send(page, account(), message),
       find: async ({ id }) => {

@@ -104,10 +104,9 @@ export const createChats = (link: Link, messages: MessagesArea, contacts: Contac
   const open = async (wid: Wid): Promise<Chat> => {
     const listing: Listing | null = await contacts.lookUp(wid);
     if (!listing) throw new Error(wid.isGroup() ? `No such group: ${wid.toString()}` : "No LID for user");
-    return (
-      all.get(listing.chat) ??
-      make({ id: listing.chat, name: listing.pn.replace(/@.*/, ""), unreadCount: 0, t: 0 })
-    );
+    const { chat: id, pn, group } = listing;
+    const name = group?.subject ?? pn.replace(/@.*/, "");
+    return all.get(id) ?? make({ id, name, unreadCount: 0, t: 0, ...(group && { group }) });
   };
   const all = new Chats(open);
 
@@ -149,7 +148,8 @@ export const createChats = (link: Link, messages: MessagesArea, contacts: Contac
             chat: chat.id.toString(),
             before: first ? String(first.id) : null,
           });
-          return earlier.map((message) => messages.add(chat.msgs.add(messages.fromWire(message, false))));
+          const loaded = earlier.map((message) => messages.add(messages.fromWire(message, false)));
+          return chat.msgs.addFirst(loaded);
         },
       },
       WAWebGetEphemeralFieldsMsgActionsUtils: { getEphemeralFields: () => ({}) },

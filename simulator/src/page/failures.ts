@@ -4,14 +4,13 @@ export const hang = (milliseconds: number): void => {
   while (performance.now() < end);
 };
 
-/** Ends the page's process: Chromium cannot lay out a document nested this deep. */
+/** Ends the page's process: Chromium runs out of stack laying out shadow trees nested this deep. */
 export const crash = (): void => {
-  let root = document.createElement("div");
-  for (let depth = 0; depth < 200_000; depth++) {
-    const outer = document.createElement("div");
-    outer.append(root);
-    root = outer;
+  let inner: HTMLElement | ShadowRoot = document.body;
+  for (let depth = 0; depth < 5_000; depth++) {
+    const outer: HTMLElement = document.createElement("div");
+    inner.append(outer);
+    inner = outer.attachShadow({ mode: "open" });
   }
-  document.body.append(root);
   document.body.getBoundingClientRect();
 };

@@ -109,13 +109,18 @@ export class Collection<M extends Identified> extends Emitter {
     return model;
   }
 
+  /** Adds models before all others. */
+  addFirst(models: M[]): M[] {
+    const rest = this.getModelsArray();
+    this.#models.clear();
+    const added = models.map((model) => this.add(model));
+    for (const model of rest) this.#models.set(String(model.id), model);
+    return added;
+  }
+
   remove(model: M): void {
     if (!this.#models.delete(String(model.id))) return;
     model.trigger("remove", model, this);
     model.detachFrom(this);
-  }
-
-  reset(): void {
-    this.#models.clear();
   }
 }
