@@ -35,7 +35,7 @@ export function openDatabase(dataDir: string): OpenDatabase {
     // Others may pass through (the process runtime's browser does, under a user of its own) but not look.
     if (mkdirSync(dataDir, { recursive: true }) !== undefined) chmodSync(dataDir, 0o711);
   } catch (cause) {
-    throw new OperatorError(`DATA_DIR ${dataDir} cannot be made: ${(cause as Error).message}`, { cause });
+    throw new OperatorError(`DATA_DIR ${dataDir} cannot be made: ${(cause as Error).message}.`, { cause });
   }
   const hold = holdDataDir(dataDir);
   try {
@@ -68,7 +68,8 @@ function refuseUnusable(file: string): void {
   const sqlite = new Sqlite(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
   try {
     const [row] = sqlite.pragma("quick_check(1)") as [{ quick_check: string }];
-    if (row.quick_check !== "ok") throw damaged(file, row.quick_check);
+    // A heading comes before what was found.
+    if (row.quick_check !== "ok") throw damaged(file, row.quick_check.split("\n").at(-1) ?? "");
     const applied = sqlite.prepare("select name from sqlite_master where name = '__drizzle_migrations'").get()
       ? (sqlite.prepare("select max(created_at) as at from __drizzle_migrations").get() as {
           at: number | null;

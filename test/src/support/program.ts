@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+const entry = fileURLToPath(new URL("../../../control-plane/dist/main.js", import.meta.url));
+/** What an engine needs of our own environment; its settings are the test's. */
+const HANDED_ON = ["PATH", "LANG", "TZ", "DOCKER_HOST", "CHROMIUM_PATH", "RUNNER_IMAGE"];
+
+export type Settings = Readonly<Record<string, string>>;
+
+/** One run of the engine's program. */
+export type Program = {
+  readonly pid: number;
+  /** All it wrote, until now. */
+  stdout(): string;
+  stderr(): string;
+  /** Resolves when it ended and all it wrote was read. */
+  readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly running: boolean;
+  /** Resolves with the first match in stdout; fails if the program ends before. */
+  says(pattern: RegExp): Promise<RegExpExecArray>;
+  kill(signal: NodeJS.Signals): void;
+};
+
+/** Starts `control-plane/dist/main.js` in a folder without a `.env`. */
+export function startProgram(options: { cwd: string; settings: Settings; uid?: number }): Program {
+  const handedOn = HANDED_ON.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
+  const child = spawn(process.execPath, [entry], {
+    cwd: options.cwd,
+    env: { ...Object.fromEntries(handedOn), ...options.settings },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  let running = true;
+  const ended = once(child, "close").then(([code, signal]) => {
+    running = false;
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+  });
+
+  return {
+    pid: child.pid ?? 0,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    ended,
+    get running() {
+      return running;
+    },
+    kill: (signal) => void child.kill(signal),
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const match = pattern.exec(stdout);
+          if (match === null) return;
+          child.stdout.off("data", look);
+          resolve(match);
+        };
+        child.stdout.on("data", look);
+        look();
+        void ended.then(({ code, signal }) =>
+          reject(
+            new Error(`The engine ended (${code ?? signal}) before it said ${pattern}: ${stderr}${stdout}`),
+          ),
+        );
+      }),
+  };
+}

@@ -1,0 +1,11 @@
+import jsqr from "jsqr";
+import { PNG } from "pngjs";
+
+/** The text in a QR code's picture, as a phone's camera would read it. */
+export function readQrCode(png: Buffer): string {
+  const { data, width, height } = PNG.sync.read(png);
+  // The package is CommonJS; its function is the default of its default.
+  const found = jsqr.default(new Uint8ClampedArray(data), width, height);
+  if (found === null) throw new Error("the picture holds no QR code");
+  return found.data;
+}
