@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { startSimulator } from "@whatsapp-engine/simulator";
+import { PNG } from "pngjs";
+import { startEngine, type RuntimeKind } from "@whatsapp-engine/test/support/engine.js";
+import { linkSession } from "@whatsapp-engine/test/support/session.js";
+import { measureCreateToQr, measureMemory, measureRunnerDirect, measureSends } from "./engine-run.ts";
+import { measureLibraryAlone } from "./library-alone.ts";
+import { heading, row, summarise, timedMany } from "./statistics.ts";
+
+/*
+ * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
+ * simulated page with all its delays at 0. Prints Markdown for bench/README.md.
+ */
+
+const COLD_ROUNDS = 5;
+const PHONE = "6281234567890";
+/** Idle time before memory is read, so that start-up garbage is gone. */
+const SETTLE_MS = 5_000;
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+/** A PNG of about 100 KB of noise, the same in every run. */
+function makeImage(): Buffer {
+  const image = new PNG({ width: 160, height: 160 });
+  for (let i = 0, block = Buffer.from("seed"); i < image.data.length; i += 32) {
+    block = createHash("sha256").update(block).digest();
+    block.copy(image.data, i);
+  }
+  return PNG.sync.write(image);
+}
+
+type Sends = { text: Timed; parallel: Timed; images: Timed };
+type Timed = Awaited<ReturnType<typeof timedMany>>;
+
+function sayRows(
+  name: string,
+  startToQr: number[],
+  sends: Sends,
+  base?: { startToQr: number[]; sends: Sends },
+) {
+  const against = (pick: (sends: Sends) => Timed) => base && summarise(pick(base.sends).each);
+  say(row(`${name}: start to QR`, summarise(startToQr), "ms", base && summarise(base.startToQr)));
+  say(
+    row(
+      `${name}: text, one after the other`,
+      summarise(sends.text.each),
+      "ms",
+      against((s) => s.text),
+    ),
+  );
+  say(
+    row(
+      `${name}: text, 10 in parallel`,
+      summarise(sends.parallel.each),
+      "ms",
+      against((s) => s.parallel),
+    ),
+  );
+  say(
+    `| ${name}: texts a second, 10 in parallel | 200 | ${((200 / sends.parallel.total) * 1000).toFixed(0)} | | | |`,
+  );
+  say(
+    row(
+      `${name}: image, 100 KB`,
+      summarise(sends.images.each),
+      "ms",
+      against((s) => s.images),
+    ),
+  );
+}
+
+async function measureLibrary(image: Buffer) {
+  const simulator = await startSimulator({ build: "old" });
+  try {
+    const startToQr: number[] = [];
+    let last: Awaited<ReturnType<typeof measureLibraryAlone>> | undefined;
+    for (let round = 0; round < 3; round++) {
+      last = await measureLibraryAlone(simulator, `62812345000${round}`, image);
+      startToQr.push(last.startToQr);
+    }
+    if (!last) throw new Error("nothing was measured");
+    return { startToQr, sends: last };
+  } finally {
+    await simulator.close();
+  }
+}
+
+async function measureEngine(
+  runtime: RuntimeKind,
+  image: Buffer,
+  base: { startToQr: number[]; sends: Sends },
+) {
+  const simulator = await startSimulator({ host: runtime === "docker" ? "0.0.0.0" : "127.0.0.1" });
+  const engine = await startEngine({ runtime, simulator });
+  try {
+    const cold = await measureCreateToQr(engine, COLD_ROUNDS);
+    await linkSession(engine, simulator, "bench", PHONE);
+    const sends = await measureSends(engine, "bench", image);
+    sayRows(runtime, cold, sends, base);
+    if (runtime === "docker") {
+      const direct = await measureRunnerDirect(engine, "bench");
+      say(
+        row(
+          "docker: text, to the runner directly",
+          summarise(direct.each),
+          "ms",
+          summarise(base.sends.text.each),
+        ),
+      );
+      await engine.api("DELETE /sessions/bench");
+      say(
+        "\n| sessions | cgroup, MiB | PSS of containers, MiB | PSS of control plane, MiB |\n|---|---|---|---|",
+      );
+      for (const at of await measureMemory(engine, simulator, SETTLE_MS)) {
+        say(
+          `| ${at.sessions} | ${at.cgroupMiB.toFixed(0)} | ${at.pssMiB.toFixed(0)} | ${at.controlPlanePssMiB.toFixed(0)} |`,
+        );
+      }
+    }
+  } finally {
+    await engine.stop();
+    await simulator.close();
+  }
+}
+
+async function main(): Promise<void> {
+  const wanted = process.argv.slice(2);
+  const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
+    (kind) => wanted.length === 0 || wanted.includes(kind),
+  );
+  const image = makeImage();
+  say(heading);
+  const base = await measureLibrary(image);
+  sayRows("library alone", base.startToQr, base.sends);
+  for (const runtime of runtimes) await measureEngine(runtime, image, base);
+}
+
+await main();
