@@ -1,0 +1,64 @@
+import { RUNNER_CONTAINER_PORT } from "@whatsapp-engine/contract";
+import { z } from "zod";
+
+const seconds = (fallback: number) =>
+  z.coerce
+    .number()
+    .positive()
+    .default(fallback)
+    .transform((value) => value * 1000);
+
+const browserArgs = z
+  .string()
+  .default("[]")
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: "custom", message: "must be a JSON array of strings" });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(z.string()));
+
+const environment = z
+  .object({
+    RUNNER_ID: z.string().min(1),
+    RUNNER_PROFILE_ID: z.string().min(1),
+    RUNNER_TOKEN: z.string().min(16),
+    RUNNER_PROFILE_DIR: z.string().startsWith("/", "must be an absolute path"),
+    RUNNER_HOST: z.string().default("127.0.0.1"),
+    RUNNER_PORT: z.coerce.number().int().min(0).max(65_535).default(RUNNER_CONTAINER_PORT),
+    RUNNER_BROWSER_ARGS: browserArgs,
+    RUNNER_CHROMIUM_PATH: z.string().default("/usr/lib/chromium/chromium-headless-shell"),
+    RUNNER_CHROMIUM_UID: z.coerce.number().int().min(1).optional(),
+    RUNNER_START_TIMEOUT_SECONDS: seconds(90),
+    RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
+    RUNNER_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  })
+  .transform((env) => ({
+    runnerId: env.RUNNER_ID,
+    profileId: env.RUNNER_PROFILE_ID,
+    token: env.RUNNER_TOKEN,
+    profileDir: env.RUNNER_PROFILE_DIR,
+    host: env.RUNNER_HOST,
+    port: env.RUNNER_PORT,
+    browserArgs: env.RUNNER_BROWSER_ARGS,
+    chromiumPath: env.RUNNER_CHROMIUM_PATH,
+    /** User and group Chromium runs under; null: the runner's own. */
+    chromiumUid: env.RUNNER_CHROMIUM_UID ?? null,
+    startTimeoutMs: env.RUNNER_START_TIMEOUT_SECONDS,
+    qrTimeoutMs: env.RUNNER_QR_TIMEOUT_SECONDS,
+    logLevel: env.RUNNER_LOG_LEVEL,
+  }));
+
+export type Config = z.infer<typeof environment>;
+
+/** Reads the runner's settings; throws one error that names every bad variable. An empty variable counts as not set. */
+export const parseConfig = (env: Record<string, string | undefined>): Config => {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const parsed = environment.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new Error(`The runner's settings are wrong. ${problems.join("; ")}.`);
+};

@@ -1,0 +1,147 @@
+import type { RunnerEvent } from "@whatsapp-engine/contract";
+import { openAppendLog } from "./append-log.ts";
+import {
+  defaultRetention,
+  journalEntrySchema,
+  type EventEntry,
+  type JournaledSend,
+  type JournalEntry,
+  type Retention,
+  type SendEntry,
+} from "./journal-entries.ts";
+
+/**
+ * What this profile's sends became and what happened, kept as NDJSON in the profile so that it survives either
+ * side's kill -9. Memory holds what is kept; the file holds it too, and is written anew when most of it is old.
+ */
+export type Journal = {
+  /** Number of the newest event that is on the disk. */
+  readonly lastSeq: number;
+  /** Resolves when the event is on the disk, and only then is it seen by others. */
+  addEvent(event: RunnerEvent): Promise<void>;
+  /** Resolves when the send's present state is on the disk. `send()` answers it at once. */
+  putSend(send: JournaledSend): Promise<void>;
+  /** Events on the disk with a number above `seq`, oldest first. */
+  eventsAfter(seq: number): EventEntry[];
+  send(messageId: string): JournaledSend | undefined;
+  sends(): JournaledSend[];
+  /** Calls back whenever `lastSeq` grew; returns the way to stop that. */
+  onEvent(listener: () => void): () => void;
+  close(): Promise<void>;
+};
+
+type Deps = { path: string; now?: () => number; retention?: Retention };
+
+/** Bytes below which rewriting the file is not worth it. */
+const SMALL_FILE = 1024 * 1024;
+
+export const openJournal = async (deps: Deps): Promise<Journal> => {
+  const { path, now = Date.now, retention = defaultRetention } = deps;
+  const { log, lines } = await openAppendLog(path);
+
+  let events: { entry: EventEntry; bytes: number }[] = [];
+  const sends = new Map<string, SendEntry>();
+  let newest = 0;
+  let eventBytes = 0;
+  let lastSeq = 0;
+  const listeners = new Set<() => void>();
+
+  const remember = (entry: JournalEntry, bytes: number): void => {
+    newest = Math.max(newest, entry.seq);
+    if (entry.kind === "event") {
+      events.push({ entry, bytes });
+      eventBytes += bytes;
+    } else if (entry.kind === "send") {
+      sends.delete(entry.send.messageId); // so that the map stays ordered by age
+      sends.set(entry.send.messageId, entry);
+    }
+  };
+
+  const forgetOld = (): void => {
+    const oldest = new Date(now() - retention.maxAgeMs).toISOString();
+    let drop = Math.max(0, events.length - retention.maxEvents);
+    let bytes = eventBytes;
+    for (const [index, old] of events.entries()) {
+      if (index >= drop && bytes <= retention.maxEventBytes && old.entry.at >= oldest) break;
+      bytes -= old.bytes;
+      drop = index + 1;
+    }
+    events = events.slice(drop);
+    eventBytes = bytes;
+    let surplus = sends.size - retention.maxSends;
+    for (const [messageId, { at, send }] of sends) {
+      if (surplus <= 0 && at >= oldest) break;
+      if (send.outcome === "pending") continue;
+      sends.delete(messageId);
+      surplus -= 1;
+    }
+  };
+
+  const keptLines = (): string[] => {
+    forgetOld();
+    const kept: JournalEntry[] = [...events.map(({ entry }) => entry), ...sends.values()];
+    const start: JournalEntry = { seq: newest, at: new Date(now()).toISOString(), kind: "start" };
+    return [...kept.sort((a, b) => a.seq - b.seq), start].map((entry) => JSON.stringify(entry));
+  };
+
+  let rewriteAt = 0;
+  const rewrite = async (): Promise<void> => {
+    rewriteAt = Number.POSITIVE_INFINITY;
+    try {
+      await log.rewrite(keptLines);
+    } finally {
+      rewriteAt = Math.max(SMALL_FILE, log.size * 2);
+    }
+  };
+
+  const append = async (entry: JournalEntry): Promise<void> => {
+    const line = JSON.stringify(entry);
+    remember(entry, line.length);
+    await log.append(line);
+    // What was asked for is on the disk; a rewrite that fails is tried again when the file has doubled.
+    if (log.size > rewriteAt) rewrite().catch(() => undefined);
+  };
+  const head = () => ({ seq: newest + 1, at: new Date(now()).toISOString() });
+
+  for (const line of lines) {
+    const entry = parseLine(line);
+    // A line that is no entry is what a power loss left of the last batch: nobody was told of it.
+    if (entry !== undefined && (entry.seq > newest || entry.kind === "start")) {
+      remember(entry, line.length);
+    }
+  }
+  lastSeq = events.at(-1)?.entry.seq ?? 0;
+  await rewrite();
+
+  return {
+    get lastSeq() {
+      return lastSeq;
+    },
+    addEvent: async (event) => {
+      const entry: EventEntry = { ...head(), kind: "event", event };
+      await append(entry);
+      lastSeq = Math.max(lastSeq, entry.seq);
+      for (const listener of listeners) listener();
+    },
+    putSend: (send) => append({ ...head(), kind: "send", send }),
+    eventsAfter: (seq) => {
+      const known = events.findLastIndex(({ entry }) => entry.seq <= seq);
+      return events.slice(known + 1).flatMap(({ entry }) => (entry.seq <= lastSeq ? [entry] : []));
+    },
+    send: (messageId) => sends.get(messageId)?.send,
+    sends: () => [...sends.values()].map(({ send }) => send),
+    onEvent: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: () => log.close(),
+  };
+};
+
+const parseLine = (line: string): JournalEntry | undefined => {
+  try {
+    return journalEntrySchema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,115 @@
+import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { z } from "zod";
+import type { claimCommandSchema } from "@whatsapp-engine/contract";
+import { syncFolder } from "./append-log.ts";
+
+/** What the runner keeps on its volume. Layout: `browser/` (the login), `journal.ndjson`, `claim.json`. */
+export type Profile = {
+  readonly journalPath: string;
+  /** LocalAuth's folder. */
+  readonly browserDir: string;
+  /** Chromium's profile, where LocalAuth looks for it. */
+  readonly userDataDir: string;
+  /** Makes the folders, gives them to Chromium's user, and clears what a browser that was killed left behind. */
+  prepare(): Promise<void>;
+  /** When the account in this login was linked, ISO 8601; null: no login. */
+  linkedAt(): Promise<string | null>;
+  /** Keeps since when there is a login in the browser's profile; null: there is none any more. */
+  markLinked(at: string | null): Promise<void>;
+  /** No browser may be running on it. */
+  deleteLogin(): Promise<void>;
+  /** Resolves when the browser's files have been quiet for a moment, or after `deadlineMs`. */
+  settled(deadlineMs: number): Promise<void>;
+  writeClaim(claim: z.infer<typeof claimCommandSchema>): Promise<void>;
+};
+
+/** They name the process and host of the last run; Chromium would refuse to start beside them. */
+const singletons = ["SingletonLock", "SingletonSocket", "SingletonCookie"];
+
+/** Grows with every file that was ever sent or seen, and is worth nothing to the next run. */
+const leftovers = ["Default/blob_storage", "Crashpad", "BrowserMetrics"];
+
+/** The login counts as written when nothing was for this long: LevelDB writes within a second. */
+const QUIET_MS = 1_000;
+const LOOK_EVERY_MS = 100;
+
+export const createProfile = (dir: string, chromiumUid: number | null): Profile => {
+  const browserDir = join(dir, "browser");
+  const userDataDir = join(browserDir, "session");
+  const linkedPath = join(browserDir, "linked");
+  const goneDir = join(dir, "browser.deleted");
+
+  return {
+    journalPath: join(dir, "journal.ndjson"),
+    browserDir,
+    userDataDir,
+    prepare: async () => {
+      await mkdir(userDataDir, { recursive: true, mode: 0o700 });
+      await rm(goneDir, { recursive: true, force: true });
+      const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
+      await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));
+      if (chromiumUid !== null) await giveTo(chromiumUid, browserDir);
+    },
+    linkedAt: () => readFile(linkedPath, "utf8").catch(absent),
+    markLinked: (at) => (at === null ? rm(linkedPath, { force: true }) : replaceFile(linkedPath, at)),
+    deleteLogin: async () => {
+      // Renamed first: a login that is half deleted must never be started again.
+      await rm(goneDir, { recursive: true, force: true });
+      await rename(browserDir, goneDir).catch(absent);
+      await syncFolder(dir);
+      await rm(goneDir, { recursive: true, force: true });
+    },
+    settled: async (deadlineMs) => {
+      const deadline = Date.now() + deadlineMs;
+      let before = "";
+      let quietSince = Date.now();
+      while (Date.now() < deadline && Date.now() - quietSince < QUIET_MS) {
+        const now = await fingerprint(userDataDir);
+        if (now !== before) quietSince = Date.now();
+        before = now;
+        await delay(LOOK_EVERY_MS);
+      }
+    },
+    writeClaim: async (claim) => {
+      await replaceFile(join(dir, "claim.json"), `${JSON.stringify(claim)}\n`);
+      await syncFolder(dir);
+    },
+  };
+};
+
+const absent = (cause: NodeJS.ErrnoException): null => {
+  if (cause.code === "ENOENT") return null;
+  throw cause;
+};
+
+const replaceFile = async (path: string, text: string): Promise<void> => {
+  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
+};
+
+const giveTo = async (uid: number, dir: string): Promise<void> => {
+  if ((await stat(dir)).uid === uid) return;
+  for (const entry of await readdir(dir, { recursive: true })) await chown(join(dir, entry), uid, uid);
+  await chown(dir, uid, uid); // last: it says that all was done
+};
+
+/** Names, sizes and times of the files that hold a login. */
+const fingerprint = async (userDataDir: string): Promise<string> => {
+  const stores = ["IndexedDB", "Local Storage", "Service Worker"].map((name) =>
+    join(userDataDir, "Default", name),
+  );
+  const listed = await Promise.all(stores.map((store) => listFiles(store)));
+  return listed.flat().join("\n");
+};
+
+const listFiles = async (dir: string): Promise<string[]> => {
+  const names = (await readdir(dir, { recursive: true }).catch(absent)) ?? [];
+  return Promise.all(
+    names.map(async (name) => {
+      const found = await stat(join(dir, name)).catch(absent);
+      return `${name} ${found?.size} ${found?.mtimeMs}`;
+    }),
+  );
+};

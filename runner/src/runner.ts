@@ -1,0 +1,93 @@
+import type { Config } from "./config.ts";
+import { createInbox } from "./inbox.ts";
+import { openJournal, type Journal } from "./journal.ts";
+import type { Logger } from "./logger.ts";
+import { createNumbers } from "./numbers.ts";
+import { createProfile, type Profile } from "./profile.ts";
+import { createStateHolder, type StateHolder } from "./runner-state.ts";
+import { createSends, type Sends } from "./sends.ts";
+import { createSession, type Session } from "./whatsapp/session.ts";
+import { createWhatsAppClient, libraryVersion } from "./whatsapp/wwebjs.ts";
+
+/** All parts of a runner, put together; HTTP stands before it. */
+export type Runner = {
+  readonly log: Logger;
+  readonly state: StateHolder;
+  readonly sends: Sends;
+  readonly session: Session;
+  readonly profile: Profile;
+  readonly journal: Journal;
+  /** Aborts when the runner begins to end. */
+  readonly ending: AbortSignal;
+  /** Closes browser and journal. Closing twice is fine. */
+  close(): Promise<void>;
+};
+
+type Deps = { config: Config; log: Logger; dieWithRunner: boolean };
+
+/** Takes hold of the profile and starts the session in the background; `state` tells how it goes. */
+export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promise<Runner> => {
+  const profile = createProfile(config.profileDir, config.chromiumUid);
+  await profile.prepare();
+  const journal = await openJournal({ path: profile.journalPath });
+  const ending = new AbortController();
+
+  const state = createStateHolder({
+    lastSeq: () => journal.lastSeq,
+    initial: {
+      runnerId: config.runnerId,
+      profileId: config.profileId,
+      status: "connecting",
+      reason: "starting",
+      detail: null,
+      qr: null,
+      account: null,
+      whatsappVersion: null,
+      libraryVersion,
+      mends: [],
+    },
+  });
+  const inbox = createInbox({ journal, log });
+  const sends = createSends({
+    journal,
+    log,
+    connected: () => session.connected(),
+    chatOf: createNumbers().chatOf,
+  });
+  const session: Session = createSession({
+    config,
+    dieWithRunner,
+    profile,
+    state,
+    log,
+    createClient: (options) =>
+      createWhatsAppClient({
+        ...options,
+        dataPath: profile.browserDir,
+        loadTimeoutMs: config.startTimeoutMs,
+      }),
+    messages: { ...sends, ack: sends.acked, message: inbox.received },
+    onReady: async (client, linkedAt) => {
+      await Promise.all([sends.reconcile(client), inbox.sweep(client, linkedAt)]);
+    },
+    onUnlinked: sends.giveUp,
+  });
+  void session.start();
+
+  let closed: Promise<void> | undefined;
+  const closeNow = async (): Promise<void> => {
+    await session.close();
+    ending.abort();
+    await journal.close();
+  };
+  return {
+    log,
+    state,
+    sends,
+    session,
+    profile,
+    journal,
+    ending: ending.signal,
+    close: () => (closed ??= closeNow()),
+  };
+};

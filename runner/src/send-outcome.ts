@@ -1,0 +1,76 @@
+import type { SendCommand, SendRecord } from "@whatsapp-engine/contract";
+import type { JournaledSend } from "./journal-entries.ts";
+import type { FoundMessage } from "./whatsapp/client.ts";
+
+/*
+ * The rules by which a send's outcome is known. The library's own answer is no part of them: it resolves while
+ * offline, resolves to nothing for a message that went out, and does not reject for one that failed.
+ *
+ *   no key              not sent: the page never passed the gate
+ *   key, ack 1 or more  sent
+ *   key, ack 0          pending: in WhatsApp's own queue
+ *   key, ack -1         not sent
+ *   key that the page no longer knows: unknown
+ */
+
+type Change = (send: JournaledSend) => JournaledSend;
+type ErrorCode = NonNullable<SendRecord["error"]>["code"];
+
+export const newRecord = (messageId: string): JournaledSend => ({
+  messageId,
+  outcome: "pending",
+  whatsappId: null,
+  ack: null,
+  timestamp: null,
+  error: null,
+  key: null,
+});
+
+export const isSettled = (send: SendRecord): boolean => send.outcome !== "pending";
+
+export const notSent =
+  (code: ErrorCode, message: string): Change =>
+  (send) => ({ ...send, outcome: "not_sent", error: { code, message } });
+
+export const unknownOutcome: Change = (send) => ({
+  ...send,
+  outcome: "unknown",
+  whatsappId: send.whatsappId ?? send.key,
+  error: {
+    code: "outcome_unknown",
+    message:
+      "The message was handed to WhatsApp Web, which no longer knows it; it may or may not have gone out.",
+  },
+});
+
+/** What a sight of the message in the page makes of the record; the record itself if it says nothing new. */
+export const settledBy = (send: JournaledSend, found: FoundMessage): JournaledSend => {
+  if (found.ack === send.ack && found.key === send.whatsappId) return send;
+  // What WhatsApp's server took once, it took; and a place in the queue says nothing about an outcome that is known.
+  if (send.outcome === "sent" && found.ack < Math.max(1, send.ack ?? 1)) return send;
+  if (isSettled(send) && found.ack === 0) return send;
+  const seen = { ...send, whatsappId: found.key, ack: found.ack };
+  if (found.ack >= 1)
+    return { ...seen, outcome: "sent", timestamp: send.timestamp ?? takenAt(found), error: null };
+  if (found.ack === 0) return { ...seen, outcome: "pending", error: null };
+  return notSent("rejected", "WhatsApp refused the message.")(seen);
+};
+
+/** Why a message without a key was not taken; `cause`: what the library threw, undefined if it returned. */
+export const whyNotTaken = (command: SendCommand, cause: unknown): Change => {
+  if (cause === undefined) return notSent("chat_not_found", "WhatsApp does not know this chat.");
+  const reason = cause instanceof Error ? cause.message.split("\n")[0]! : String(cause);
+  if (/No LID for user/i.test(reason)) return notSent("not_on_whatsapp", "This number is not on WhatsApp.");
+  if (cause instanceof DOMException && cause.name === "TimeoutError") {
+    return notSent("rejected", "WhatsApp Web did not take the message in time.");
+  }
+  if (command.media !== null)
+    return notSent("invalid_media", `WhatsApp Web did not take the file: ${reason}`);
+  return notSent("rejected", `WhatsApp Web did not take the message: ${reason}`);
+};
+
+/** The part of a key that stays the same under every id of the chat: `true_628…@c.us_<this>`. */
+export const shortIdOf = (key: string): string => key.split("_")[2] ?? key;
+
+const takenAt = ({ unixSeconds }: FoundMessage): string =>
+  new Date(unixSeconds === null ? Date.now() : unixSeconds * 1000).toISOString();

@@ -1,0 +1,88 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { claimCommandSchema, sendCommandSchema, type RunnerHealth } from "@whatsapp-engine/contract";
+import { Hono } from "hono";
+import { z } from "zod";
+import { streamLines } from "./event-stream.ts";
+import type { Runner } from "./runner.ts";
+
+/** How long the page gets to answer a health check. */
+const HEALTH_MS = 3_000;
+
+type Deps = { runner: Runner; token: string; onShutdown: () => void };
+
+/** The runner's HTTP; see the contract's runner protocol. */
+export const createServer = ({ runner, token, onShutdown }: Deps): Hono => {
+  const { log, state, sends, session, profile, journal } = runner;
+  const app = new Hono();
+  const expected = digest(`Bearer ${token}`);
+
+  app.use(async (c, next) => {
+    // Digests are of one length, so that comparing them tells nothing of the token's.
+    if (!timingSafeEqual(digest(c.req.header("authorization") ?? ""), expected))
+      return c.json({ error: "unauthorized" }, 401);
+    return next();
+  });
+  app.notFound((c) => c.json({ error: "not found" }, 404));
+  app.onError((cause, c) => {
+    if (cause instanceof z.ZodError || cause instanceof SyntaxError)
+      return c.json({ error: cause.message }, 400);
+    log.error({ err: cause, path: c.req.routePath }, "request failed");
+    return c.json({ error: "internal error" }, 500);
+  });
+
+  app.get("/health", async (c) => {
+    const page = await session.health(HEALTH_MS);
+    const health: RunnerHealth = { page, uptimeSeconds: process.uptime() };
+    return c.json(health, page === "answering" ? 200 : 503);
+  });
+
+  app.get("/state", (c) => c.json(state.get()));
+
+  app.get("/events", (c) => {
+    const after = z.coerce.number().int().min(0).default(0).parse(c.req.query("after"));
+    const signal = AbortSignal.any([c.req.raw.signal, runner.ending]);
+    const lines = ReadableStream.from(streamLines({ journal, state, after, signal }));
+    return new Response(lines.pipeThrough(new TextEncoderStream()), {
+      headers: { "content-type": "application/x-ndjson", "cache-control": "no-store" },
+    });
+  });
+
+  app.post("/claim", async (c) => {
+    await profile.writeClaim(claimCommandSchema.parse(await c.req.json()));
+    return c.body(null, 204);
+  });
+
+  app.post("/send", async (c) => {
+    const command = sendCommandSchema.parse(await c.req.json());
+    return c.json(await sends.send(command, c.req.raw.signal));
+  });
+
+  app.get("/sends/:messageId", (c) => {
+    const record = sends.find(c.req.param("messageId"));
+    return record === undefined ? c.notFound() : c.json(record);
+  });
+
+  app.get("/numbers/:digits", async (c) => {
+    const client = session.connected();
+    if (client === null) return c.json({ error: "not connected" }, 409);
+    const digits = z
+      .string()
+      .regex(/^\d{5,20}$/)
+      .parse(c.req.param("digits"));
+    return c.json(await client.checkNumber(digits));
+  });
+
+  app.post("/logout", async (c) => {
+    await session.logOut();
+    return c.body(null, 204);
+  });
+
+  app.post("/shutdown", (c) => {
+    onShutdown();
+    return c.body(null, 202);
+  });
+
+  return app;
+};
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

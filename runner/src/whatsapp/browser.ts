@@ -1,0 +1,112 @@
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import type { Logger } from "../logger.ts";
+import { browserArguments } from "./browser-args.ts";
+
+/** A Chromium of ours. It stays in the runner's process group. */
+export type BrowserProcess = {
+  /** DevTools address on loopback. */
+  readonly endpoint: string;
+  readonly userAgent: string;
+  /** Resolves when the browser and every process it started have ended; says how. */
+  readonly ended: Promise<string>;
+  /** Ends it hard. Resolves when nothing of it is left. */
+  kill(): Promise<void>;
+};
+
+type Options = {
+  executable: string;
+  /** Chromium's profile; must belong to `uid` where that is given. */
+  userDataDir: string;
+  extraArgs: readonly string[];
+  /** User and group to run under; null: the runner's own. */
+  uid: number | null;
+  /** Whether the kernel must end it with the runner: so where no container does. */
+  dieWithRunner: boolean;
+  signal: AbortSignal;
+  log: Logger;
+};
+
+/** Starts Chromium and waits until its DevTools answer. Throws an error that says what to mend. */
+export const launchBrowser = async (options: Options): Promise<BrowserProcess> => {
+  const { executable, userDataDir, signal, log } = options;
+  refuseRoot(options.uid);
+  const userAgent = await userAgentOf(executable);
+  signal.throwIfAborted();
+  const [command, ...args] = commandLine(options, userAgent);
+  const child = spawn(command!, args, {
+    // Nothing of the runner's environment: its token stands there.
+    env: { PATH: process.env["PATH"], HOME: userDataDir, TMPDIR: "/tmp", LANG: "C.UTF-8" },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+
+  // "close" comes once nobody holds its stderr any more: the helpers that Chromium started hold it too.
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (cause) => resolve(cause.message));
+    child.once("close", (code, killer) =>
+      resolve(killer === null ? `exit code ${code}` : `signal ${killer}`),
+    );
+  });
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  const abort = () => void kill();
+  signal.addEventListener("abort", abort);
+  void ended.then(() => signal.removeEventListener("abort", abort));
+
+  const endpoint = await devToolsAddress(child, ended, log);
+  return { endpoint, userAgent, ended, kill };
+};
+
+const commandLine = (options: Options, userAgent: string): string[] => {
+  const { executable, userDataDir, extraArgs, uid, dieWithRunner } = options;
+  const chromium = [executable, ...browserArguments({ userDataDir, userAgent, extraArgs })];
+  if (uid === null && !dieWithRunner) return chromium;
+  const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+  return ["setpriv", ...identity, "--pdeathsig=KILL", "--", ...chromium];
+};
+
+const refuseRoot = (uid: number | null): void => {
+  if (uid === null && process.getuid?.() === 0) {
+    throw new Error("Chromium does not run as root: set RUNNER_CHROMIUM_UID to an unprivileged user's id.");
+  }
+};
+
+/** What a Chrome of the same version says of itself on Linux: without the word "Headless". */
+const userAgentOf = async (executable: string): Promise<string> => {
+  const { stdout } = await promisify(execFile)(executable, ["--version"]).catch(
+    (cause: NodeJS.ErrnoException) => {
+      const reason = cause.code === "ENOENT" ? "there is no such file" : cause.message;
+      throw new Error(`Chromium cannot be started from ${executable}: ${reason}.`, { cause });
+    },
+  );
+  const major = /\b(\d+)\.\d+\.\d+/.exec(stdout)?.[1];
+  if (major === undefined) throw new Error(`${executable} does not say its version; it is no Chromium.`);
+  return `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;
+};
+
+/** How many of Chromium's last words are kept to explain a start that failed. */
+const LAST_WORDS = 5;
+
+const devToolsAddress = (child: ChildProcess, ended: Promise<string>, log: Logger): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const lastWords: string[] = [];
+    createInterface({ input: child.stderr! }).on("line", (line) => {
+      log.debug({ line }, "chromium");
+      const address = /^DevTools listening on (ws:\/\/\S+)/.exec(line)?.[1];
+      if (address !== undefined) resolve(address);
+      lastWords.push(line);
+      if (lastWords.length > LAST_WORDS) lastWords.shift();
+    });
+    void ended.then((how) => reject(new Error(whyItEnded(how, lastWords))));
+  });
+
+const whyItEnded = (how: string, lastWords: readonly string[]): string => {
+  const words = lastWords.join(" ");
+  if (words.includes("No usable sandbox")) {
+    return "Chromium's sandbox is forbidden here: the kernel or the container's seccomp profile denies user namespaces.";
+  }
+  return `Chromium ended before it was ready (${how}). ${words}`.trim();
+};

@@ -1,0 +1,74 @@
+import type { Account, NumberCheck, SendCommand } from "@whatsapp-engine/contract";
+
+/** Our port to one page of WhatsApp Web. What library stands behind it is known to its implementation only. */
+export type WhatsAppClient = {
+  /** Mends that were applied to the page, by name. */
+  readonly mends: readonly string[];
+  /** Opens WhatsApp Web in the browser behind this DevTools address. Resolves when a QR or a login was found. */
+  open(browserEndpoint: string): Promise<void>;
+  checkNumber(digits: string): Promise<NumberCheck>;
+  /** Resolves or rejects when the library is done with it; neither says whether the message went out. */
+  send(message: OutgoingMessage): Promise<void>;
+  /** What the page knows of these messages. Those it does not know are missing in the answer. */
+  findMessages(keys: readonly string[]): Promise<FoundMessage[]>;
+  /** Messages that came in at or after this time, as far as the page holds them. */
+  receivedSince(unixSeconds: number): Promise<InboundMessage[]>;
+  account(): Promise<Account>;
+  /** Asks WhatsApp for new codes after the last one ran out. */
+  refreshQr(): Promise<void>;
+  /** Unlinks this device. Resolves when WhatsApp took it. */
+  logOut(): Promise<void>;
+  /** Whether the page runs a script within this time. */
+  answers(timeoutMs: number): Promise<PageHealth>;
+  /** Asks the browser to close in order. */
+  closeBrowser(): Promise<void>;
+};
+
+export type PageHealth = "answering" | "silent" | "gone";
+
+export type OutgoingMessage = Pick<SendCommand, "type" | "text" | "media"> & {
+  /** Ours; comes back in `beforeSend`. */
+  ref: string;
+  chatId: string;
+};
+
+/** Where a message of ours stands in the page. */
+export type FoundMessage = {
+  /** The id under which the page holds it; with LIDs not always the one it was sent under. */
+  key: string;
+  /** The part of the key that all of a message's ids share. */
+  shortId: string;
+  ack: number;
+  unixSeconds: number | null;
+};
+
+export type InboundMessage = {
+  key: string;
+  from: string;
+  /** The library's type name, such as `chat`, `image`, `ptt`. */
+  kind: string;
+  body: string;
+  unixSeconds: number;
+};
+
+/** What the page tells. Calls come in the order in which things happened. */
+export type WhatsAppListener = {
+  /** WhatsApp's own name of the socket's state. */
+  socketState(state: string): void;
+  version(whatsappVersion: string): void;
+  qr(code: string): void;
+  /** The history is there and messages can be sent. */
+  ready(): void;
+  /** The phone (or WhatsApp) unlinked this device. */
+  loggedOut(): void;
+  /** The page crashed or was closed. */
+  pageGone(detail: string): void;
+  /** The page is about to send; it does so once this resolves, and never if it rejects. */
+  beforeSend(ref: string, key: string): Promise<void>;
+  /** The page's send call ended; `found` is what the page holds then, null if it knows no such message. */
+  afterSend(ref: string, found: FoundMessage | null, result: string): void;
+  ack(message: FoundMessage): void;
+  message(message: InboundMessage): void;
+  /** Something inside the library failed that nobody waits for. */
+  fault(cause: unknown): void;
+};

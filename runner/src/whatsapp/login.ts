@@ -1,0 +1,148 @@
+import type { Account } from "@whatsapp-engine/contract";
+import { createDeadline } from "../deadline.ts";
+import type { StateHolder } from "../runner-state.ts";
+import { createQrCodes } from "./qr-codes.ts";
+import { meaningOf, standingOf } from "./states.ts";
+
+/** Follows one page from the first code to the connection: what its signals mean, in the order they come. */
+export type Login = {
+  /** The page loaded a document; what it synced before is void. */
+  newDocument(whatsappVersion: string): void;
+  socketState(name: string): void;
+  qr(code: string): void;
+  ready(account: Account | null): void;
+  isConnected(): boolean;
+  stop(): void;
+};
+
+type Deps = {
+  qrTimeoutMs: number;
+  publish: (change: Parameters<StateHolder["set"]>[0]) => void;
+  /** Asks WhatsApp for new codes. */
+  refreshQr: () => void;
+  onQr: (number: number) => void;
+  onPairingFailed: () => void;
+  /** No code was scanned in time. */
+  onExpired: () => void;
+  /** `fresh`: by a scan, not from the profile. */
+  onConnected: (fresh: boolean) => void;
+  /** The page was connected, and has no account any more. */
+  onUnpaired: () => void;
+};
+
+/** WhatsApp gives a new code after a pairing that failed; if not by then, it is asked for one. */
+const NEXT_CODE_MS = 3_000;
+
+export const createLogin = (deps: Deps): Login => {
+  const view = {
+    socketState: null as string | null,
+    ready: false,
+    wasReady: false,
+    hasQr: false,
+    pairingFailed: false,
+  };
+  const codes = createQrCodes();
+  const expiry = createDeadline(deps.onExpired);
+  let expiryRuns = false;
+  let pairing = false;
+  let scannable = false;
+  let connected = false;
+  /** A code that came while the last scan was not decided yet. */
+  let held: string | undefined;
+
+  const publish = (change: Parameters<StateHolder["set"]>[0] = {}): void =>
+    deps.publish({ ...standingOf(view), ...change });
+
+  const newCodes = (): void => {
+    codes.startRow();
+    deps.refreshQr();
+  };
+  const nextCode = createDeadline(newCodes);
+
+  const stopExpiry = (): void => {
+    expiry.stop();
+    expiryRuns = false;
+  };
+
+  const hideCode = (): void => {
+    view.hasQr = false;
+    publish({ qr: null });
+  };
+
+  const showCode = (code: string): void => {
+    if (!expiryRuns) expiry.start(deps.qrTimeoutMs);
+    expiryRuns = true;
+    nextCode.stop();
+    scannable = true;
+    view.hasQr = true;
+    view.pairingFailed = false;
+    const qr = codes.issue(code);
+    deps.onQr(qr.number);
+    publish({ qr });
+  };
+
+  const unpaired = (): void => {
+    if (pairing) {
+      view.pairingFailed = true;
+      nextCode.start(NEXT_CODE_MS);
+      deps.onPairingFailed();
+    }
+    pairing = false;
+    publish();
+    if (connected) deps.onUnpaired();
+    connected = false;
+    if (held !== undefined) showCode(held);
+    held = undefined;
+  };
+
+  const socketState = (name: string): void => {
+    view.socketState = name;
+    switch (meaningOf(name)) {
+      case "pairing":
+        pairing = scannable;
+        stopExpiry();
+        return hideCode();
+      case "connected":
+        stopExpiry();
+        nextCode.stop();
+        pairing = false;
+        view.pairingFailed = false;
+        connected = true;
+        hideCode();
+        deps.onConnected(scannable);
+        scannable = false;
+        return;
+      case "unpaired":
+        return unpaired();
+      case "unpaired_idle":
+        unpaired();
+        hideCode();
+        return newCodes();
+      default:
+        return publish();
+    }
+  };
+
+  return {
+    newDocument: (whatsappVersion) => {
+      view.ready = false;
+      connected = false;
+      publish({ whatsappVersion });
+    },
+    socketState,
+    qr: (code) => {
+      if (pairing) held = code;
+      else showCode(code);
+    },
+    ready: (account) => {
+      view.ready = true;
+      view.wasReady = true;
+      publish({ account });
+    },
+    isConnected: () => view.ready && view.socketState !== null && meaningOf(view.socketState) === "connected",
+    stop: () => {
+      stopExpiry();
+      nextCode.stop();
+    },
+  };
+};

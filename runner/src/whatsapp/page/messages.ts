@@ -1,0 +1,98 @@
+import type { MsgKey, PageEngine, PageWindow } from "./window.ts";
+
+declare const window: PageWindow;
+
+/**
+ * From WhatsApp Web 2.3000.1042401057 on, a message key holds its text in `$1` and has no `_serialized`, which
+ * the library reads everywhere. An accessor under the new name keeps an own `_serialized` on each key: own,
+ * because what crosses to Node copies own properties only. Answers whether there was anything to mend.
+ */
+export const mendMessageKeys = (): boolean => {
+  const { prototype } = window.require("WAWebMsgKey");
+  const source = Function.prototype.toString.call(prototype.toString);
+  const name = /\bthis\.([\w$]+)/.exec(source)?.[1];
+  if (name === undefined || name === "_serialized") return false;
+
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    get(this: { _serialized?: string }) {
+      return this._serialized;
+    },
+    set(this: object, text: string) {
+      Object.defineProperty(this, "_serialized", {
+        value: text,
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+    },
+  });
+
+  const migrate = (key: MsgKey | undefined) => {
+    const own = key === undefined ? undefined : Object.getOwnPropertyDescriptor(key, name);
+    if (own === undefined) return;
+    const fields = key as unknown as Record<string, unknown>;
+    delete fields[name];
+    fields[name] = own.value;
+  };
+  const { Msg, Chat } = window.require("WAWebCollections");
+  for (const message of Msg.getModelsArray()) migrate(message.id);
+  for (const chat of Chat.getModelsArray()) migrate(chat.lastReceivedKey);
+  return true;
+};
+
+/** Makes `window.engine`, which the other scripts use. */
+export const installEngine = (): void => {
+  const { Msg } = window.require("WAWebCollections");
+
+  const siblingOf = (key: string): string | null => {
+    const [fromMe, remote, ...rest] = key.split("_");
+    if (remote === undefined) return null;
+    const { createWid } = window.require("WAWebWidFactory");
+    const { getAlternateUserWid } = window.require("WAWebApiContact");
+    try {
+      const other = getAlternateUserWid(createWid(remote));
+      return other ? [fromMe, other._serialized, ...rest].join("_") : null;
+    } catch {
+      return null; // a group has no other id
+    }
+  };
+
+  const engine: PageEngine = {
+    awaited: new Set(),
+    keyText: (key) => key.toString(),
+    describe: ({ id, ack, t }) => ({
+      key: engine.keyText(id),
+      shortId: id.id,
+      ack: ack ?? 0,
+      unixSeconds: t ?? null,
+    }),
+    find: async (key) => {
+      const shortId = key.split("_")[2];
+      const held =
+        Msg.get(key) ??
+        Msg.getModelsArray().find((message) => message.id.fromMe && message.id.id === shortId);
+      if (held !== undefined) return engine.describe(held);
+      const sibling = siblingOf(key);
+      const stored = await Msg.getMessagesById(sibling === null ? [key] : [key, sibling]);
+      const message = stored?.messages?.find((candidate) => candidate != null);
+      return message === undefined ? null : engine.describe(message);
+    },
+  };
+  window.engine = engine;
+};
+
+/** Once the library listens: tells acks of our messages, and keeps our own messages from the library's inbound path. */
+export const watchMessages = (): void => {
+  const engine = window.engine!;
+  const { Msg } = window.require("WAWebCollections");
+  Msg.on("change:ack", (message) => {
+    if (message.id.fromMe) void window.tellEngine({ type: "ack", message: engine.describe(message) });
+  });
+  Msg.on("add", (message) => {
+    if (!message.id.fromMe || !engine.awaited.delete(message.id.id)) return;
+    void window.tellEngine({ type: "ack", message: engine.describe(message) });
+  });
+  const forward = window.onAddMessageEvent;
+  window.onAddMessageEvent = (message) => (message.id.fromMe ? undefined : forward(message));
+};

@@ -1,0 +1,226 @@
+import type { Config } from "../config.ts";
+import { createDeadline, within } from "../deadline.ts";
+import type { Logger } from "../logger.ts";
+import type { Profile } from "../profile.ts";
+import type { StateHolder } from "../runner-state.ts";
+import { launchBrowser, type BrowserProcess } from "./browser.ts";
+import type { PageHealth, WhatsAppClient, WhatsAppListener } from "./client.ts";
+import { createLogin } from "./login.ts";
+import type { Standing } from "./states.ts";
+import { watchPage } from "./watchdog.ts";
+
+/** The life of one browser and its page, from start to end. It starts once; a new start is a new runner. */
+export type Session = {
+  /** Resolves when a QR or a login was found, or the start came to nothing: the state says which. */
+  start(): Promise<void>;
+  /** The page, while messages can be sent. */
+  connected(): WhatsAppClient | null;
+  health(timeoutMs: number): Promise<PageHealth>;
+  /** Unlinks the account where WhatsApp answers, and deletes the login. */
+  logOut(): Promise<void>;
+  /** Lets a new login settle and closes the browser. Closing twice is fine. */
+  close(): Promise<void>;
+};
+
+type Deps = {
+  config: Config;
+  /** Whether the kernel must end the browser with the runner: so where no container does. */
+  dieWithRunner: boolean;
+  profile: Profile;
+  state: StateHolder;
+  log: Logger;
+  createClient: (options: { userAgent: string; listener: WhatsAppListener }) => WhatsAppClient;
+  /** What the page says of messages; the rest is heard here. */
+  messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "message">;
+  /** Messages can be sent, and what was missed can be looked up. */
+  onReady: (client: WhatsAppClient, linkedAt: string | null) => Promise<void>;
+  /** The account is gone. */
+  onUnlinked: () => void;
+};
+
+/** How long the browser gets to close in order, and WhatsApp to answer a logout. */
+const CLOSE_MS = 4_000;
+const LOG_OUT_MS = 4_000;
+/** A login younger than this may not be on the disk yet; longest wait for it. */
+const FRESH_LOGIN_MS = 30_000;
+const SETTLE_MS = 8_000;
+/** Longest wait for the page to say that it was unlinked, once its socket has no account any more. */
+const UNPAIRED_MS = 10_000;
+
+type End = { standing: Standing; before?: () => Promise<unknown>; hard?: boolean; forget?: boolean };
+
+export const createSession = (deps: Deps): Session => {
+  const { config, profile, state, log } = deps;
+  const starting = new AbortController();
+  let launching: Promise<BrowserProcess> | undefined;
+  let browser: BrowserProcess | undefined;
+  let client: WhatsAppClient | undefined;
+  let ending: Promise<void> | undefined;
+  let linkedAt: string | null = null;
+  let freshUntil = 0;
+  let stopWatching = (): void => {};
+
+  const background = (task: Promise<unknown>, failure: string): void => {
+    task.catch((cause: unknown) => {
+      if (ending === undefined) log.warn({ err: cause }, failure);
+    });
+  };
+
+  /** Ends browser and page, once; the state is told when nothing of them is left. */
+  const end = (options: End): Promise<void> => {
+    ending ??= endNow(options).catch((cause: unknown) =>
+      log.error({ err: cause }, "the browser was not ended in order"),
+    );
+    return ending;
+  };
+  const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
+    log.info({ status: standing.status, reason: standing.reason }, "session ends");
+    startDeadline.stop();
+    unpairedDeadline.stop();
+    login.stop();
+    stopWatching();
+    await before?.().catch((cause: unknown) =>
+      log.warn({ err: cause }, "not everything was done before the browser was closed"),
+    );
+    if (hard !== true && client !== undefined && browser !== undefined) {
+      background(client.closeBrowser(), "the browser was not asked to close");
+      await within(CLOSE_MS, browser.ended);
+    }
+    starting.abort();
+    const last = await launching?.catch(() => undefined);
+    await last?.kill();
+    if (forget === true) await forgetLogin();
+    state.set({ ...standing, qr: null });
+  };
+  const forgetLogin = async (): Promise<void> => {
+    await profile.deleteLogin();
+    linkedAt = null;
+    deps.onUnlinked();
+    state.set({ account: null });
+  };
+  const disconnected = (reason: NonNullable<Standing["reason"]>, detail: string | null): Standing => ({
+    status: "disconnected",
+    reason,
+    detail,
+  });
+
+  const startDeadline = createDeadline(() => {
+    const detail = `Neither a QR code nor a login within ${config.startTimeoutMs / 1000} s.`;
+    void end({ standing: disconnected("start_timeout", detail), hard: true });
+  });
+  // The page unlinks itself in steps; where the last one does not come, the login is not deleted.
+  const unpairedDeadline = createDeadline(
+    () =>
+      void end({ standing: disconnected("logged_out", "WhatsApp has no account for this login any more.") }),
+  );
+  const loggedOut = (): void => {
+    if (linkedAt === null) return;
+    void end({ standing: disconnected("logged_out", "The phone unlinked this session."), forget: true });
+  };
+
+  const publish = (change: Parameters<StateHolder["set"]>[0]): void => {
+    if (ending === undefined) state.set({ ...change, mends: [...(client?.mends ?? [])] });
+  };
+  const login = createLogin({
+    qrTimeoutMs: config.qrTimeoutMs,
+    publish,
+    refreshQr: () => background(client!.refreshQr(), "WhatsApp gave no new QR code"),
+    onQr: (number) => {
+      startDeadline.stop();
+      log.info({ number }, "QR code issued");
+      if (linkedAt === null) return;
+      // A login was here, and WhatsApp does not take it any more.
+      linkedAt = null;
+      background(profile.markLinked(null), "profile not written");
+      deps.onUnlinked();
+    },
+    onPairingFailed: () => log.warn("WhatsApp turned a pairing down"),
+    onExpired: () => void end({ standing: disconnected("qr_expired", "No code was scanned in time.") }),
+    onConnected: (fresh) => {
+      startDeadline.stop();
+      unpairedDeadline.stop();
+      if (fresh || linkedAt === null) {
+        freshUntil = Date.now() + FRESH_LOGIN_MS;
+        linkedAt = new Date().toISOString();
+        background(profile.markLinked(linkedAt), "profile not written");
+      }
+      background(
+        client!.account().then((account) => publish({ account })),
+        "the account could not be read",
+      );
+    },
+    onUnpaired: () => unpairedDeadline.start(UNPAIRED_MS),
+  });
+
+  const ready = async (): Promise<void> => {
+    login.ready(await client!.account());
+    log.info("connected");
+    await deps.onReady(client!, linkedAt);
+  };
+
+  const listener: WhatsAppListener = {
+    ...deps.messages,
+    socketState: (name) => login.socketState(name),
+    version: (whatsappVersion) => login.newDocument(whatsappVersion),
+    qr: (code) => login.qr(code),
+    ready: () => background(ready(), "the page was ready and could not be read"),
+    loggedOut,
+    pageGone: (detail) => void end({ standing: disconnected("page_crashed", detail), hard: true }),
+    fault: (cause) => {
+      if (ending === undefined) log.warn({ err: cause }, "fault in the page");
+    },
+  };
+
+  const open = async (): Promise<void> => {
+    linkedAt = await profile.linkedAt();
+    launching = launchBrowser({
+      executable: config.chromiumPath,
+      userDataDir: profile.userDataDir,
+      extraArgs: config.browserArgs,
+      uid: config.chromiumUid,
+      dieWithRunner: deps.dieWithRunner,
+      signal: starting.signal,
+      log,
+    });
+    browser = await launching;
+    void browser.ended.then((how) =>
+      end({ standing: disconnected("browser_gone", `Chromium ended (${how}).`), hard: true }),
+    );
+    client = deps.createClient({ userAgent: browser.userAgent, listener });
+    await client.open(browser.endpoint);
+    stopWatching = watchPage({
+      health,
+      onHung: () =>
+        void end({ standing: disconnected("page_hung", "The page does not answer."), hard: true }),
+    });
+  };
+
+  const health = async (timeoutMs: number): Promise<PageHealth> => client?.answers(timeoutMs) ?? "gone";
+
+  return {
+    start: async () => {
+      state.set({ status: "connecting", reason: "starting", detail: null });
+      startDeadline.start(config.startTimeoutMs);
+      try {
+        await open();
+      } catch (cause) {
+        if (ending === undefined) log.error({ err: cause }, "start failed");
+        const detail = cause instanceof Error ? cause.message : String(cause);
+        await end({ standing: disconnected("start_failed", detail), hard: true });
+      }
+    },
+    connected: () => (ending === undefined && login.isConnected() ? client! : null),
+    health,
+    logOut: async () => {
+      const unlink = async () => (login.isConnected() ? within(LOG_OUT_MS, client!.logOut()) : undefined);
+      const standing = disconnected("logged_out", "The account was logged out on request.");
+      await end({ standing, before: unlink });
+      await forgetLogin(); // whatever it was that ended the session
+      state.set(standing);
+    },
+    close: () => {
+      const settle = async () => (Date.now() < freshUntil ? profile.settled(SETTLE_MS) : undefined);
+      return end({ standing: disconnected("stopped", null), before: settle });
+    },
+  };
+};

@@ -1,0 +1,252 @@
+import { createRequire } from "node:module";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Account } from "@whatsapp-engine/contract";
+import type { Browser, Page } from "puppeteer-core";
+import wwebjs from "whatsapp-web.js";
+import type { WhatsAppClient, WhatsAppListener } from "./client.ts";
+import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
+import { findMessages, logOut, noticeTypes, readAccount, receivedSince, refreshQr } from "./page/queries.ts";
+import { gateSends } from "./page/send-gate.ts";
+import { isLoaded, unusedHandlers, watchLogin, watchSocket } from "./page/watch.ts";
+import type { PageReport } from "./page/window.ts";
+
+const { Client, LocalAuth, MessageMedia } = wwebjs;
+export const { version: libraryVersion } = createRequire(import.meta.url)("whatsapp-web.js/package.json") as {
+  version: string;
+};
+
+type Options = {
+  /** LocalAuth's folder; the browser's own profile is `session` in it. */
+  dataPath: string;
+  userAgent: string;
+  /** Longest wait for WhatsApp Web's scripts after the page has loaded. */
+  loadTimeoutMs: number;
+  listener: WhatsAppListener;
+};
+
+/** What the library keeps to itself and we must reach into. */
+type Internals = { inject(): Promise<void>; attachEventListeners(): Promise<void> };
+const OpenClient = Client as unknown as new (options: wwebjs.ClientOptions) => wwebjs.Client & Internals;
+
+/**
+ * The library's client with its two inner steps made safe: `inject` runs once per document, one at a time,
+ * and again where the page navigated under it; `attachEventListeners` runs once per document, after our mends.
+ */
+class MendedClient extends OpenClient {
+  readonly mends = new Set<string>();
+  readonly #options: Options;
+  #starting = true;
+  #injected: Promise<void> = Promise.resolve();
+  #attached: Promise<void> | undefined;
+
+  constructor(options: Options, browserEndpoint: string) {
+    const auth = new LocalAuth({ dataPath: options.dataPath });
+    // The library deletes the profile under the live browser; the runner does it once the browser is closed.
+    auth.logout = () => Promise.resolve();
+    auth.afterBrowserInitialized = () => this.#preparePage();
+    super({
+      authStrategy: auth,
+      puppeteer: { browserWSEndpoint: browserEndpoint, defaultViewport: null },
+      userAgent: options.userAgent,
+      authTimeoutMs: options.loadTimeoutMs,
+      webVersionCache: { type: "none" },
+    });
+    this.#options = options;
+  }
+
+  get page(): Page {
+    return this.pupPage as unknown as Page;
+  }
+
+  override async initialize(): Promise<void> {
+    await super.initialize();
+    this.#starting = false;
+  }
+
+  override inject(): Promise<void> {
+    const run = this.#injected.then(() => this.#injectDocument());
+    this.#injected = run.catch(() => undefined);
+    // Later the library calls it where nobody would catch what it throws.
+    return this.#starting ? run : run.catch((cause: unknown) => this.#options.listener.fault(cause));
+  }
+
+  async #injectDocument(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#injectOnce();
+      } catch (cause) {
+        if (this.page.isClosed() || !isNavigation(cause)) throw cause;
+      }
+    }
+  }
+
+  async #injectOnce(): Promise<void> {
+    const { page } = this;
+    await page.waitForFunction(isLoaded, { polling: 20, timeout: this.#options.loadTimeoutMs });
+    const version = await page.evaluate(watchSocket, unusedHandlers);
+    if (version === null) return;
+    this.#options.listener.version(version);
+    await super.inject();
+    if (await page.evaluate(watchLogin)) this.mends.add("lost_ready");
+  }
+
+  override attachEventListeners(): Promise<void> {
+    this.#attached ??= this.#attach();
+    return this.#attached;
+  }
+
+  async #attach(): Promise<void> {
+    if (await this.page.evaluate(mendMessageKeys)) this.mends.add("message_key_text");
+    await this.page.evaluate(installEngine);
+    await this.page.evaluate(gateSends);
+    await super.attachEventListeners();
+    await this.page.evaluate(watchMessages);
+  }
+
+  /** Called by the library between making the page and opening WhatsApp Web in it. */
+  async #preparePage(): Promise<void> {
+    const { page } = this;
+    const { listener } = this.#options;
+    if (page.listenerCount("error") > 0) return; // the library calls this again after a logout
+    page.on("error", (cause) => listener.pageGone(cause.message));
+    page.on("close", () => listener.pageGone("The page was closed."));
+    page.on("framenavigated", (frame) => {
+      if (frame !== page.mainFrame()) return;
+      this.#attached = undefined;
+      if (frame.url().includes("post_logout=1")) listener.loggedOut();
+    });
+    await page.exposeFunction("tellEngine", (report: PageReport) => hear(report, listener));
+  }
+}
+
+const hear = async (report: PageReport, listener: WhatsAppListener): Promise<void> => {
+  switch (report.type) {
+    case "socket":
+      return listener.socketState(report.state);
+    case "logout":
+      return listener.loggedOut();
+    case "before_send":
+      return listener.beforeSend(report.ref, report.key);
+    case "after_send":
+      return listener.afterSend(report.ref, report.found, report.result);
+    case "ack":
+      return listener.ack(report.message);
+  }
+};
+
+/** The page went to another document while a script ran in it. */
+const isNavigation = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  /context was destroyed|Cannot find context|frame was detached|navigated/i.test(cause.message);
+
+const isNetworkFailure = (cause: unknown): boolean =>
+  cause instanceof Error && cause.message.includes("net::ERR_");
+
+/** Pause before WhatsApp Web is opened again after the network failed. */
+const REOPEN_MS = 300;
+
+/** The one place that knows whatsapp-web.js. */
+export const createWhatsAppClient = (options: Options): WhatsAppClient => {
+  const { listener } = options;
+  let client: MendedClient | undefined;
+
+  const page = (): Page => {
+    if (client?.pupPage === undefined || client.page.isClosed())
+      throw new Error("The page of WhatsApp Web is gone.");
+    return client.page;
+  };
+
+  const openOnce = async (endpoint: string): Promise<void> => {
+    client = new MendedClient(options, endpoint);
+    client.on("qr", (code: string) => listener.qr(code));
+    client.on("ready", () => listener.ready());
+    client.on("message", (message: wwebjs.Message) =>
+      listener.message({
+        key: message.id._serialized,
+        from: message.from,
+        kind: message.type,
+        body: message.body,
+        unixSeconds: message.timestamp,
+      }),
+    );
+    await client.initialize();
+  };
+
+  /** Leaves a page that could not be opened, without it being taken for a page that crashed. */
+  const abandon = async (): Promise<void> => {
+    client?.page.removeAllListeners();
+    await client?.page.close();
+    await (client?.pupBrowser as unknown as Browser | undefined)?.disconnect();
+  };
+
+  return {
+    get mends() {
+      return [...(client?.mends ?? [])];
+    },
+    open: async (endpoint) => {
+      // Chromium breaks off its requests when a network interface of its host comes or goes.
+      for (;;) {
+        try {
+          return await openOnce(endpoint);
+        } catch (cause) {
+          if (!isNetworkFailure(cause)) throw cause;
+          listener.fault(cause);
+          await abandon();
+          await delay(REOPEN_MS);
+        }
+      }
+    },
+    checkNumber: async (digits) => {
+      page();
+      const wid = await client!.getNumberId(digits);
+      return { exists: wid !== null, chatId: wid?._serialized ?? null };
+    },
+    send: async ({ ref, chatId, type, text, media }) => {
+      page();
+      const content =
+        media === null
+          ? (text ?? "")
+          : new MessageMedia(media.mimetype, media.base64, media.filename ?? "file");
+      await client!.sendMessage(chatId, content, {
+        extra: { engineRef: ref },
+        sendSeen: false,
+        linkPreview: false,
+        parseVCards: false,
+        sendMediaAsDocument: type === "document",
+        ...(media !== null && text !== null && { caption: text }),
+      });
+    },
+    findMessages: (keys) => page().evaluate(findMessages, keys),
+    receivedSince: (unixSeconds) => page().evaluate(receivedSince, unixSeconds, noticeTypes),
+    account: async () => toAccount(await page().evaluate(readAccount)),
+    refreshQr: () => page().evaluate(refreshQr),
+    logOut: () => page().evaluate(logOut),
+    answers: async (timeoutMs) => {
+      if (client?.pupPage === undefined || client.page.isClosed() || !client.pupBrowser!.connected)
+        return "gone";
+      const timeout = new AbortController();
+      const answer = client.page.evaluate(() => true).catch(() => false);
+      const late = delay(timeoutMs, false, { signal: timeout.signal }).catch(() => false);
+      const answered = await Promise.race([answer, late]);
+      timeout.abort();
+      return answered ? "answering" : "silent";
+    },
+    closeBrowser: async () => {
+      await client?.pupBrowser?.close();
+    },
+  };
+};
+
+const toAccount = ({
+  pn,
+  lid,
+  pushName,
+}: {
+  pn: string | null;
+  lid: string | null;
+  pushName: string | null;
+}): Account => ({
+  phoneNumber: pn?.match(/^\d+/)?.[0] ?? null,
+  lid: lid?.replace(/:\d+@/, "@") ?? null,
+  pushName,
+});
