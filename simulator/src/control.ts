@@ -107,8 +107,8 @@ export const createControl = ({
   };
 
   return {
-    scan: (qr, phone) => pair(showing(qr), phone),
-    failPairing: (qr) => showing(qr).failPairing(),
+    scan: async (qr, phone) => pair(showing(qr), phone),
+    failPairing: async (qr) => showing(qr).failPairing(),
     expireQr: async (qr) => showing(qr).nextCode(),
     enterPairingCode: async (code, phone) => {
       const page = [...pages].find((one) => one.pairingCode() === code);

@@ -78,6 +78,10 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
       ? (directory.find(remote)?.lid ?? remote)
       : remote;
 
+  /** What an earlier page sent and had no ack for. */
+  const waiting = (account: Account, page: PageSession) =>
+    account.history.all().filter(({ key, ack, pageId }) => key.fromMe && ack === 0 && pageId !== page.id);
+
   return {
     acknowledge,
 
@@ -103,14 +107,14 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
         if (message.queued) void take(account, message, settings.delays.ackMs);
     },
 
-    /** The browser came up again: its queue sends what had no ack, or it is lost, as set. */
-    recover: (account: Account, page: PageSession) => {
-      if (settings.queueAfterRestart === "keep") return;
-      for (const message of account.history.all()) {
-        if (!message.key.fromMe || message.ack !== 0 || message.pageId === page.id) continue;
-        if (settings.queueAfterRestart === "lose") account.history.remove(message);
-        else void take(account, message, settings.delays.ackMs);
-      }
+    /** The browser comes up again, without what its queue held, where that is set. */
+    loseQueue: (account: Account, page: PageSession) => {
+      if (settings.queueAfterRestart === "lose") waiting(account, page).forEach(account.history.remove);
+    },
+    /** The browser came up again: its queue sends what had no ack, unless set otherwise. */
+    resumeQueue: (account: Account, page: PageSession) => {
+      if (settings.queueAfterRestart !== "send") return;
+      for (const message of waiting(account, page)) void take(account, message, settings.delays.ackMs);
     },
 
     sent: (): SentMessage[] =>

@@ -7,8 +7,8 @@ import type { Build, Credentials, DeviceKeys, Push } from "./wire.ts";
 type Deps = {
   settings: Settings;
   accounts: Accounts;
-  /** A page came up with a login, or got one. */
-  onLogin: (page: PageSession) => void;
+  /** A page came up with a login, or got one; its account's history is not with it yet. */
+  onLogin: (page: PageSession, account: Account) => void;
   /** What WhatsApp Web does once its connection stands, or stands again. */
   onConnected: (page: PageSession, reason: "start" | "restore") => void;
 };
@@ -88,8 +88,8 @@ export const createPageSession = (
   const enter = (entered: Account, device: string) => {
     account = entered;
     deviceId = device;
+    onLogin(page, account);
     push({ push: "account", me: account.me, chats: account.history.chats() });
-    onLogin(page);
     setState("CONNECTED");
     void sync();
   };

@@ -32,7 +32,8 @@ export const createWorld = (build: Build) => {
   });
 
   /** WhatsApp serves one page of a linked browser: the newest. */
-  const onLogin = (page: PageSession) => {
+  const onLogin = (page: PageSession, account: Account) => {
+    outbox.loseQueue(account, page);
     for (const other of pages) {
       if (other !== page && other.connected() && other.deviceId() === page.deviceId())
         other.setState("CONFLICT");
@@ -42,7 +43,7 @@ export const createWorld = (build: Build) => {
   const onConnected = (page: PageSession, reason: "start" | "restore") => {
     const account = page.account();
     if (!account) return;
-    if (reason === "start") outbox.recover(account, page);
+    if (reason === "start") outbox.resumeQueue(account, page);
     outbox.flush(account);
   };
 
@@ -70,7 +71,7 @@ export const createWorld = (build: Build) => {
       logout: () => page.endLogin(false),
       takeover: () => {
         page.setState("CONNECTED");
-        onLogin(page);
+        onLogin(page, account());
       },
       send: (message) => outbox.send(page, account(), message),
       find: async ({ id }) => {
