@@ -121,7 +121,7 @@ describe("the connection", () => {
     await control.hangPage(PHONE, 300);
     await client.pupPage?.evaluate("1");
 
-    const crashed = once(client.pupPage as never, "error");
+    const crashed = new Promise((resolve) => client.pupPage?.once("error", resolve));
     await control.crashPage(PHONE);
     expect(String(await crashed)).toContain("Page crashed!");
     await expect(control.scan("nonsense", { phoneNumber: PHONE })).rejects.toThrow(

@@ -137,4 +137,3 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
       }),
   };
 };
-export type Outbox = ReturnType<typeof createOutbox>;

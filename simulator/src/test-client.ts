@@ -8,7 +8,7 @@ export type Client = InstanceType<typeof wwebjs.Client>;
 type Profile = Awaited<ReturnType<typeof createProfile>>;
 
 /** The library as it is, in a browser of its own on this profile. */
-export const startClient = async (simulator: Simulator, profile: Profile) => {
+const startClient = async (simulator: Simulator, profile: Profile) => {
   const browser = await launchBrowser(profile.path, simulator.browserArgs());
   const client = new wwebjs.Client({
     webVersionCache: { type: "none" },
