@@ -41,22 +41,22 @@ export function openInstall(dataDir: string): Install {
   };
 }
 
-/**
- * The API key: the given one, or one of our own in `<dataDir>/api-key` (mode 0600).
- * `made` is true only on the start that made it, so that it is said once.
- */
-export function openApiKey(dataDir: string, given: string | undefined): { key: string; made: boolean } {
-  if (given !== undefined) return { key: given, made: false };
+/** `hint`: how a person at a shell writes the key; the key itself only on the start that made it. */
+export type ApiKey = { key: string; hint: string; made: boolean };
+
+/** The API key: the given one, or one of our own in `<dataDir>/api-key` (mode 0600). */
+export function openApiKey(dataDir: string, given: string | undefined): ApiKey {
+  if (given !== undefined) return { key: given, hint: "$API_KEY", made: false };
   const file = join(dataDir, "api-key");
-  if (existsSync(file)) {
-    const key = readFileSync(file, "utf8").trim();
-    if (key === "")
-      throw new OperatorError(`${file} is empty; put a key into it, or remove it and a new one is made.`);
-    return { key, made: false };
+  if (!existsSync(file)) {
+    const key = randomBytes(32).toString("base64url");
+    writePrivate(file, `${key}\n`);
+    return { key, hint: key, made: true };
   }
-  const key = randomBytes(32).toString("base64url");
-  writePrivate(file, `${key}\n`);
-  return { key, made: true };
+  const key = readFileSync(file, "utf8").trim();
+  if (key === "")
+    throw new OperatorError(`${file} is empty; put a key into it, or remove it and a new one is made.`);
+  return { key, hint: `$(cat ${file})`, made: false };
 }
 
 function readInstall(file: string) {

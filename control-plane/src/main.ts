@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { OperatorError } from "@whatsapp-engine/contract";
 import { parseConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
-import { startService } from "./service.ts";
+import { startService, type Service } from "./service.ts";
 
 /** Files of ours (database, keys, logins) are for the engine's user alone. */
 process.umask(0o077);
@@ -32,19 +32,18 @@ async function main(): Promise<void> {
   process.on("SIGINT", stop);
 }
 
-/** For the person at the terminal; the log is for programs. */
-function greet({ url, madeApiKey }: { url: string; madeApiKey: string | null }): void {
-  if (!process.stdout.isTTY && madeApiKey === null) return;
-  const key = madeApiKey ?? "<your API key>";
+/** For the person at the terminal; the log is for programs. A new key is said in any case, this once. */
+function greet({ url, apiKey }: Service): void {
+  if (!process.stdout.isTTY && !apiKey.made) return;
   const lines = [
     "",
     `WhatsApp Engine answers at ${url}`,
-    ...(madeApiKey === null
-      ? []
-      : [`API key (said once; kept in the data folder's file api-key): ${madeApiKey}`]),
+    ...(apiKey.made
+      ? [`API key (said once; kept in the file api-key of the data folder): ${apiKey.key}`]
+      : []),
     "Next, in another terminal:",
-    `  curl -X POST ${url}/sessions/create -H 'X-API-Key: ${key}' -H 'Content-Type: application/json' -d '{"sessionId":"session-123"}'`,
-    `  curl '${url}/sessions/session-123/qr?format=text' -H 'X-API-Key: ${key}'`,
+    `  curl -X POST ${url}/sessions/create -H "X-API-Key: ${apiKey.hint}" -H 'Content-Type: application/json' -d '{"sessionId":"session-123"}'`,
+    `  curl "${url}/sessions/session-123/qr?format=text" -H "X-API-Key: ${apiKey.hint}"`,
     "",
   ];
   process.stdout.write(`${lines.join("\n")}\n`);

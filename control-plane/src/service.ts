@@ -6,7 +6,7 @@ import { openDatabase } from "@whatsapp-engine/db";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createApp } from "./http/app.ts";
-import { openApiKey, openInstall } from "./install.ts";
+import { openApiKey, openInstall, type ApiKey } from "./install.ts";
 import type { Log } from "./logger.ts";
 import { createMediaFetcher, isPublicAddress } from "./messages/media-fetch.ts";
 import { createMessageService } from "./messages/service.ts";
@@ -22,8 +22,7 @@ export type Service = {
   /** Where the API answers. */
   url: string;
   runtime: "docker" | "process";
-  /** The key if this start made it, else null. */
-  madeApiKey: string | null;
+  apiKey: ApiKey;
   /** Stops accepting, lets running calls end in time, then closes everything. Closing twice is fine. */
   close(): Promise<void>;
 };
@@ -51,7 +50,7 @@ export async function startService(deps: {
     opened.push(() => database.close());
     const { db } = database;
     const install = openInstall(config.dataDir);
-    const { key: apiKey, made } = openApiKey(config.dataDir, config.apiKey);
+    const apiKey = openApiKey(config.dataDir, config.apiKey);
     const runtime = await selectRuntime({ config, install, environment, log });
     opened.push(() => runtime.close());
     const fetcher = createMediaFetcher({
@@ -98,7 +97,7 @@ export async function startService(deps: {
         },
       },
       settings: {
-        apiKey,
+        apiKey: apiKey.key,
         allowedIps: config.allowedIps,
         trustedProxies: config.trustedProxies,
         rateLimitPerMinute: config.rateLimitPerMinute,
@@ -118,7 +117,7 @@ export async function startService(deps: {
     opened.splice(-1, 0, () => sessions.close());
     await sessions.open();
 
-    return { url, runtime: runtime.kind, madeApiKey: made ? apiKey : null, close: closeAll };
+    return { url, runtime: runtime.kind, apiKey, close: closeAll };
   } catch (error) {
     await closeAll();
     throw error;
