@@ -40,6 +40,14 @@ describe("the connection", () => {
     expect(await bodies()).toEqual(["queued"]);
   });
 
+  it("shows what the account wrote on its phone", async () => {
+    const { client } = await bench.link(PHONE);
+    const created = once(client, "message_create");
+    await simulator.control.deliver(PHONE, { from: FRIEND, body: "from my phone", fromPhone: true });
+    expect(await created).toMatchObject([{ fromMe: true, to: FRIEND, from: `${PHONE}@c.us` }]);
+    expect(await bodies()).toEqual([]);
+  });
+
   it("takes any state; one that is not in the library's list closes its browser", async () => {
     const { client, browser } = await bench.link(PHONE);
     const disconnected = once(client, "disconnected");
@@ -87,33 +95,32 @@ describe("the connection", () => {
   });
 
   it.each([
-    { queueAfterRestart: "send", sent: ["kept back"], ack: 1 },
-    { queueAfterRestart: "keep", sent: [], ack: 0 },
-    { queueAfterRestart: "lose", sent: [], ack: undefined },
-  ] as const)(
-    "after a crash of the browser its queue does: $queueAfterRestart",
-    async ({ queueAfterRestart, sent, ack }) => {
-      await simulator.control.configure({ queueAfterRestart });
-      const profile = await bench.profile();
-      // Closed once and started again: the login is on disk.
-      const linked = await bench.link(PHONE, profile);
-      await linked.client.destroy();
-      await linked.browser.exited;
-      const { client, browser, ready } = await bench.start(profile);
-      await ready;
-      await simulator.control.fault({ kind: "silence", taken: false });
-      const { id } = await client.sendMessage(FRIEND, "kept back");
-      await browser.end("SIGKILL");
-      await rm(join(profile.path, "SingletonLock"), { force: true });
+    { queueAfterRestart: "send", taken: false, sent: ["kept back"], ack: 1 },
+    { queueAfterRestart: "send", taken: true, sent: ["kept back"], ack: 1 },
+    { queueAfterRestart: "keep", taken: false, sent: [], ack: 0 },
+    { queueAfterRestart: "lose", taken: false, sent: [], ack: undefined },
+    { queueAfterRestart: "lose", taken: true, sent: ["kept back"], ack: undefined },
+  ] as const)("after a crash of the browser: $queueAfterRestart what waits, taken: $taken", async (given) => {
+    const { queueAfterRestart, taken, sent, ack } = given;
+    await simulator.control.configure({ queueAfterRestart });
+    const profile = await bench.profile();
+    // Closed once and started again: the login is on disk.
+    const linked = await bench.link(PHONE, profile);
+    await linked.client.destroy();
+    await linked.browser.exited;
+    const { client, browser, ready } = await bench.start(profile);
+    await ready;
+    await simulator.control.fault({ kind: "silence", taken });
+    const { id } = await client.sendMessage(FRIEND, "kept back");
+    await browser.end("SIGKILL");
+    await rm(join(profile.path, "SingletonLock"), { force: true });
 
-      const again = await bench.start(profile);
-      await again.ready;
-      await again.client.pupPage?.evaluate("1");
-      const message = await again.client.getMessageById(id._serialized);
-      expect(await bodies()).toEqual(sent);
-      expect(message?.ack).toBe(ack);
-    },
-  );
+    const again = await bench.start(profile);
+    await again.ready;
+    const message = await again.client.getMessageById(id._serialized);
+    expect(await bodies()).toEqual(sent);
+    expect(message?.ack).toBe(ack);
+  });
 
   it("says over HTTP what the page does when it hangs or crashes", async () => {
     const control = createControlClient(simulator.controlUrl);

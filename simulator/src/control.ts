@@ -20,6 +20,8 @@ export type Inbound = {
   pushName?: string;
   media?: { base64: string; mimetype: string; filename?: string };
   caption?: string;
+  /** Written by the account itself, on its phone, to `from`. */
+  fromPhone?: boolean;
 };
 
 export type Group = { subject: string; participants: string[]; announce?: boolean };
@@ -116,19 +118,20 @@ export const createControl = ({
       return pair(page, phone);
     },
 
-    deliver: async (phoneNumber, { from, body = "", type, author, pushName, media: file, caption }) => {
+    deliver: async (phoneNumber, inbound) => {
+      const { from, body = "", type, author, pushName, media: file, caption, fromPhone = false } = inbound;
       const account = accounts.get(phoneNumber);
       const remote = chatOf(from);
       const participant = author === undefined ? undefined : chatOf(author);
       const message: StoredMessage = {
         key: {
-          fromMe: false,
+          fromMe: fromPhone,
           remote,
           id: `3A${randomBytes(9).toString("hex").toUpperCase()}`,
           ...(participant !== undefined && { participant }),
         },
-        from: remote,
-        to: account.me.pn,
+        from: fromPhone ? account.me.pn : remote,
+        to: fromPhone ? remote : account.me.pn,
         type: type ?? (file ? "document" : "chat"),
         body,
         t: Math.floor(Date.now() / 1000),

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { networkInterfaces, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { startSimulator } from "./index.ts";
+import { dockerBridgeAddress, startSimulator } from "./index.ts";
 
 /*
  * `npm run demo`: the engine on the simulated WhatsApp Web, from creating a session to a message at its receiver,
@@ -19,9 +19,6 @@ const engineEntry = fileURLToPath(new URL("../../control-plane/dist/main.js", im
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const step = (title: string) => say(`\n\u001b[1m${title}\u001b[0m`);
-
-/** The address that both containers (over Docker's own bridge) and this machine's Chromium reach. */
-const reachableHost = networkInterfaces()["docker0"]?.[0]?.address ?? "127.0.0.1";
 
 type Engine = { url: string; runtime: string; child: ChildProcess };
 
@@ -121,7 +118,7 @@ async function main(): Promise<void> {
   );
   const dataDir = mkdtempSync(join(tmpdir(), "whatsapp-engine-demo-"));
   chmodSync(dataDir, 0o711);
-  const simulator = await startSimulator({ host: reachableHost });
+  const simulator = await startSimulator({ host: (await dockerBridgeAddress()) ?? "127.0.0.1" });
   let engine: Engine | undefined;
   try {
     engine = await startEngine(dataDir, simulator.browserArgs());

@@ -1,4 +1,5 @@
 export { startSimulator, type Simulator, type SimulatorOptions } from "./simulator.ts";
+export { dockerBridgeAddress } from "./host-address.ts";
 export { createControlClient } from "./control-client.ts";
 export type { Control, Group, Inbound } from "./control.ts";
 export type { Phone } from "./accounts.ts";

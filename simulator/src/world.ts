@@ -20,8 +20,8 @@ export const createWorld = (build: Build) => {
   const pages = new Set<PageSession>();
 
   const pagesOf = (account: Account) => [...pages].filter((page) => page.account() === account);
-  const tell = (account: Account, what: Push, except?: PageSession) => {
-    for (const page of pagesOf(account)) if (page !== except) page.tell(what);
+  const tell = (account: Account, what: Push) => {
+    for (const page of pagesOf(account)) page.tell(what);
   };
   const outbox = createOutbox({
     settings,

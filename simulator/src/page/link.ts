@@ -14,6 +14,7 @@ export const openLink = (onPush: (push: Push) => void): Link => {
   );
   let calls = 0;
 
+  socket.addEventListener("close", () => onPush({ push: "state", state: "TIMEOUT" }));
   socket.addEventListener("message", ({ data }: MessageEvent<string>) => {
     const said = JSON.parse(data) as Answer | Push;
     if ("push" in said) return onPush(said);
