@@ -14,8 +14,9 @@ COPY bench/package.json bench/
 
 FROM manifest AS modules
 # better-sqlite3 brings a binary from GitHub, and is compiled where that cannot be reached.
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends g++ make python3 \
+RUN export DEBIAN_FRONTEND=noninteractive \
+ && apt-get update --quiet=2 \
+ && apt-get install --quiet=2 --yes --no-install-recommends g++ make python3 \
  && rm -rf /var/lib/apt/lists/*
 RUN npm ci --omit=dev --ignore-scripts --workspace control-plane --workspace db --workspace contract \
  && npm_config_nodedir=/usr/local npm rebuild better-sqlite3 \

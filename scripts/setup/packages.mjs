@@ -1,0 +1,66 @@
+import { existsSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { SetupError, ask, hasCommand, note, run, say } from "./run.mjs";
+
+let updated = false;
+
+/** Installs Debian packages, after saying which and what for. Throws where that is not wanted or not possible. */
+export const installPackages = async (packages, why, options) => {
+  say(`Missing: ${packages.join(", ")} (${why})`);
+  if (!options.install) throw new SetupError(`Install it with: apt-get install ${packages.join(" ")}`);
+  if (!hasCommand("apt-get"))
+    throw new SetupError(
+      `This machine has no apt-get; install ${why} by its own means, then run npm run setup once more.`,
+    );
+  await confirm(`Install ${packages.join(", ")} with apt-get?`, options);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  if (!updated) run("apt-get", ["update", "--quiet"], { asRoot: true, env });
+  updated = true;
+  run("apt-get", ["install", "--yes", "--quiet", "--no-install-recommends", ...packages], {
+    asRoot: true,
+    env,
+  });
+};
+
+const confirm = async (question, { yes }) => {
+  if (yes || !process.stdin.isTTY) return;
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await terminal.question(`    ${question} [Y/n] `);
+  terminal.close();
+  if (/^n/i.test(answer.trim())) throw new SetupError("Nothing was installed.");
+};
+
+/** Whether apt knows a real package of this name. Ubuntu's chromium-browser is a stand-in for a snap. */
+const isAvailable = (name) => {
+  const { stdout } = ask("apt-cache", ["policy", name]);
+  return /Candidate: (?!\(none\))/.test(stdout) && !/Candidate: .*snap/.test(stdout);
+};
+
+const CHROMIUM_FILES = ["/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chromium"];
+const CHROMIUM_COMMANDS = ["chromium-headless-shell", "google-chrome-stable", "google-chrome", "chromium"];
+const CHROME_URL = "https://dl.google.com/linux/direct/google-chrome-stable_current_amd64.deb";
+
+/** Sees to a Chromium on this machine, for the process runtime and the tests. */
+export const ensureChromium = async (options) => {
+  const path = process.env.CHROMIUM_PATH;
+  if (path && !existsSync(path)) throw new SetupError(`CHROMIUM_PATH ${path} does not exist.`);
+  const found = path || CHROMIUM_FILES.find(existsSync) || CHROMIUM_COMMANDS.find(hasCommand);
+  if (found) return note(`Chromium: ${found}`);
+  const wanted = ["chromium-headless-shell", "chromium"];
+  let name = wanted.find(isAvailable);
+  if (!name && options.install && hasCommand("apt-get")) {
+    run("apt-get", ["update", "--quiet"], { asRoot: true });
+    updated = true;
+    name = wanted.find(isAvailable);
+  }
+  if (name || process.arch !== "x64") return installPackages([name ?? wanted[0]], "Chromium", options);
+  say(`Missing: Chromium; this distribution has no package of it, so Google Chrome comes from ${CHROME_URL}`);
+  if (!options.install) throw new SetupError(`Install ${CHROME_URL}, or set CHROMIUM_PATH.`);
+  const file = "/tmp/google-chrome.deb";
+  const answer = await fetch(CHROME_URL).catch(() => undefined);
+  if (!answer?.ok)
+    throw new SetupError(`${CHROME_URL} cannot be fetched; install a Chromium and set CHROMIUM_PATH.`);
+  const { writeFile } = await import("node:fs/promises");
+  await writeFile(file, Buffer.from(await answer.arrayBuffer()));
+  await installPackages([file], "Google Chrome", options);
+};

@@ -1,0 +1,60 @@
+import { spawn, spawnSync } from "node:child_process";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The repository's folder. */
+export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Something that only the operator can mend; its message is one sentence, and all that is shown. */
+export class SetupError extends Error {}
+
+export const say = (text) => console.log(`\n\u001b[1m==> ${text}\u001b[0m`);
+export const note = (text) => console.log(`    ${text}`);
+
+const isRoot = process.getuid?.() === 0;
+
+/** Runs a command whose output the user sees; throws if it fails. `asRoot` puts sudo before it where needed. */
+export const run = (command, args, { asRoot = false, env = {} } = {}) => {
+  const line =
+    asRoot && !isRoot ? ["sudo", "env", ...assignments(env), command, ...args] : [command, ...args];
+  const { status, error } = spawnSync(line[0], line.slice(1), {
+    cwd: root,
+    stdio: ["inherit", "inherit", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  if (error) throw new SetupError(`${line[0]} could not be run: ${error.message}.`);
+  if (status !== 0) throw new SetupError(`This command failed, see its output above: ${line.join(" ")}`);
+};
+
+/** Runs a command quietly and tells how it went. */
+export const ask = (command, args, { timeoutMs = 20_000 } = {}) => {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: timeoutMs,
+  });
+  return { ok: status === 0, stdout: (stdout ?? "").trim(), stderr: (stderr ?? "").trim() };
+};
+
+export const hasCommand = (name) => ask("sh", ["-c", `command -v ${name}`]).ok;
+
+/**
+ * Runs a command whose output the user sees, and gives up if it has said nothing `silenceMs` after its start.
+ * Resolves to whether it succeeded.
+ */
+export const runUnlessSilent = (command, args, silenceMs) =>
+  new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const timer = setTimeout(() => child.kill("SIGKILL"), silenceMs);
+    child.stdout.once("data", () => clearTimeout(timer));
+    child.stdout.pipe(process.stdout);
+    child.stderr.pipe(process.stderr);
+    child.once("error", () => resolve(false));
+    child.once("close", (code) => {
+      clearTimeout(timer);
+      resolve(code === 0);
+    });
+  });
+
+const assignments = (env) => Object.entries(env).map(([name, value]) => `${name}=${value}`);
