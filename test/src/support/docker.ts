@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { labels } from "@whatsapp-engine/contract";
+import { dockerBridgeAddress } from "@whatsapp-engine/simulator";
 
 const run = promisify(execFile);
 
@@ -60,13 +61,7 @@ export async function removeInstallation(installId: string): Promise<void> {
 
 /** An address of this machine that every container reaches, whatever network it is on. */
 export async function hostSeenByContainers(): Promise<string> {
-  const [gateway] = await docker(
-    "network",
-    "inspect",
-    "bridge",
-    "--format",
-    "{{(index .IPAM.Config 0).Gateway}}",
-  );
-  if (gateway === undefined) throw new Error("Docker's own bridge has no gateway");
-  return gateway;
+  const address = await dockerBridgeAddress();
+  if (address === undefined) throw new Error("Docker's own bridge docker0 has no address on this machine");
+  return address;
 }
