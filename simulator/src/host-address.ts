@@ -9,7 +9,9 @@ type Listed = { addr_info: { family: string; local: string }[] };
  * the bridge is while nothing is attached to it), and the engine does not tell the address before something was.
  */
 export async function dockerBridgeAddress(): Promise<string | undefined> {
-  const shown = await promisify(execFile)("ip", ["-json", "-4", "address", "show", "dev", "docker0"]).catch(() => null);
+  const shown = await promisify(execFile)("ip", ["-json", "-4", "address", "show", "dev", "docker0"]).catch(
+    () => null,
+  );
   if (shown === null) return undefined;
   const [bridge] = JSON.parse(shown.stdout) as Listed[];
   return bridge?.addr_info.find(({ family }) => family === "inet")?.local;

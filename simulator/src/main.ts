@@ -11,13 +11,22 @@ const { values } = parseArgs({
   },
 });
 
+const { build } = values;
+if (build !== "old" && build !== "new") {
+  console.error(`--build must be "old" or "new", not "${build}".`);
+  process.exit(1);
+}
+
 const simulator = await startSimulator({
   host: values.host,
   port: Number(values.port),
   controlPort: Number(values["control-port"]),
-  build: values.build === "old" ? "old" : "new",
+  build,
+}).catch((error: Error) => {
+  console.error(`The simulator could not start: ${error.message}.`);
+  process.exit(1);
 });
-const browserArgs = simulator.browserArgs(values["browser-host"] ?? undefined);
+const browserArgs = simulator.browserArgs(values["browser-host"]);
 console.log(JSON.stringify({ browserArgs, controlUrl: simulator.controlUrl }));
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void simulator.close());
