@@ -40,7 +40,7 @@ export async function* streamLines({
       for (const { seq, at, event } of journal.eventsAfter(cursor))
         lines.push({ line: "event", seq, at, event });
       cursor = Math.max(cursor, journal.lastSeq);
-      for (const line of lines) yield text(line);
+      if (lines.length > 0) yield lines.map(text).join("");
       if (states.length > 0 || journal.lastSeq > cursor || signal.aborted) continue;
       const woken = await new Promise<boolean>((resolve) => {
         const timer = setTimeout(resolve, pingMs, false);

@@ -81,7 +81,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     forgetOld();
     const kept: JournalEntry[] = [...events.map(({ entry }) => entry), ...sends.values()];
     const start: JournalEntry = { seq: newest, at: new Date(now()).toISOString(), kind: "start" };
-    return [...kept.sort((a, b) => a.seq - b.seq), start].map((entry) => JSON.stringify(entry));
+    return [...kept.toSorted((a, b) => a.seq - b.seq), start].map((entry) => JSON.stringify(entry));
   };
 
   let rewriteAt = 0;

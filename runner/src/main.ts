@@ -45,8 +45,9 @@ const run = async (config: Config): Promise<void> => {
   await runner.close();
   const closed = once(server, "close");
   server.close();
-  if ("closeIdleConnections" in server) setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  const drained = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), DRAIN_MS);
   await closed;
+  clearTimeout(drained);
   if (process.connected) process.disconnect();
   log.info("runner ended");
 };

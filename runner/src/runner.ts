@@ -7,7 +7,7 @@ import { createProfile, type Profile } from "./profile.ts";
 import { createStateHolder, type StateHolder } from "./runner-state.ts";
 import { createSends, type Sends } from "./sends.ts";
 import { createSession, type Session } from "./whatsapp/session.ts";
-import { createWhatsAppClient, libraryVersion } from "./whatsapp/wwebjs.ts";
+import { libraryVersion } from "./whatsapp/library-version.ts";
 
 /** All parts of a runner, put together; HTTP stands before it. */
 export type Runner = {
@@ -60,12 +60,15 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
     profile,
     state,
     log,
-    createClient: (options) =>
-      createWhatsAppClient({
+    // Loading the library takes a third of a second; Chromium starts meanwhile.
+    createClient: async (options) => {
+      const { createWhatsAppClient } = await import("./whatsapp/wwebjs.ts");
+      return createWhatsAppClient({
         ...options,
         dataPath: profile.browserDir,
         loadTimeoutMs: config.startTimeoutMs,
-      }),
+      });
+    },
     messages: { ...sends, ack: sends.acked, message: inbox.received },
     onReady: async (client, linkedAt) => {
       await Promise.all([sends.reconcile(client), inbox.sweep(client, linkedAt)]);

@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SendCommand, SendRecord } from "@whatsapp-engine/contract";
 import type { JournaledSend } from "./journal-entries.ts";
@@ -17,8 +18,11 @@ import type { FoundMessage, WhatsAppClient } from "./whatsapp/client.ts";
 
 /** Sends messages once each, and knows of each what became of it. */
 export type Sends = {
-  /** Sends, or joins the send of this id that there is. Answers what is known when it settled or time is up. */
-  send(command: SendCommand, signal?: AbortSignal): Promise<SendRecord>;
+  /**
+   * Sends, or joins the send of this id that there is. Answers what is known when it settled or time is up; a
+   * `caller` that closes before waits no more.
+   */
+  send(command: SendCommand, caller?: EventEmitter): Promise<SendRecord>;
   find(messageId: string): SendRecord | undefined;
   /** The page asks before it hands a message to WhatsApp; see `WhatsAppListener`. */
   beforeSend(ref: string, key: string): Promise<void>;
@@ -68,9 +72,9 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
       { messageId: after.messageId, outcome: after.outcome, error: after.error?.code },
       "send settled",
     );
-    const waiting = waiters.get(after.messageId);
-    waiting?.forEach((wake) => wake());
-    if (waiting === undefined) {
+    const waiting = [...(waiters.get(after.messageId) ?? [])];
+    for (const wake of waiting) wake();
+    if (waiting.length === 0) {
       journal
         .addEvent({ type: "send_settled", record: toRecord(after) })
         .catch((cause: unknown) =>
@@ -144,18 +148,22 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
   const wait = async (
     messageId: string,
     timeoutMs: number,
-    signal: AbortSignal | undefined,
+    caller: EventEmitter | undefined,
   ): Promise<void> => {
     const waiting = waiters.get(messageId) ?? new Set();
     waiters.set(messageId, waiting);
-    const ended = new AbortController();
-    const wake = () => ended.abort();
-    waiting.add(wake);
-    signal?.addEventListener("abort", wake);
-    await delay(timeoutMs, undefined, { signal: ended.signal }).catch(() => undefined);
-    signal?.removeEventListener("abort", wake);
-    waiting.delete(wake);
-    if (waiting.size === 0) waiters.delete(messageId);
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        caller?.off("close", wake);
+        waiting.delete(wake);
+        if (waiting.size === 0) waiters.delete(messageId);
+        resolve();
+      };
+      const timer = setTimeout(wake, timeoutMs);
+      caller?.once("close", wake);
+      waiting.add(wake);
+    });
   };
 
   for (const { messageId, key } of journal.sends()) {
@@ -164,7 +172,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
   }
 
   return {
-    send: async (command, signal) => {
+    send: async (command, caller) => {
       const { messageId } = command;
       if (journal.send(messageId) === undefined) {
         const client = connected();
@@ -173,7 +181,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
         keep(newRecord(messageId));
         void inOrder(command.to.replace(/@c\.us$/, ""), () => run(command, client));
       }
-      if (!isSettled(journal.send(messageId)!)) await wait(messageId, command.timeoutMs, signal);
+      if (!isSettled(journal.send(messageId)!)) await wait(messageId, command.timeoutMs, caller);
       return toRecord(journal.send(messageId)!);
     },
     find: (messageId) => {

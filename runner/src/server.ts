@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { claimCommandSchema, sendCommandSchema, type RunnerHealth } from "@whatsapp-engine/contract";
+import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { z } from "zod";
 import { streamLines } from "./event-stream.ts";
@@ -11,9 +12,9 @@ const HEALTH_MS = 3_000;
 type Deps = { runner: Runner; token: string; onShutdown: () => void };
 
 /** The runner's HTTP; see the contract's runner protocol. */
-export const createServer = ({ runner, token, onShutdown }: Deps): Hono => {
+export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindings: HttpBindings }> => {
   const { log, state, sends, session, profile, journal } = runner;
-  const app = new Hono();
+  const app = new Hono<{ Bindings: HttpBindings }>();
   const expected = digest(`Bearer ${token}`);
 
   app.use(async (c, next) => {
@@ -54,7 +55,7 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono => {
 
   app.post("/send", async (c) => {
     const command = sendCommandSchema.parse(await c.req.json());
-    return c.json(await sends.send(command, c.req.raw.signal));
+    return c.json(await sends.send(command, c.env.outgoing));
   });
 
   app.get("/sends/:messageId", (c) => {

@@ -47,6 +47,7 @@ type Options = { profileDir: string; browserArgs: readonly string[]; env?: Recor
 /** Starts a runner as the process runtime does, and follows its stream. */
 export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options): Promise<RunnerUnderTest> => {
   const child = fork(entry, {
+    execArgv: [],
     env: {
       PATH: process.env["PATH"],
       RUNNER_ID: "runner-under-test",

@@ -6,8 +6,8 @@ import { browserArguments } from "./browser-args.ts";
 
 /** A Chromium of ours. It stays in the runner's process group. */
 export type BrowserProcess = {
-  /** DevTools address on loopback. */
-  readonly endpoint: string;
+  /** DevTools address on loopback, once they answer; rejects with an error that says what to mend. */
+  readonly endpoint: Promise<string>;
   readonly userAgent: string;
   /** Resolves when the browser and every process it started have ended; says how. */
   readonly ended: Promise<string>;
@@ -28,7 +28,7 @@ type Options = {
   log: Logger;
 };
 
-/** Starts Chromium and waits until its DevTools answer. Throws an error that says what to mend. */
+/** Starts Chromium. Throws an error that says what to mend. */
 export const launchBrowser = async (options: Options): Promise<BrowserProcess> => {
   const { executable, userDataDir, signal, log } = options;
   refuseRoot(options.uid);
@@ -56,8 +56,7 @@ export const launchBrowser = async (options: Options): Promise<BrowserProcess> =
   signal.addEventListener("abort", abort);
   void ended.then(() => signal.removeEventListener("abort", abort));
 
-  const endpoint = await devToolsAddress(child, ended, log);
-  return { endpoint, userAgent, ended, kill };
+  return { endpoint: devToolsAddress(child, ended, log), userAgent, ended, kill };
 };
 
 const commandLine = (options: Options, userAgent: string): string[] => {

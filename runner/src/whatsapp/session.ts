@@ -29,7 +29,7 @@ type Deps = {
   profile: Profile;
   state: StateHolder;
   log: Logger;
-  createClient: (options: { userAgent: string; listener: WhatsAppListener }) => WhatsAppClient;
+  createClient: (options: { userAgent: string; listener: WhatsAppListener }) => Promise<WhatsAppClient>;
   /** What the page says of messages; the rest is heard here. */
   messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "message">;
   /** Messages can be sent, and what was missed can be looked up. */
@@ -183,11 +183,15 @@ export const createSession = (deps: Deps): Session => {
       log,
     });
     browser = await launching;
+    const [created, endpoint] = await Promise.all([
+      deps.createClient({ userAgent: browser.userAgent, listener }),
+      browser.endpoint,
+    ]);
     void browser.ended.then((how) =>
       end({ standing: disconnected("browser_gone", `Chromium ended (${how}).`), hard: true }),
     );
-    client = deps.createClient({ userAgent: browser.userAgent, listener });
-    await client.open(browser.endpoint);
+    client = created;
+    await client.open(endpoint);
     stopWatching = watchPage({
       health,
       onHung: () =>

@@ -1,19 +1,15 @@
-import { createRequire } from "node:module";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Account } from "@whatsapp-engine/contract";
 import type { Browser, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import type { WhatsAppClient, WhatsAppListener } from "./client.ts";
+import { openPageChannel } from "./page-channel.ts";
 import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
 import { findMessages, logOut, noticeTypes, readAccount, receivedSince, refreshQr } from "./page/queries.ts";
 import { gateSends } from "./page/send-gate.ts";
-import { isLoaded, unusedHandlers, watchLogin, watchSocket } from "./page/watch.ts";
-import type { PageReport } from "./page/window.ts";
+import { isLoaded, repeatEndOfSync, unusedHandlers, watchLogin, watchSocket } from "./page/watch.ts";
 
 const { Client, LocalAuth, MessageMedia } = wwebjs;
-export const { version: libraryVersion } = createRequire(import.meta.url)("whatsapp-web.js/package.json") as {
-  version: string;
-};
 
 type Options = {
   /** LocalAuth's folder; the browser's own profile is `session` in it. */
@@ -38,11 +34,16 @@ class MendedClient extends OpenClient {
   #starting = true;
   #injected: Promise<void> = Promise.resolve();
   #attached: Promise<void> | undefined;
+  #syncHeard = false;
 
   constructor(options: Options, browserEndpoint: string) {
     const auth = new LocalAuth({ dataPath: options.dataPath });
     // The library deletes the profile under the live browser; the runner does it once the browser is closed.
     auth.logout = () => Promise.resolve();
+    // The first thing that the library's handler for the end of the sync asks for.
+    auth.getAuthEventPayload = async () => {
+      this.#syncHeard = true;
+    };
     auth.afterBrowserInitialized = () => this.#preparePage();
     super({
       authStrategy: auth,
@@ -87,7 +88,10 @@ class MendedClient extends OpenClient {
     if (version === null) return;
     this.#options.listener.version(version);
     await super.inject();
-    if (await page.evaluate(watchLogin)) this.mends.add("lost_ready");
+    const synced = await page.evaluate(watchLogin);
+    if (!synced || this.#syncHeard) return;
+    this.mends.add("lost_ready");
+    await page.evaluate(repeatEndOfSync);
   }
 
   override attachEventListeners(): Promise<void> {
@@ -113,26 +117,12 @@ class MendedClient extends OpenClient {
     page.on("framenavigated", (frame) => {
       if (frame !== page.mainFrame()) return;
       this.#attached = undefined;
+      this.#syncHeard = false;
       if (frame.url().includes("post_logout=1")) listener.loggedOut();
     });
-    await page.exposeFunction("tellEngine", (report: PageReport) => hear(report, listener));
+    await openPageChannel(page, listener);
   }
 }
-
-const hear = async (report: PageReport, listener: WhatsAppListener): Promise<void> => {
-  switch (report.type) {
-    case "socket":
-      return listener.socketState(report.state);
-    case "logout":
-      return listener.loggedOut();
-    case "before_send":
-      return listener.beforeSend(report.ref, report.key);
-    case "after_send":
-      return listener.afterSend(report.ref, report.found, report.result);
-    case "ack":
-      return listener.ack(report.message);
-  }
-};
 
 /** The page went to another document while a script ran in it. */
 const isNavigation = (cause: unknown): boolean =>

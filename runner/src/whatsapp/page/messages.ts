@@ -58,11 +58,19 @@ export const installEngine = (): void => {
     }
   };
 
+  const gates = new Map<string, { pass: () => void; refuse: (cause: Error) => void }>();
   const engine: PageEngine = {
-    awaited: new Set(),
-    keyText: (key) => key.toString(),
+    inHand: new Map(),
+    tell: (report) => window.tellEngine(JSON.stringify(report)),
+    decision: (ref) => new Promise((pass, refuse) => gates.set(ref, { pass, refuse })),
+    decide: (ref, refusal) => {
+      const gate = gates.get(ref);
+      gates.delete(ref);
+      if (refusal === null) gate?.pass();
+      else gate?.refuse(new Error(refusal));
+    },
     describe: ({ id, ack, t }) => ({
-      key: engine.keyText(id),
+      key: id.toString(),
       shortId: id.id,
       ack: ack ?? 0,
       unixSeconds: t ?? null,
@@ -75,7 +83,7 @@ export const installEngine = (): void => {
       if (held !== undefined) return engine.describe(held);
       const sibling = siblingOf(key);
       const stored = await Msg.getMessagesById(sibling === null ? [key] : [key, sibling]);
-      const message = stored?.messages?.find((candidate) => candidate != null);
+      const message = stored?.messages?.find((candidate) => candidate !== undefined);
       return message === undefined ? null : engine.describe(message);
     },
   };
@@ -87,11 +95,14 @@ export const watchMessages = (): void => {
   const engine = window.engine!;
   const { Msg } = window.require("WAWebCollections");
   Msg.on("change:ack", (message) => {
-    if (message.id.fromMe) void window.tellEngine({ type: "ack", message: engine.describe(message) });
+    if (!message.id.fromMe) return;
+    if (engine.inHand.has(message.id.id)) engine.inHand.set(message.id.id, "acked");
+    engine.tell({ type: "ack", message: engine.describe(message) });
   });
   Msg.on("add", (message) => {
-    if (!message.id.fromMe || !engine.awaited.delete(message.id.id)) return;
-    void window.tellEngine({ type: "ack", message: engine.describe(message) });
+    if (engine.inHand.get(message.id.id) !== "missing") return;
+    engine.inHand.delete(message.id.id);
+    engine.tell({ type: "ack", message: engine.describe(message) });
   });
   const forward = window.onAddMessageEvent;
   window.onAddMessageEvent = (message) => (message.id.fromMe ? undefined : forward(message));

@@ -16,27 +16,31 @@ export const gateSends = (): void => {
     const ref = message.engineRef;
     if (ref === undefined) return original.call(actions, chat, message);
     delete message.engineRef;
-    const key = engine.keyText(message.id);
+    const shortId = message.id.id;
+    const key = message.id.toString();
 
-    const allowed = window.tellEngine({ type: "before_send", ref, key });
-    const passed = allowed.then(() => original.call(actions, chat, message));
+    const allowed = engine.decision(ref);
+    engine.tell({ type: "before_send", ref, key });
+    const passed = allowed.then(() => {
+      engine.inHand.set(shortId, "sending");
+      return original.call(actions, chat, message);
+    });
     const added = passed.then(([first]) => first);
     const result = passed.then(([, second]) => second);
 
-    const tell = async (outcome: string) => {
-      const found = await engine.find(key);
-      if (found === null) engine.awaited.add(message.id.id);
-      await window.tellEngine({ type: "after_send", ref, found, result: outcome });
+    const end = async (outcome: string) => {
+      const known = engine.inHand.get(shortId) === "acked"; // then the runner was told
+      const found = known ? null : await engine.find(key);
+      if (found !== null || known) engine.inHand.delete(shortId);
+      else engine.inHand.set(shortId, "missing");
+      if (!known) engine.tell({ type: "after_send", ref, found, result: outcome });
     };
-    const failed = (cause: unknown) => tell(`failed: ${String(cause)}`);
-    void allowed.then(
-      () =>
-        Promise.all([added, result]).then(
-          ([, value]) => tell(typeof value === "object" ? String(value.messageSendResult) : String(value)),
-          failed,
-        ),
-      () => undefined,
-    );
+    const ended = () =>
+      Promise.all([added, result]).then(
+        ([, value]) => end(typeof value === "object" ? String(value.messageSendResult) : String(value)),
+        (cause: unknown) => end(`failed: ${String(cause)}`),
+      );
+    allowed.then(ended).catch(() => undefined); // refused: the caller hears it from `added`
     return [added, result];
   };
 };

@@ -1,4 +1,4 @@
-import type { PageWindow } from "./window.ts";
+import type { PageReport, PageWindow } from "./window.ts";
 
 declare const window: PageWindow;
 
@@ -18,14 +18,10 @@ export const watchSocket = (unused: readonly string[]): string | null => {
 
   const { Socket } = window.require("WAWebSocketModel");
   const tellState = () => {
-    void window.tellEngine({
-      type: "socket",
-      state: String(Socket.state),
-      synced: Socket.hasSynced === true,
-    });
+    const report: PageReport = { type: "socket", state: String(Socket.state) };
+    window.tellEngine(JSON.stringify(report));
   };
   Socket.on("change:state", tellState);
-  Socket.on("change:hasSynced", tellState);
   tellState();
   return String(window.Debug?.VERSION);
 };
@@ -53,18 +49,14 @@ export const unusedHandlers = [
   "onPollVoteEvent",
 ] as const;
 
-/**
- * Once the library has looked at the document: tells when WhatsApp unlinks this device. And the end of the sync may
- * have come before the library listened to it: then its handler is called here, once. Answers whether it was.
- */
+/** Once the library has looked at the document: tells when WhatsApp unlinks this device. Answers whether it has synced. */
 export const watchLogin = (): boolean => {
   const { Cmd } = window.require("WAWebCmd");
-  const tellLogout = () => void window.tellEngine({ type: "logout" });
+  const tellLogout = () => window.tellEngine(JSON.stringify({ type: "logout" } satisfies PageReport));
   Cmd.on("logout", tellLogout);
   Cmd.on("logout_from_bridge", tellLogout);
-
-  const { Socket } = window.require("WAWebSocketModel");
-  const lost = Socket.hasSynced === true && window.WWebJS === undefined;
-  if (lost) void window.onAppStateHasSyncedEvent();
-  return lost;
+  return window.require("WAWebSocketModel").Socket.hasSynced === true;
 };
+
+/** Tells the library of the end of a sync that was over before it listened. */
+export const repeatEndOfSync = (): void => void window.onAppStateHasSyncedEvent();

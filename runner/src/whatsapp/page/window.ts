@@ -7,7 +7,7 @@ import type { FoundMessage } from "../client.ts";
 
 /** What the page tells the runner, through `window.tellEngine`. */
 export type PageReport =
-  | { type: "socket"; state: string; synced: boolean }
+  | { type: "socket"; state: string }
   | { type: "logout" }
   | { type: "before_send"; ref: string; key: string }
   | { type: "after_send"; ref: string; found: FoundMessage | null; result: string }
@@ -64,12 +64,15 @@ type Modules = {
 
 /** Our own functions in the page, made once per document. */
 export type PageEngine = {
-  keyText(key: MsgKey): string;
+  tell(report: PageReport): void;
+  /** The runner's answer to `before_send`: null lets the message pass. */
+  decide(ref: string, refusal: string | null): void;
+  decision(ref: string): Promise<void>;
   describe(message: Msg): FoundMessage;
   /** The message as the page holds it now, under this id or under its sibling's; or from its database. */
   find(key: string): Promise<FoundMessage | null>;
-  /** Short ids of messages that were handed over and did not stand in the collection yet. */
-  awaited: Set<string>;
+  /** By short id: messages that passed the gate, until the runner knows what became of them. */
+  inHand: Map<string, "sending" | "acked" | "missing">;
 };
 
 export type PageWindow = {
@@ -77,7 +80,8 @@ export type PageWindow = {
   Debug?: { VERSION?: string };
   WWebJS?: object;
   engine?: PageEngine;
-  tellEngine(report: PageReport): Promise<void>;
+  /** Takes a `PageReport` as JSON; nothing is answered. */
+  tellEngine(report: string): void;
   onAppStateHasSyncedEvent(): Promise<void>;
   onAddMessageEvent(message: { id: { fromMe: boolean } }): Promise<void> | undefined;
   [handler: string]: unknown;

@@ -1,0 +1,43 @@
+import type { CDPSession, Page } from "puppeteer-core";
+import type { WhatsAppListener } from "./client.ts";
+import type { PageReport } from "./page/window.ts";
+
+/**
+ * Opens `window.tellEngine` in every document of the page. A bare binding instead of `page.exposeFunction`, which
+ * answers each call with a round trip: only `before_send` is answered here.
+ */
+export const openPageChannel = async (page: Page, listener: WhatsAppListener): Promise<void> => {
+  const session = await page.createCDPSession();
+  session.on("Runtime.bindingCalled", ({ name, payload }) => {
+    if (name === "tellEngine") hear(JSON.parse(payload) as PageReport, session, listener);
+  });
+  await Promise.all([
+    session.send("Runtime.enable"),
+    session.send("Runtime.addBinding", { name: "tellEngine" }),
+  ]);
+};
+
+const hear = (report: PageReport, session: CDPSession, listener: WhatsAppListener): void => {
+  switch (report.type) {
+    case "socket":
+      return listener.socketState(report.state);
+    case "logout":
+      return listener.loggedOut();
+    case "before_send":
+      return void answerGate(report.ref, listener.beforeSend(report.ref, report.key), session);
+    case "after_send":
+      return listener.afterSend(report.ref, report.found, report.result);
+    case "ack":
+      return listener.ack(report.message);
+  }
+};
+
+const answerGate = async (ref: string, allowed: Promise<void>, session: CDPSession): Promise<void> => {
+  const refusal = await allowed.then(
+    () => null,
+    (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)),
+  );
+  const expression = `window.engine?.decide(${JSON.stringify(ref)}, ${JSON.stringify(refusal)})`;
+  // A page that went away sends nothing; what became of the message is looked up in the next one.
+  await session.send("Runtime.evaluate", { expression }).catch(() => undefined);
+};
