@@ -84,7 +84,7 @@ export async function measureRunnerDirect(engine: Engine, sessionId: string) {
       headers: { authorization: `Bearer ${token}`, "Content-Type": "application/json" },
       body: JSON.stringify({
         messageId: `direct-${process.pid}-${n}`,
-        to: "6281111111111",
+        to: `628111111111${n % 10}`,
         type: "text",
         text: `direct ${n}`,
         media: null,

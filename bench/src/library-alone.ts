@@ -39,8 +39,8 @@ export async function measureLibraryAlone(simulator: Simulator, phoneNumber: str
       if (waiting) waiting();
       else early.add(id);
     });
-    const send = async (content: string | InstanceType<typeof wwebjs.MessageMedia>) => {
-      const message = await connected.sendMessage("6281111111111@c.us", content, {
+    const send = async (content: string | InstanceType<typeof wwebjs.MessageMedia>, n = 0) => {
+      const message = await connected.sendMessage(`628111111111${n % 10}@c.us`, content, {
         sendSeen: false,
         linkPreview: false,
       });
@@ -48,9 +48,9 @@ export async function measureLibraryAlone(simulator: Simulator, phoneNumber: str
       if (!early.delete(id) && message.ack < 1)
         await new Promise<void>((resolve) => acknowledged.set(id, resolve));
     };
-    await timedMany(20, 1, (n) => send(`warm ${n}`));
-    const text = await timedMany(200, 1, (n) => send(`text ${n}`));
-    const parallel = await timedMany(200, 10, (n) => send(`parallel ${n}`));
+    await timedMany(20, 1, (n) => send(`warm ${n}`, n));
+    const text = await timedMany(200, 1, (n) => send(`text ${n}`, n));
+    const parallel = await timedMany(200, 10, (n) => send(`parallel ${n}`, n));
     const media = new wwebjs.MessageMedia("image/png", image.toString("base64"), "image.png");
     const images = await timedMany(50, 1, () => send(media));
     const sha256 = createHash("sha256").update(image).digest("hex");
