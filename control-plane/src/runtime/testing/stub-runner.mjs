@@ -1,6 +1,7 @@
 // Stands in for the runner where a test is about what starts and ends runners. It answers GET /health, keeps a
-// file in its profile, and can be told to exit (GET /exit?code=N), to fill its memory (GET /fill), or, by a file
-// `stubborn` in its profile, to ignore SIGTERM.
+// note in its profile, and can be told to exit (GET /exit?code=N), to start a process of its own (GET /spawn), to fill
+// its memory (GET /fill), and to ignore SIGTERM (GET /stubborn).
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { join } from "node:path";
 const { RUNNER_ID, RUNNER_HOST, RUNNER_PORT, RUNNER_PROFILE_DIR = "" } = process.env;
 const note = join(RUNNER_PROFILE_DIR, "note");
 const hoard = [];
+let stubborn = false;
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? "/", "http://stub");
@@ -21,6 +23,11 @@ const server = createServer((request, response) => {
     case "/exit":
       answer({});
       return setImmediate(() => process.exit(Number(url.searchParams.get("code"))));
+    case "/spawn":
+      return answer({ pid: spawn("sleep", ["1000"], { stdio: "ignore" }).pid });
+    case "/stubborn":
+      stubborn = true;
+      return answer({});
     case "/fill":
       answer({});
       return setInterval(() => hoard.push(Buffer.alloc(32 * 1024 * 1024, 1)), 1);
@@ -34,6 +41,6 @@ server.listen(Number(RUNNER_PORT), RUNNER_HOST, () =>
   process.send?.({ listening: { port: server.address().port } }),
 );
 process.on("SIGTERM", () => {
-  if (!existsSync(join(RUNNER_PROFILE_DIR, "stubborn"))) process.exit(0);
+  if (!stubborn) process.exit(0);
 });
 process.on("disconnect", () => process.exit(0));

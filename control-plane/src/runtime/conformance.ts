@@ -1,0 +1,175 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunnerSpec, Runtime } from "./runtime.ts";
+import { callStub } from "./testing/stub-client.ts";
+import { watching } from "./testing/watching.ts";
+
+export type Subject = {
+  /** Runs stub runners for one installation. */
+  runtime: Runtime;
+  /** The same kind, for another installation on this machine. */
+  other: Runtime;
+  /** Leaves nothing of either behind. */
+  dispose(): Promise<void>;
+};
+
+/** A runner nobody has asked for yet. */
+export const aRunner = (profileId = `p${randomBytes(4).toString("hex")}`): RunnerSpec => ({
+  runnerId: `r${randomBytes(4).toString("hex")}`,
+  profileId,
+  sessionId: "session-1",
+  token: "token",
+});
+
+const GRACE = { graceSeconds: 5 };
+
+/** What every runtime promises; `subject` is made once for all tests. */
+export const conformance = (name: string, makeSubject: () => Promise<Subject>): void => {
+  describe(`${name} keeps the runtime's promises`, () => {
+    let subject: Subject;
+    let runtime: Runtime;
+    beforeAll(async () => {
+      subject = await makeSubject();
+      ({ runtime } = subject);
+      await Promise.all([runtime.prepare(), subject.other.prepare()]);
+    });
+    afterAll(() => subject.dispose());
+
+    const find = async (runnerId: string) =>
+      (await runtime.list()).filter((runner) => runner.runnerId === runnerId);
+
+    test("prepared twice, and answering", async () => {
+      await runtime.prepare();
+      await runtime.ping();
+    });
+
+    test("ensured twice, at once and one after the other: one runner, which answers", async () => {
+      const spec = aRunner();
+      await Promise.all([runtime.ensure(spec), runtime.ensure(spec)]);
+      await runtime.ensure(spec);
+      expect(await find(spec.runnerId)).toEqual([
+        {
+          runnerId: spec.runnerId,
+          profileId: spec.profileId,
+          liveness: "alive",
+          createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+        },
+      ]);
+      expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
+      await runtime.remove(spec.runnerId, GRACE);
+    });
+
+    test("removed twice, at once and one after the other: nothing is left", async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      await Promise.all([runtime.remove(spec.runnerId, GRACE), runtime.remove(spec.runnerId, GRACE)]);
+      await runtime.remove(spec.runnerId, GRACE);
+      expect(await find(spec.runnerId)).toEqual([]);
+      await expect(runtime.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
+    });
+
+    test("what was never there is removed without complaint", async () => {
+      await runtime.remove("never", GRACE);
+      await runtime.removeProfile("never");
+    });
+
+    test("an exit is told within 2 s; the dead runner is listed as gone until it is removed", async () => {
+      const spec = aRunner();
+      const watch = watching(runtime);
+      await watch.event("relist");
+      await runtime.ensure(spec);
+      await watch.event("started", { runnerId: spec.runnerId });
+      await callStub(runtime, spec.runnerId, "/exit?code=7");
+      const exited = await watch.event("exited", { runnerId: spec.runnerId, withinMs: 2000 });
+      expect(exited.exitCode).toBe(7);
+      expect(await find(spec.runnerId)).toMatchObject([{ liveness: "gone" }]);
+      await expect(runtime.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
+      await runtime.remove(spec.runnerId, GRACE);
+      expect(await find(spec.runnerId)).toEqual([]);
+      watch.stop();
+    });
+
+    test("a dead runner that is ensured again runs again", async () => {
+      const spec = aRunner();
+      const watch = watching(runtime);
+      await runtime.ensure(spec);
+      await callStub(runtime, spec.runnerId, "/exit?code=1");
+      await watch.event("exited", { runnerId: spec.runnerId });
+      await runtime.ensure(spec);
+      expect(await find(spec.runnerId)).toMatchObject([{ liveness: "alive" }]);
+      expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
+      await runtime.remove(spec.runnerId, GRACE);
+      watch.stop();
+    });
+
+    test("nobody is told anything after the watch was ended", async () => {
+      const spec = aRunner();
+      const watch = watching(runtime);
+      const witness = watching(runtime);
+      await Promise.all([watch.event("relist"), witness.event("relist")]);
+      watch.stop();
+      const before = watch.seen.length;
+      await runtime.ensure(spec);
+      await witness.event("started", { runnerId: spec.runnerId });
+      expect(watch.seen.length).toBe(before);
+      await runtime.remove(spec.runnerId, GRACE);
+      witness.stop();
+    });
+
+    test("what a runner wrote into its profile is there for the runner that replaces it", async () => {
+      const first = aRunner();
+      await runtime.ensure(first);
+      await callStub(runtime, first.runnerId, "/note?text=kept");
+      await runtime.remove(first.runnerId, GRACE);
+      const second = aRunner(first.profileId);
+      await runtime.ensure(second);
+      expect(await callStub(runtime, second.runnerId, "/note")).toEqual({ note: "kept" });
+      await runtime.remove(second.runnerId, GRACE);
+    });
+
+    test("a removed profile is gone, and a new one of its name is empty", async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      await callStub(runtime, spec.runnerId, "/note?text=secret");
+      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      await runtime.remove(spec.runnerId, GRACE);
+      await runtime.removeProfile(spec.profileId);
+      await runtime.removeProfile(spec.profileId);
+      expect(await runtime.listProfiles()).not.toContain(spec.profileId);
+      await runtime.ensure(spec);
+      expect(await callStub(runtime, spec.runnerId, "/note")).toEqual({ note: null });
+      await runtime.remove(spec.runnerId, GRACE);
+    });
+
+    test("a runner that does not heed SIGTERM is killed after its grace", async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      await callStub(runtime, spec.runnerId, "/stubborn");
+      const begun = Date.now();
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      expect(Date.now() - begun).toBeGreaterThanOrEqual(1000);
+      expect(await find(spec.runnerId)).toEqual([]);
+    });
+
+    test("another installation neither sees nor touches what is ours", async () => {
+      const { other } = subject;
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      const foreign = watching(other);
+      await foreign.event("relist");
+      expect(await other.list()).toEqual([]);
+      expect(await other.listProfiles()).toEqual([]);
+      await expect(other.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
+      await other.remove(spec.runnerId, GRACE);
+      await other.removeProfile(spec.profileId);
+      expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
+      const watch = watching(runtime);
+      await runtime.remove(spec.runnerId, GRACE);
+      await watch.event("exited", { runnerId: spec.runnerId });
+      expect(foreign.seen).toEqual([{ type: "relist" }]);
+      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      foreign.stop();
+      watch.stop();
+    });
+  });
+};

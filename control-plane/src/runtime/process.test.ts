@@ -1,0 +1,146 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { aRunner, conformance } from "./conformance.ts";
+import { findChromium } from "./process-chromium.ts";
+import { groupEnded } from "./process-group.ts";
+import { CHROMIUM_UID, checkCanEnter } from "./process-profile.ts";
+import { createProcessRuntime } from "./process.ts";
+import type { Runtime } from "./runtime.ts";
+import { callStub } from "./testing/stub-client.ts";
+
+const options = {
+  runnerEntry: join(import.meta.dirname, "testing/stub-runner.mjs"),
+  // Any executable will do: the stub starts no browser.
+  chromiumPath: process.execPath,
+  browserArgs: [],
+  startTimeoutSeconds: 60,
+  qrTimeoutSeconds: 60,
+  environment: { PATH: process.env["PATH"], API_KEY: "secret" },
+  log: pino({ level: "silent" }),
+};
+
+const aDataFolder = async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "process-runtime-"));
+  await chmod(dataDir, 0o711);
+  return dataDir;
+};
+
+/** Whether it does more than wait for init to take note of its end. */
+const runs = async (pid: number) =>
+  /^State:\s+[^ZX]/m.test(await readFile(`/proc/${pid}/status`, "utf8").catch(() => ""));
+
+conformance("The process runtime", async () => {
+  const folders = await Promise.all([aDataFolder(), aDataFolder()]);
+  const [runtime, other] = folders.map((dataDir) => createProcessRuntime({ ...options, dataDir })) as [
+    Runtime,
+    Runtime,
+  ];
+  return {
+    runtime,
+    other,
+    async dispose() {
+      await Promise.all([runtime.close(), other.close()]);
+      await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
+    },
+  };
+});
+
+describe("The process runtime", () => {
+  let dataDir: string;
+  let runtime: Runtime;
+  beforeEach(async () => {
+    dataDir = await aDataFolder();
+    runtime = createProcessRuntime({ ...options, dataDir });
+    await runtime.prepare();
+  });
+  afterEach(async () => {
+    await runtime.close();
+    await rm(dataDir, { recursive: true });
+  });
+
+  test("a runner sees none of the engine's own settings", async () => {
+    const spec = aRunner();
+    await runtime.ensure(spec);
+    const { environment } = (await callStub(runtime, spec.runnerId, "/health")) as { environment: string[] };
+    expect(environment.filter((name) => !name.startsWith("RUNNER_"))).toEqual(["PATH"]);
+  });
+
+  test("what a runner started ends with it, however it ends", async () => {
+    const spec = aRunner();
+    await runtime.ensure(spec);
+    const { pid } = (await callStub(runtime, spec.runnerId, "/spawn")) as { pid: number };
+    expect(await runs(pid)).toBe(true);
+    await runtime.remove(spec.runnerId, { graceSeconds: 5 });
+    expect(await runs(pid)).toBe(false);
+  });
+
+  test("closing ends every child and refuses new ones; closing twice is fine", async () => {
+    const spec = aRunner();
+    await runtime.ensure(spec);
+    await Promise.all([runtime.close(), runtime.close()]);
+    expect(await runtime.list()).toEqual([]);
+    await expect(runtime.ensure(spec)).rejects.toMatchObject({ code: "shutting_down" });
+  });
+
+  test("a runner whose program fails at once is an unavailable runner, not a waiting one", async () => {
+    const broken = createProcessRuntime({ ...options, dataDir, runnerEntry: join(dataDir, "missing.js") });
+    const spec = aRunner();
+    await broken.ensure(spec);
+    await expect(broken.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
+    await broken.close();
+  });
+
+  test("children end with a control plane that is killed, and the next one waits for those that linger", async () => {
+    const program = `
+      import { createProcessRuntime } from ${JSON.stringify(join(import.meta.dirname, "../../dist/runtime/process.js"))};
+      const log = { debug() {}, info() {}, warn() {}, error() {} };
+      const runtime = createProcessRuntime({ ...${JSON.stringify({ ...options, log: undefined, dataDir })}, log });
+      await runtime.prepare();
+      await runtime.ensure({ runnerId: "r1", profileId: "p1", sessionId: "s1", token: "t" });
+      await runtime.endpoint("r1");
+      console.log((await runtime.list())[0].liveness);
+    `;
+    const engine = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [said] = (await once(engine.stdout, "data")) as [Buffer];
+    expect(said.toString()).toBe("alive\n");
+    const { stdout } = await promisify(execFile)("pgrep", ["--parent", String(engine.pid)]);
+    engine.kill("SIGKILL");
+    expect(await groupEnded(Number(stdout), 5000)).toBe(true);
+    await runtime.prepare();
+  });
+
+  test("a Chromium that is missing, or cannot be executed, is one sentence", async () => {
+    await expect(findChromium("/missing/chromium", "/usr/bin")).rejects.toThrow(
+      "CHROMIUM_PATH /missing/chromium is not an executable file.",
+    );
+    expect(await findChromium(process.execPath, "")).toBe(process.execPath);
+  });
+
+  test("a folder on the way that Chromium's user cannot enter is named", async () => {
+    const closed = join(dataDir, "closed");
+    await mkdir(join(closed, "data"), { recursive: true });
+    await chmod(closed, 0o700);
+    await expect(checkCanEnter(join(closed, "data"), CHROMIUM_UID)).rejects.toThrow(closed);
+    await chmod(closed, 0o711);
+    await checkCanEnter(join(closed, "data"), CHROMIUM_UID);
+  });
+
+  test.runIf(process.getuid?.() === 0)(
+    "as root, the browser's folder belongs to Chromium's user, the rest to us",
+    async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      const profile = join(dataDir, "profiles", spec.profileId);
+      expect(await stat(join(profile, "browser"))).toMatchObject({ uid: CHROMIUM_UID, gid: CHROMIUM_UID });
+      expect((await stat(profile)).uid).toBe(0);
+    },
+  );
+});
