@@ -11,7 +11,7 @@ import { cgroupMiB, pidsOfContainer, pssMiB } from "./memory.ts";
 import { timed, timedMany } from "./statistics.ts";
 
 /** A caller as an application is one: keep-alive, JSON. Fails on every answer that is not the expected one. */
-export const createCaller = (engine: Engine) =>
+const createCaller = (engine: Engine) =>
   async function call(
     method: string,
     path: string,

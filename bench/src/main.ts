@@ -5,7 +5,7 @@ import { startEngine, type RuntimeKind } from "@whatsapp-engine/test/support/eng
 import { linkSession } from "@whatsapp-engine/test/support/session.js";
 import { measureCreateToQr, measureMemory, measureRunnerDirect, measureSends } from "./engine-run.ts";
 import { measureLibraryAlone } from "./library-alone.ts";
-import { heading, row, summarise, timedMany } from "./statistics.ts";
+import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same

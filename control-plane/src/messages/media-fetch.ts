@@ -6,7 +6,7 @@ import { AppError } from "@whatsapp-engine/contract";
 
 const MAX_REDIRECTS = 3;
 
-export type FetchedMedia = { bytes: Buffer; mimetype: string | null; filename: string | null };
+type FetchedMedia = { bytes: Buffer; mimetype: string | null; filename: string | null };
 export type MediaFetcher = { fetch(url: string): Promise<FetchedMedia>; close(): Promise<void> };
 
 /**

@@ -159,7 +159,7 @@ function whyNoCode(row: SessionRow): string {
   return `No code came in time; the session is ${row.status}${row.reason ? ` (${row.reason})` : ""}. Call again in a moment.`;
 }
 
-export const toSession = (row: SessionRow): Session => ({
+const toSession = (row: SessionRow): Session => ({
   sessionId: row.id,
   status: row.status,
   reason: row.reason,
