@@ -69,7 +69,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
         loadTimeoutMs: config.startTimeoutMs,
       });
     },
-    messages: { ...sends, ack: sends.acked, message: inbox.received },
+    messages: { ...sends, message: inbox.received },
     onReady: async (client, linkedAt) => {
       await Promise.all([sends.reconcile(client), inbox.sweep(client, linkedAt)]);
     },

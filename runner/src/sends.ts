@@ -14,20 +14,17 @@ import {
   unknownOutcome,
   whyNotTaken,
 } from "./send-outcome.ts";
-import type { FoundMessage, WhatsAppClient } from "./whatsapp/client.ts";
+import { createWaiters } from "./waiters.ts";
+import type { FoundMessage, WhatsAppClient, WhatsAppListener } from "./whatsapp/client.ts";
 
 /** Sends messages once each, and knows of each what became of it. */
-export type Sends = {
+export type Sends = Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack"> & {
   /**
    * Sends, or joins the send of this id that there is. Answers what is known when it settled or time is up; a
    * `caller` that closes before waits no more.
    */
   send(command: SendCommand, caller?: EventEmitter): Promise<SendRecord>;
   find(messageId: string): SendRecord | undefined;
-  /** The page asks before it hands a message to WhatsApp; see `WhatsAppListener`. */
-  beforeSend(ref: string, key: string): Promise<void>;
-  afterSend(ref: string, found: FoundMessage | null, result: string): void;
-  acked(message: FoundMessage): void;
   /** Looks up, in a page that has synced, what is not settled yet. */
   reconcile(client: WhatsAppClient): Promise<void>;
   /** The account is gone, and with it every way to learn more. */
@@ -35,18 +32,22 @@ export type Sends = {
 };
 
 type Limits = {
-  /** Longest time until the page asks for the gate; a text, and a file that is uploaded before. */
+  /** Longest time until the page asks for the gate; for a text, and for a file, which is uploaded before. */
   textMs: number;
   mediaMs: number;
-  /** When a message that was handed over and is not settled is looked up in the page; after the last it is unknown if the page does not know it. */
+  /** When a message that passed the gate and is not settled is looked up; the last time decides if it is unknown. */
   lookUpAfterMs: readonly number[];
 };
 const defaultLimits: Limits = { textMs: 30_000, mediaMs: 180_000, lookUpAfterMs: [5_000, 30_000] };
+
+/** Messages whose acks are still told by our id. */
+const MAX_FOLLOWED = 50_000;
 
 type Deps = {
   journal: Journal;
   /** The page, while it is connected. */
   connected: () => WhatsAppClient | null;
+  /** The chat's id for a number or chat id; null: not on WhatsApp. */
   chatOf: (client: WhatsAppClient, to: string) => Promise<string | null>;
   log: Logger;
   limits?: Limits;
@@ -54,33 +55,22 @@ type Deps = {
 
 export const createSends = ({ journal, connected, chatOf, log, limits = defaultLimits }: Deps): Sends => {
   const inOrder = createOrder();
-  const waiters = new Map<string, Set<() => void>>();
+  const callers = createWaiters();
+  const gatePassed = new Map<string, () => void>();
   const lookedUpLater = new Set<string>();
   const byShortId = new Map<string, string>();
 
-  /** Everything the journal does for itself (disk full, …) is told once, here. */
-  const keep = (send: JournaledSend): void => {
-    journal
-      .putSend(send)
-      .catch((cause: unknown) => log.error({ err: cause, messageId: send.messageId }, "journal not written"));
+  const written = (task: Promise<void>): void => {
+    task.catch((cause: unknown) => log.error({ err: cause }, "the journal was not written"));
   };
 
   const change = (before: JournaledSend, after: JournaledSend): void => {
-    keep(after);
-    if (after.outcome === before.outcome) return;
-    log.info(
-      { messageId: after.messageId, outcome: after.outcome, error: after.error?.code },
-      "send settled",
-    );
-    const waiting = [...(waiters.get(after.messageId) ?? [])];
-    for (const wake of waiting) wake();
-    if (waiting.length === 0) {
-      journal
-        .addEvent({ type: "send_settled", record: toRecord(after) })
-        .catch((cause: unknown) =>
-          log.error({ err: cause, messageId: after.messageId }, "journal not written"),
-        );
-    }
+    const { messageId, outcome, error } = after;
+    written(journal.putSend(after));
+    if (outcome === before.outcome) return;
+    log.info({ messageId, outcome, error: error?.code }, "send settled");
+    if (!callers.wake(messageId))
+      written(journal.addEvent({ type: "send_settled", record: toRecord(after) }));
   };
 
   const settle = (messageId: string, outcome: (send: JournaledSend) => JournaledSend): void => {
@@ -95,93 +85,82 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     if (after !== send) change(send, after);
   };
 
+  /** Learns what the page knows of these; answers those it does not know. */
   const lookUp = async (
     client: WhatsAppClient,
     sends: readonly JournaledSend[],
   ): Promise<JournaledSend[]> => {
     const found = await client.findMessages(sends.map(({ key }) => key!));
     const byId = new Map(found.map((message) => [message.shortId, message]));
-    return sends.filter((send) => {
-      const message = byId.get(shortIdOf(send.key!));
-      if (message !== undefined) learn(send.messageId, message);
+    return sends.filter(({ messageId, key }) => {
+      const message = byId.get(shortIdOf(key!));
+      if (message !== undefined) learn(messageId, message);
       return message === undefined;
     });
   };
 
   /** A page that falls silent about a message is asked about it. */
   const lookUpLater = async (messageId: string): Promise<void> => {
-    lookedUpLater.add(messageId);
-    let waited = 0;
-    let missing: JournaledSend[] = [];
+    let waitedMs = 0;
+    let missing = false;
     for (const afterMs of limits.lookUpAfterMs) {
-      await delay(afterMs - waited, undefined, { ref: false });
-      waited = afterMs;
+      await delay(afterMs - waitedMs, undefined, { ref: false });
+      waitedMs = afterMs;
       const send = journal.send(messageId);
       const client = connected();
-      if (send === undefined || isSettled(send) || client === null) break;
-      missing = await lookUp(client, [send]).catch(() => []);
+      if (send === undefined || isSettled(send)) return;
+      if (client === null) missing = false; // the next page that syncs is asked
+      else missing = (await lookUp(client, [send])).length > 0;
     }
-    lookedUpLater.delete(messageId);
-    for (const send of missing) settle(send.messageId, unknownOutcome);
+    if (missing) settle(messageId, unknownOutcome);
   };
 
-  const run = async (command: SendCommand, client: WhatsAppClient): Promise<void> => {
+  const follow = (messageId: string, key: string): void => {
+    byShortId.set(shortIdOf(key), messageId);
+    if (byShortId.size > MAX_FOLLOWED) byShortId.delete(byShortId.keys().next().value!);
+  };
+
+  const hand = async (command: SendCommand, client: WhatsAppClient): Promise<void> => {
     const { messageId, to, type, text, media } = command;
-    const limitMs = media === null ? limits.textMs : limits.mediaMs;
-    const late = AbortSignal.timeout(limitMs);
-    const attempt = async (): Promise<unknown> => {
-      if (connected() !== client) return settle(messageId, notConnected);
-      const chatId = await chatOf(client, to);
-      if (chatId === null)
-        return settle(messageId, notSent("not_on_whatsapp", "This number is not on WhatsApp."));
-      if (journal.send(messageId)?.outcome !== "pending") return;
-      return client.send({ ref: messageId, chatId, type, text, media });
-    };
-    const cause = await raceWith(late, attempt()).then(
+    const chatId = await chatOf(client, to);
+    if (chatId === null) settle(messageId, notSent("not_on_whatsapp", "This number is not on WhatsApp."));
+    else if (journal.send(messageId)?.outcome === "pending") {
+      await client.send({ ref: messageId, chatId, type, text, media });
+    }
+  };
+
+  /** Resolves when the message passed the gate, or when it is sure that it never will. */
+  const run = async (command: SendCommand, client: WhatsAppClient): Promise<void> => {
+    const { messageId, media } = command;
+    if (connected() !== client) return settle(messageId, notConnected);
+    const passed = new Promise<void>((resolve) => gatePassed.set(messageId, resolve));
+    const late = timeout(media === null ? limits.textMs : limits.mediaMs);
+    const cause = await Promise.race([passed, hand(command, client), late.error]).then(
       () => undefined,
       (error: unknown) => error ?? new Error("failed without a reason"),
     );
+    late.clear();
+    gatePassed.delete(messageId);
     // Without a key the gate was not passed, and from now on it stays shut for this message.
     if (journal.send(messageId)?.key === null) settle(messageId, whyNotTaken(command, cause));
   };
 
-  const wait = async (
-    messageId: string,
-    timeoutMs: number,
-    caller: EventEmitter | undefined,
-  ): Promise<void> => {
-    const waiting = waiters.get(messageId) ?? new Set();
-    waiters.set(messageId, waiting);
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        clearTimeout(timer);
-        caller?.off("close", wake);
-        waiting.delete(wake);
-        if (waiting.size === 0) waiters.delete(messageId);
-        resolve();
-      };
-      const timer = setTimeout(wake, timeoutMs);
-      caller?.once("close", wake);
-      waiting.add(wake);
-    });
-  };
-
   for (const { messageId, key } of journal.sends()) {
-    if (key !== null) byShortId.set(shortIdOf(key), messageId);
+    if (key !== null) follow(messageId, key);
     else settle(messageId, notSent("rejected", "The runner ended before it handed the message to WhatsApp."));
   }
 
   return {
     send: async (command, caller) => {
-      const { messageId } = command;
+      const { messageId, to, timeoutMs } = command;
       if (journal.send(messageId) === undefined) {
         const client = connected();
         // Nothing is kept of it: the same message may be tried again once there is a connection.
         if (client === null) return toRecord(notConnected(newRecord(messageId)));
-        keep(newRecord(messageId));
-        void inOrder(command.to.replace(/@c\.us$/, ""), () => run(command, client));
+        written(journal.putSend(newRecord(messageId)));
+        void inOrder(to.replace(/@c\.us$/, ""), () => run(command, client));
       }
-      if (!isSettled(journal.send(messageId)!)) await wait(messageId, command.timeoutMs, caller);
+      if (!isSettled(journal.send(messageId)!)) await callers.wait(messageId, timeoutMs, caller);
       return toRecord(journal.send(messageId)!);
     },
     find: (messageId) => {
@@ -190,42 +169,49 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     },
     beforeSend: async (ref, key) => {
       const send = journal.send(ref);
-      if (send === undefined || isSettled(send) || send.key !== null)
+      if (send === undefined || isSettled(send) || send.key !== null) {
         throw new Error("This message is not to be sent any more.");
-      byShortId.set(shortIdOf(key), ref);
+      }
+      follow(ref, key);
       try {
         await journal.putSend({ ...send, key });
       } catch (cause) {
-        log.error({ err: cause, messageId: ref }, "journal not written");
+        log.error({ err: cause, messageId: ref }, "the journal was not written");
         change(send, notSent("rejected", "The runner cannot write its journal, so nothing was sent.")(send));
         throw cause;
       }
-      void lookUpLater(ref);
+      gatePassed.get(ref)?.();
+      lookedUpLater.add(ref);
+      void lookUpLater(ref)
+        .catch((cause: unknown) =>
+          log.warn({ err: cause, messageId: ref }, "the page was not asked about a send"),
+        )
+        .finally(() => lookedUpLater.delete(ref));
     },
-    afterSend: (ref, found, result) => {
-      log.debug({ messageId: ref, result, known: found !== null }, "page is done with a send");
+    afterSend: (ref, found, failure) => {
+      if (failure !== null)
+        log.warn({ messageId: ref, failure, known: found !== null }, "WhatsApp Web failed to send");
       if (found !== null) learn(ref, found);
+      else if (failure !== null) settle(ref, unknownOutcome);
     },
-    acked: (message) => {
+    ack: (message) => {
       const messageId = byShortId.get(message.shortId) ?? null;
       const before = messageId === null ? undefined : journal.send(messageId);
       if (messageId !== null) learn(messageId, message);
-      if (before?.ack === message.ack) return;
-      journal
-        .addEvent({ type: "message_ack", whatsappId: message.key, messageId, ack: message.ack })
-        .catch((cause: unknown) => log.error({ err: cause }, "journal not written"));
+      if (before !== undefined && before.ack === message.ack) return;
+      written(
+        journal.addEvent({ type: "message_ack", whatsappId: message.key, messageId, ack: message.ack }),
+      );
     },
     reconcile: async (client) => {
       const open = journal.sends().filter((send) => !isSettled(send) && send.key !== null);
       if (open.length === 0) return;
-      const missing = await lookUp(client, open);
-      for (const { messageId } of missing)
+      for (const { messageId } of await lookUp(client, open)) {
         if (!lookedUpLater.has(messageId)) settle(messageId, unknownOutcome);
+      }
     },
     giveUp: () => {
-      for (const send of journal.sends()) {
-        if (send.key !== null) settle(send.messageId, unknownOutcome);
-      }
+      for (const { messageId, key } of journal.sends()) if (key !== null) settle(messageId, unknownOutcome);
     },
   };
 };
@@ -234,9 +220,11 @@ const notConnected = notSent("not_connected", "The session is not connected to W
 
 const toRecord = ({ key: _key, ...record }: JournaledSend): SendRecord => record;
 
-const raceWith = async (signal: AbortSignal, task: Promise<unknown>): Promise<unknown> => {
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+/** Rejects after this time unless cleared before. */
+const timeout = (afterMs: number): { error: Promise<never>; clear: () => void } => {
+  let timer: NodeJS.Timeout | undefined;
+  const error = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DOMException("too late", "TimeoutError")), afterMs);
   });
-  return Promise.race([task, aborted]);
+  return { error, clear: () => clearTimeout(timer) };
 };

@@ -65,8 +65,8 @@ export type WhatsAppListener = {
   pageGone(detail: string): void;
   /** The page is about to send; it does so once this resolves, and never if it rejects. */
   beforeSend(ref: string, key: string): Promise<void>;
-  /** The page's send call ended; `found` is what the page holds then, null if it knows no such message. */
-  afterSend(ref: string, found: FoundMessage | null, result: string): void;
+  /** The page's send call ended, by itself or by `failure`; `found`: what the page holds then, null if nothing. */
+  afterSend(ref: string, found: FoundMessage | null, failure: string | null): void;
   ack(message: FoundMessage): void;
   message(message: InboundMessage): void;
   /** Something inside the library failed that nobody waits for. */

@@ -26,7 +26,7 @@ const hear = (report: PageReport, session: CDPSession, listener: WhatsAppListene
     case "before_send":
       return void answerGate(report.ref, listener.beforeSend(report.ref, report.key), session);
     case "after_send":
-      return listener.afterSend(report.ref, report.found, report.result);
+      return listener.afterSend(report.ref, report.found, report.failure);
     case "ack":
       return listener.ack(report.message);
   }

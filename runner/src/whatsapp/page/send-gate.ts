@@ -28,17 +28,17 @@ export const gateSends = (): void => {
     const added = passed.then(([first]) => first);
     const result = passed.then(([, second]) => second);
 
-    const end = async (outcome: string) => {
-      const known = engine.inHand.get(shortId) === "acked"; // then the runner was told
-      const found = known ? null : await engine.find(key);
-      if (found !== null || known) engine.inHand.delete(shortId);
+    const end = async (failure: string | null) => {
+      const told = engine.inHand.get(shortId) === "acked";
+      const found = told ? null : await engine.find(key);
+      if (told || found !== null) engine.inHand.delete(shortId);
       else engine.inHand.set(shortId, "missing");
-      if (!known) engine.tell({ type: "after_send", ref, found, result: outcome });
+      if (!told) engine.tell({ type: "after_send", ref, found, failure });
     };
     const ended = () =>
       Promise.all([added, result]).then(
-        ([, value]) => end(typeof value === "object" ? String(value.messageSendResult) : String(value)),
-        (cause: unknown) => end(`failed: ${String(cause)}`),
+        () => end(null),
+        (cause: unknown) => end(String(cause)),
       );
     allowed.then(ended).catch(() => undefined); // refused: the caller hears it from `added`
     return [added, result];

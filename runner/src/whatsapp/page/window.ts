@@ -10,7 +10,7 @@ export type PageReport =
   | { type: "socket"; state: string }
   | { type: "logout" }
   | { type: "before_send"; ref: string; key: string }
-  | { type: "after_send"; ref: string; found: FoundMessage | null; result: string }
+  | { type: "after_send"; ref: string; found: FoundMessage | null; failure: string | null }
   | { type: "ack"; message: FoundMessage };
 
 type Emitter = { on(event: string, listener: (...args: never[]) => void): unknown };
@@ -38,9 +38,8 @@ export type Msg = {
   directPath?: string;
 };
 
-type SendResult = { messageSendResult?: string } | string | undefined;
 export type OutgoingModel = { id: MsgKey; engineRef?: string };
-export type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<SendResult>];
+export type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<unknown>];
 
 type Modules = {
   WAWebSocketModel: { Socket: Emitter & { state: string; hasSynced?: boolean; logout(): Promise<unknown> } };
