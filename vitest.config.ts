@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** Suites beside the source that need a Docker engine. */
+const DOCKER = "control-plane/src/runtime/docker*.test.ts";
+
 const slow = { testTimeout: 90_000, hookTimeout: 90_000 };
 
 /**
@@ -11,7 +14,7 @@ export default defineConfig({
     fileParallelism: false,
     projects: [
       {
-        test: { name: "unit", include: ["{contract,db,control-plane}/src/**/*.test.ts"] },
+        test: { name: "unit", include: ["{contract,db,control-plane}/src/**/*.test.ts"], exclude: [DOCKER] },
       },
       {
         test: { name: "simulator", include: ["simulator/src/**/*.test.ts"], ...slow },
@@ -22,7 +25,7 @@ export default defineConfig({
       {
         test: {
           name: "engine",
-          include: ["test/src/**/*.test.ts"],
+          include: ["test/src/**/*.test.ts", DOCKER],
           globalSetup: ["test/src/support/docker-engine.ts"],
           ...slow,
         },

@@ -7,9 +7,13 @@ import type { RuntimeEvent } from "./runtime.ts";
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
+/** The engine listens a moment after it answers, and its lists show an end some 70 ms late: replay covers both. */
+const REPLAY_SECONDS = 2;
+
 /**
  * Follows the engine's events about this installation's containers until `signal` aborts. After every connect it
  * tells `relist`, since what ended while nobody listened is never told; when the stream is lost, `unavailable`.
+ * An event of the last seconds may be told again after a connect.
  */
 export const watchEngine = async (
   { engine, installId, log }: { engine: Engine; installId: string; log: Log },
@@ -20,8 +24,7 @@ export const watchEngine = async (
   let known: "nothing" | "connected" | "lost" = "nothing";
   while (!signal.aborted) {
     try {
-      // From a little before now: the engine answers a moment before it really listens.
-      const since = Date.now() / 1000;
+      const since = Date.now() / 1000 - REPLAY_SECONDS;
       const stream = await engine.docker.getEvents({
         since,
         filters: {
@@ -35,6 +38,8 @@ export const watchEngine = async (
       known = "connected";
       tell({ type: "relist" });
       for await (const line of lines(stream)) {
+        // Lines that came in one piece outlast the stream they came by.
+        if (signal.aborted) return;
         const event = readEvent(line);
         if (event) tell(event);
       }

@@ -3,12 +3,13 @@ import { AppError, OperatorError, RUNNER_CONTAINER_PORT, labels } from "@whatsap
 import type { ContainerInfo } from "dockerode";
 import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
 import { createEngine } from "./docker-engine.ts";
+import { createNews } from "./docker-news.ts";
 import { ensureNetwork, networkName } from "./docker-network.ts";
 import { checkSandbox } from "./docker-sandbox.ts";
 import { watchEngine } from "./docker-watch.ts";
 import { removeVolume } from "./docker-volume.ts";
 import type { Log } from "../logger.ts";
-import type { RunnerInfo, RunnerSpec, Runtime } from "./runtime.ts";
+import type { RunnerInfo, RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type DockerRuntimeOptions = {
   /** Nothing that is not labelled with it is ever touched. */
@@ -50,15 +51,9 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
   };
   const closing = new AbortController();
 
-  /** Addresses, kept only while events tell of every change. `changes` guards against an answer older than an event. */
-  const addresses = new Map<string, { host: string; port: number }>();
-  let watchers = 0;
-  let changes = 0;
-  const forget = (runnerId?: string) => {
-    changes += 1;
-    if (runnerId === undefined) addresses.clear();
-    else addresses.delete(runnerId);
-  };
+  const news = createNews();
+  const isAlive = ({ State, Labels }: ContainerInfo) =>
+    ALIVE.includes(State) && !news.ended(Labels[labels.runner] ?? "");
 
   const containersOf = (filter: string): Promise<ContainerInfo[]> =>
     engine.call((docker, abortSignal) =>
@@ -87,6 +82,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     );
     if (outcome === "removed")
       throw new AppError("runner_unavailable", "The runner was removed while it was being started.");
+    news.forget(spec.runnerId);
     log.debug({ runnerId: spec.runnerId, durationMs: Date.now() - begun }, "Container started");
   };
 
@@ -145,7 +141,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     async remove(runnerId, { graceSeconds }) {
       const containers = await containersOf(`${labels.runner}=${runnerId}`);
       await Promise.all(containers.map(({ Id }) => removeContainer(Id, graceSeconds)));
-      forget(runnerId);
+      news.forget(runnerId);
     },
 
     async removeProfile(profileId) {
@@ -153,12 +149,15 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     },
 
     async list() {
-      return (await containersOf(labels.runner)).map(({ Labels, State, Created }): RunnerInfo => ({
-        runnerId: Labels[labels.runner] ?? "",
-        profileId: Labels[labels.profile] ?? "",
-        liveness: ALIVE.includes(State) ? "alive" : "gone",
-        createdAt: new Date(Created * 1000).toISOString(),
-      }));
+      return (await containersOf(labels.runner)).map((container): RunnerInfo => {
+        const { Labels, Created } = container;
+        return {
+          runnerId: Labels[labels.runner] ?? "",
+          profileId: Labels[labels.profile] ?? "",
+          liveness: isAlive(container) ? "alive" : "gone",
+          createdAt: new Date(Created * 1000).toISOString(),
+        };
+      });
     },
 
     async listProfiles() {
@@ -172,38 +171,26 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     },
 
     async endpoint(runnerId) {
-      const known = addresses.get(runnerId);
+      const known = news.address(runnerId);
       if (known) return known;
-      const seen = changes;
+      const { edition } = news;
       const containers = await containersOf(`${labels.runner}=${runnerId}`);
-      const running = containers.find(({ State }) => ALIVE.includes(State));
-      const host = running?.NetworkSettings.Networks[network]?.IPAddress;
+      const host = containers.find(isAlive)?.NetworkSettings.Networks[network]?.IPAddress;
       if (!host) throw new AppError("runner_unavailable", "The session's container does not run.");
       const address = { host, port: RUNNER_CONTAINER_PORT };
-      if (watchers > 0 && seen === changes) addresses.set(runnerId, address);
+      news.keep(runnerId, address, edition);
       return address;
     },
 
     watch(listener, signal) {
-      let connected = false;
-      const setConnected = (value: boolean) => {
-        if (value !== connected) watchers += value ? 1 : -1;
-        connected = value;
+      const tell = (event: RuntimeEvent) => {
+        news.note(event);
+        listener(event);
       };
       const stop = AbortSignal.any([signal, closing.signal]);
-      void watchEngine(
-        { engine, installId, log },
-        (event) => {
-          if (event.type === "relist") setConnected(true);
-          if (event.type === "unavailable") setConnected(false);
-          forget("runnerId" in event ? event.runnerId : undefined);
-          listener(event);
-        },
-        stop,
-      ).finally(() => {
-        setConnected(false);
-        forget();
-      });
+      void watchEngine({ engine, installId, log }, tell, stop).finally(() =>
+        news.note({ type: "unavailable" }),
+      );
     },
 
     async close() {

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { aRunner, conformance } from "./conformance.ts";
+import type { Runtime } from "./runtime.ts";
+import { aDockerRuntime, buildStubImage, docker, hasDocker } from "./testing/docker-subject.ts";
+import { createEngineProxy } from "./testing/engine-proxy.ts";
+import { callStub } from "./testing/stub-client.ts";
+import { watching } from "./testing/watching.ts";
+
+describe.runIf(hasDocker)("Docker", () => {
+  beforeAll(buildStubImage);
+
+  conformance("The Docker runtime", async () => {
+    const subjects = [aDockerRuntime(), aDockerRuntime()] as const;
+    return {
+      runtime: subjects[0].runtime,
+      other: subjects[1].runtime,
+      dispose: async () => void (await Promise.all(subjects.map((subject) => subject.dispose()))),
+    };
+  });
+
+  describe("The Docker runtime", () => {
+    const subject = aDockerRuntime();
+    const { runtime, installId } = subject;
+    beforeAll(() => runtime.prepare());
+    afterAll(() => subject.dispose());
+
+    test("containers stay up when the control plane lets go, and the next one adopts them", async () => {
+      const spec = aRunner();
+      const first = aDockerRuntime({ installId });
+      await first.runtime.ensure(spec);
+      await first.runtime.close();
+      expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+      await runtime.remove(spec.runnerId, { graceSeconds: 5 });
+    });
+
+    test("a runner that is killed is told within 2 s, and one that fills its memory is told as such", async () => {
+      const spec = aRunner();
+      const watch = watching(runtime);
+      await watch.event("relist");
+      await runtime.ensure(spec);
+      const [container = ""] = await docker("ps", "--quiet", "--filter", `name=${spec.runnerId}`);
+      await docker("kill", container);
+      expect(await watch.event("exited", { runnerId: spec.runnerId, withinMs: 2000 })).toMatchObject({
+        exitCode: 137,
+      });
+      const from = watch.seen.length;
+      await runtime.ensure(spec);
+      await callStub(runtime, spec.runnerId, "/fill");
+      await watch.event("out_of_memory", { runnerId: spec.runnerId, from });
+      await watch.event("exited", { runnerId: spec.runnerId, from });
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      watch.stop();
+    });
+
+    test("an address that was learned is forgotten with its container", async () => {
+      const spec = aRunner();
+      const watch = watching(runtime);
+      await watch.event("relist");
+      await runtime.ensure(spec);
+      await watch.event("started", { runnerId: spec.runnerId });
+      const address = await runtime.endpoint(spec.runnerId);
+      expect(await runtime.endpoint(spec.runnerId)).toBe(address);
+      await callStub(runtime, spec.runnerId, "/exit?code=0");
+      await watch.event("exited", { runnerId: spec.runnerId });
+      await expect(runtime.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      watch.stop();
+    });
+
+    test("a missing image, and a sandbox given up, are refused with one sentence", async () => {
+      const missing = aDockerRuntime({ installId, image: "no-such-image:latest" }).runtime;
+      await expect(missing.prepare()).rejects.toThrow(
+        "The runner image no-such-image:latest is missing; build it with: npm run setup",
+      );
+      const bare = aDockerRuntime({ installId, browserArgs: ["--no-sandbox"] }).runtime;
+      await expect(bare.prepare()).rejects.toThrow("RUNNER_BROWSER_ARGS must not hold --no-sandbox");
+    });
+
+    test("the check of the sandbox leaves no container behind", async () => {
+      await runtime.prepare();
+      expect(
+        await docker("ps", "--all", "--quiet", "--filter", `label=io.whatsapp-engine.install=${installId}`),
+      ).toEqual([]);
+    });
+  });
+
+  describe("The Docker runtime without its engine", () => {
+    const callsOf = (runtime: Runtime, runnerId: string) => ({
+      prepare: () => runtime.prepare(),
+      ping: () => runtime.ping(),
+      ensure: () => runtime.ensure(aRunner()),
+      remove: () => runtime.remove(runnerId, { graceSeconds: 1 }),
+      removeProfile: () => runtime.removeProfile("p1"),
+      list: () => runtime.list(),
+      listProfiles: () => runtime.listProfiles(),
+      endpoint: () => runtime.endpoint(runnerId),
+    });
+
+    test("every call is runtime_unavailable, nothing is deleted, and all heals", async () => {
+      const proxy = await createEngineProxy();
+      const subject = aDockerRuntime({ dockerHost: proxy.dockerHost });
+      const { runtime } = subject;
+      const spec = aRunner();
+      const watch = watching(runtime);
+      await runtime.prepare();
+      await runtime.ensure(spec);
+      await runtime.endpoint(spec.runnerId);
+      await watch.event("started", { runnerId: spec.runnerId });
+
+      await proxy.cut();
+      await watch.event("unavailable");
+      for (const call of Object.values(callsOf(runtime, spec.runnerId)))
+        await expect(call()).rejects.toMatchObject({ name: "AppError", code: "runtime_unavailable" });
+
+      const from = watch.seen.length;
+      await proxy.mend();
+      await watch.event("relist", { from });
+      expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+      expect(await runtime.listProfiles()).toEqual([spec.profileId]);
+      await callStub(runtime, spec.runnerId, "/exit?code=3");
+      expect(await watch.event("exited", { from })).toMatchObject({ runnerId: spec.runnerId, exitCode: 3 });
+      watch.stop();
+      await subject.dispose();
+      await proxy.cut();
+    });
+
+    test("an engine that hangs, or breaks off in the middle of an answer, is unavailable too", async () => {
+      const proxy = await createEngineProxy();
+      const subject = aDockerRuntime({ dockerHost: proxy.dockerHost });
+      proxy.silence(true);
+      const ping = subject.runtime.ping();
+      const list = subject.runtime.list();
+      await expect(ping).rejects.toMatchObject({ code: "runtime_unavailable" });
+      await Promise.all([proxy.cut(), expect(list).rejects.toMatchObject({ code: "runtime_unavailable" })]);
+      await subject.runtime.close();
+    });
+
+    test("a socket that does not exist is an engine that does not answer", async () => {
+      const { runtime } = aDockerRuntime({ dockerHost: "unix:///nowhere/docker.sock" });
+      await expect(runtime.ping()).rejects.toMatchObject({ code: "runtime_unavailable" });
+      expect(() => aDockerRuntime({ dockerHost: "nonsense" })).toThrow('DOCKER_HOST "nonsense" is not');
+    });
+  });
+});
