@@ -64,7 +64,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     for (const [index, old] of events.entries()) {
       if (index >= drop && bytes <= retention.maxEventBytes && old.entry.at >= oldest) break;
       bytes -= old.bytes;
-      drop = index + 1;
+      drop = Math.max(drop, index + 1);
     }
     events = events.slice(drop);
     eventBytes = bytes;

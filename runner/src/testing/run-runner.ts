@@ -34,6 +34,8 @@ export type RunnerUnderTest = {
   /** Ends it in order; resolves with its exit code. */
   stop(): Promise<number | null>;
   kill(): Promise<void>;
+  /** Ends it in order if it still runs. */
+  end(): Promise<void>;
 };
 
 export const makeProfileDir = async (): Promise<{ dir: string; remove: () => Promise<void> }> => {
@@ -134,6 +136,10 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
     },
     kill: async () => {
       child.kill("SIGKILL");
+      await exited;
+    },
+    end: async () => {
+      child.kill("SIGTERM");
       await exited;
     },
   };

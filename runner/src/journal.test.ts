@@ -1,0 +1,104 @@
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunnerEvent } from "@whatsapp-engine/contract";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { JournaledSend, Retention } from "./journal-entries.ts";
+import { openJournal } from "./journal.ts";
+import { newRecord } from "./send-outcome.ts";
+
+let dir = "";
+let path = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "journal-"));
+  path = join(dir, "journal.ndjson");
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+const ack = (whatsappId: string): RunnerEvent => ({
+  type: "message_ack",
+  whatsappId,
+  messageId: null,
+  ack: 1,
+});
+const sent = (messageId: string): JournaledSend => ({
+  ...newRecord(messageId),
+  outcome: "sent",
+  ack: 1,
+  key: messageId,
+});
+const retention: Retention = { maxAgeMs: 1_000_000, maxEvents: 100, maxEventBytes: 1_000_000, maxSends: 100 };
+
+test("events and sends survive, and the numbers go on", async () => {
+  const first = await openJournal({ path });
+  await first.addEvent(ack("a"));
+  await first.putSend({ ...newRecord("m1"), key: "k1" });
+  await first.addEvent(ack("b"));
+  const last = first.lastSeq;
+  await first.close();
+
+  const second = await openJournal({ path });
+  expect(second.lastSeq).toBe(last);
+  expect(second.send("m1")).toMatchObject({ key: "k1", outcome: "pending" });
+  expect(second.eventsAfter(0).map(({ event }) => event)).toEqual([ack("a"), ack("b")]);
+  await second.addEvent(ack("c"));
+  expect(second.lastSeq).toBeGreaterThan(last);
+  expect(second.eventsAfter(last).map(({ event }) => event)).toEqual([ack("c")]);
+  await second.close();
+});
+
+test("numbers are never given twice, though all that had them is forgotten", async () => {
+  let now = 1_000_000;
+  const first = await openJournal({ path, retention, now: () => now });
+  await first.addEvent(ack("a"));
+  const last = first.lastSeq;
+  await first.close();
+  now += 2 * retention.maxAgeMs;
+  const second = await openJournal({ path, retention, now: () => now });
+  expect(second.eventsAfter(0)).toEqual([]);
+  await second.addEvent(ack("b"));
+  expect(second.lastSeq).toBeGreaterThan(last);
+  await second.close();
+});
+
+test("keeps only so much, but every send that is not settled", async () => {
+  const first = await openJournal({ path, retention });
+  await first.putSend({ ...newRecord("open"), key: "k" });
+  for (let index = 0; index < 150; index += 1) {
+    await Promise.all([first.addEvent(ack(String(index))), first.putSend(sent(`m${index}`))]);
+  }
+  await first.close();
+  const second = await openJournal({ path, retention });
+  expect(second.eventsAfter(0)).toHaveLength(100);
+  expect(second.eventsAfter(0).at(-1)!.event).toEqual(ack("149"));
+  expect(second.sends()).toHaveLength(100);
+  expect(second.send("open")).toBeDefined();
+  expect(second.send("m149")).toBeDefined();
+  await second.close();
+});
+
+test("the file does not grow without end while the runner runs", async () => {
+  const journal = await openJournal({ path, retention: { ...retention, maxEvents: 10 } });
+  const body = "x".repeat(10_000);
+  const message = {
+    type: "message_received",
+    from: "a",
+    kind: "chat",
+    body,
+    timestamp: new Date().toISOString(),
+  } as const;
+  for (let index = 0; index < 400; index += 1)
+    await journal.addEvent({ ...message, whatsappId: String(index) });
+  await journal.close();
+  expect((await stat(path)).size).toBeLessThan(1_500_000);
+});
+
+test("lines that a power loss spoilt are passed over", async () => {
+  const first = await openJournal({ path });
+  await first.addEvent(ack("a"));
+  await first.close();
+  await writeFile(path, `${"\0".repeat(50)}\n{"seq":99}\n`, { flag: "a" });
+  const second = await openJournal({ path });
+  expect(second.eventsAfter(0).map(({ event }) => event)).toEqual([ack("a")]);
+  await second.close();
+});
