@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chown, lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
@@ -50,7 +50,7 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       await rm(goneDir, { recursive: true, force: true });
       const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
       await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));
-      if (chromiumUid !== null) await giveTo(chromiumUid, browserDir);
+      if (chromiumUid !== null) await giveTo(chromiumUid, browserDir, userDataDir);
     },
     linkedAt: () => readFile(linkedPath, "utf8").catch(absent),
     markLinked: (at) => (at === null ? rm(linkedPath, { force: true }) : replaceFile(linkedPath, at)),
@@ -89,10 +89,13 @@ const replaceFile = async (path: string, text: string): Promise<void> => {
   await rename(`${path}.new`, path);
 };
 
-const giveTo = async (uid: number, dir: string): Promise<void> => {
-  if ((await stat(dir)).uid === uid) return;
-  for (const entry of await readdir(dir, { recursive: true })) await chown(join(dir, entry), uid, uid);
-  await chown(dir, uid, uid); // last: it says that all was done
+/** Children before their folders, so that folders that belong to `uid` say that all was done. */
+const giveTo = async (uid: number, browserDir: string, userDataDir: string): Promise<void> => {
+  const owners = await Promise.all([browserDir, userDataDir].map((folder) => stat(folder)));
+  if (owners.every((owner) => owner.uid === uid)) return;
+  const entries = await readdir(browserDir, { recursive: true });
+  for (const entry of entries.toReversed()) await lchown(join(browserDir, entry), uid, uid);
+  await chown(browserDir, uid, uid);
 };
 
 /** Names, sizes and times of the files that hold a login. */
