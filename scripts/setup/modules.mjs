@@ -36,7 +36,7 @@ const ensureSqlite = async (options) => {
   const tools = { python3: "python3", make: "make", "g++": "g++" };
   const missing = Object.keys(tools).filter((tool) => !hasCommand(tool));
   if (missing.length > 0) await installPackages(missing, "to compile better-sqlite3", options);
-  run("npm", ["rebuild", "better-sqlite3", "--build-from-source"], { env: headers() });
+  run("npm", ["rebuild", "better-sqlite3"], { env: headers() });
   if (!loadsSqlite()) throw new SetupError("better-sqlite3 was compiled but cannot be loaded.");
 };
 
