@@ -66,12 +66,7 @@ export function createReconciler(deps: {
       case "follow":
         return connector.attach(sessionId, profileId, step.runnerId);
       case "logout":
-        // Where WhatsApp cannot be told the phone shows the link until its owner removes it; deleting goes on.
-        await live
-          .get(sessionId)
-          ?.client.logout()
-          .catch((err: unknown) => log.warn({ sessionId, err }, "logout not confirmed"));
-        return;
+        return logout(sessionId, step.runnerId);
       case "remove_runner":
         await live.detach(sessionId, step.runnerId);
         await runtime.remove(step.runnerId, { graceSeconds: step.graceful ? STOP_GRACE_SECONDS : 0 });
@@ -143,12 +138,17 @@ export function createReconciler(deps: {
     if (fate === "replace") return replace(sessionId, runnerId);
     if (fate === "end") return request(sessionId);
     if (fate !== "log_out") return;
-    const loggedOut = live.get(sessionId)?.client.logout() ?? Promise.resolve();
-    track(
-      loggedOut
-        .catch((err: unknown) => log.warn({ sessionId, err }, "logout not confirmed"))
-        .then(() => request(sessionId)),
-    );
+    // Under the lock: nobody takes the runner away, or puts another on its profile, before WhatsApp was told.
+    track(locks.run(sessionId, () => logout(sessionId, runnerId)).then(() => request(sessionId)));
+  }
+
+  /** Where WhatsApp cannot be told the phone shows the link until its owner removes it; what follows goes on. */
+  async function logout(sessionId: string, runnerId: string): Promise<void> {
+    const runner = live.get(sessionId);
+    if (runner?.runnerId !== runnerId) return;
+    await runner.client
+      .logout()
+      .catch((err: unknown) => log.warn({ sessionId, runnerId, err }, "logout not confirmed"));
   }
 
   /** The present runner is proven dead, or must be replaced: say so, then start another on the same profile. */

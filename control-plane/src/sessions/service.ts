@@ -45,10 +45,14 @@ export function createSessionService(deps: {
   function reachable(sessionId: string): SessionRow {
     const row = required(sessionId);
     if (row.reason !== "runtime_unavailable") return row;
-    throw new AppError("runtime_unavailable", "The runtime does not answer; the session comes back with it.", {
-      extra: { status: row.status, reason: row.reason },
-      retryAfterSeconds: 5,
-    });
+    throw new AppError(
+      "runtime_unavailable",
+      "The runtime does not answer; the session comes back with it.",
+      {
+        extra: { status: row.status, reason: row.reason },
+        retryAfterSeconds: 5,
+      },
+    );
   }
 
   return {
@@ -84,10 +88,12 @@ export function createSessionService(deps: {
         }
         if (row.desired === "running") return { created: false, session: toSession(row) };
         deps.backoff.reset(row.id);
+        // The runner that ended may still be there for a moment; it has nothing more to say.
         const started = store.transition(row, {
           status: "connecting",
           reason: "starting",
           desired: "running",
+          runnerId: null,
         });
         log.info({ sessionId: row.id }, "session started again");
         reconciler.request(row.id);
@@ -152,8 +158,7 @@ export function createSessionService(deps: {
 }
 
 function whyNoCode(row: SessionRow): string {
-  if (isLinked(row))
-    return "The session is linked already; there is nothing to scan.";
+  if (isLinked(row)) return "The session is linked already; there is nothing to scan.";
   if (row.desired === "stopped")
     return "The session has ended; call POST /sessions/create with the same sessionId for a new code.";
   return `No code came in time; the session is ${row.status}${row.reason ? ` (${row.reason})` : ""}. Call again in a moment.`;
