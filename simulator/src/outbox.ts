@@ -123,7 +123,7 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
         return {
           id: keyText(message.key),
           account: account.phoneNumber,
-          to: directory.find(message.to)?.pn ?? message.to,
+          to: message.to.endsWith("@g.us") ? message.to : (directory.find(message.to)?.pn ?? message.to),
           type: message.type,
           body: message.body,
           caption: message.caption ?? null,
