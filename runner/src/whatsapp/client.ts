@@ -55,6 +55,8 @@ export type InboundMessage = {
 export type WhatsAppListener = {
   /** WhatsApp's own name of the socket's state. */
   socketState(state: string): void;
+  /** The page goes to another document. */
+  newDocument(): void;
   version(whatsappVersion: string): void;
   qr(code: string): void;
   /** The history is there and messages can be sent. */
@@ -65,7 +67,7 @@ export type WhatsAppListener = {
   pageGone(detail: string): void;
   /** The page is about to send; it does so once this resolves, and never if it rejects. */
   beforeSend(ref: string, key: string): Promise<void>;
-  /** The page's send call ended, by itself or by `failure`; `found`: what the page holds then, null if nothing. */
+  /** The page's send call ended (by `failure`), or waits; `found`: what the page holds then, null if nothing. */
   afterSend(ref: string, found: FoundMessage | null, failure: string | null): void;
   ack(message: FoundMessage): void;
   message(message: InboundMessage): void;

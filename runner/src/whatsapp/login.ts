@@ -6,8 +6,8 @@ import { meaningOf, standingOf } from "./states.ts";
 
 /** Follows one page from the first code to the connection: what its signals mean, in the order they come. */
 export type Login = {
-  /** The page loaded a document; what it synced before is void. */
-  newDocument(whatsappVersion: string): void;
+  /** The page goes to another document; what it synced before is void. */
+  newDocument(): void;
   socketState(name: string): void;
   qr(code: string): void;
   ready(account: Account | null): void;
@@ -124,10 +124,11 @@ export const createLogin = (deps: Deps): Login => {
   };
 
   return {
-    newDocument: (whatsappVersion) => {
+    newDocument: () => {
       view.ready = false;
+      view.socketState = null;
       connected = false;
-      publish({ whatsappVersion });
+      publish();
     },
     socketState,
     qr: (code) => {

@@ -161,7 +161,8 @@ export const createSession = (deps: Deps): Session => {
   const listener: WhatsAppListener = {
     ...deps.messages,
     socketState: (name) => login.socketState(name),
-    version: (whatsappVersion) => login.newDocument(whatsappVersion),
+    newDocument: login.newDocument,
+    version: (whatsappVersion) => publish({ whatsappVersion }),
     qr: (code) => login.qr(code),
     ready: () => background(ready(), "the page was ready and could not be read"),
     loggedOut,

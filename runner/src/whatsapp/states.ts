@@ -54,7 +54,7 @@ type View = {
 
 /** The public standing of a page that lives. */
 export const standingOf = ({ socketState, ready, wasReady, hasQr, pairingFailed }: View): Standing => {
-  if (socketState === null) return standing("connecting", "starting");
+  if (socketState === null) return standing("connecting", wasReady ? "reconnecting" : "starting");
   const meaning = meaningOf(socketState);
   switch (meaning) {
     case "starting":

@@ -35,6 +35,7 @@ class MendedClient extends OpenClient {
   #injected: Promise<void> = Promise.resolve();
   #attached: Promise<void> | undefined;
   #syncHeard = false;
+  #abandoned = false;
 
   constructor(options: Options, browserEndpoint: string) {
     const auth = new LocalAuth({ dataPath: options.dataPath });
@@ -57,6 +58,13 @@ class MendedClient extends OpenClient {
 
   get page(): Page {
     return this.pupPage as unknown as Page;
+  }
+
+  /** Closes a page that could not be opened, without it being taken for one that crashed. */
+  async abandon(): Promise<void> {
+    this.#abandoned = true;
+    await this.page.close();
+    await (this.pupBrowser as unknown as Browser).disconnect();
   }
 
   override async initialize(): Promise<void> {
@@ -102,7 +110,7 @@ class MendedClient extends OpenClient {
   async #attach(): Promise<void> {
     if (await this.page.evaluate(mendMessageKeys)) this.mends.add("message_key_text");
     await this.page.evaluate(installEngine);
-    await this.page.evaluate(gateSends);
+    await this.page.evaluate(gateSends, QUEUED_MS);
     await super.attachEventListeners();
     await this.page.evaluate(watchMessages);
   }
@@ -112,13 +120,17 @@ class MendedClient extends OpenClient {
     const { page } = this;
     const { listener } = this.#options;
     if (page.listenerCount("error") > 0) return; // the library calls this again after a logout
-    page.on("error", (cause) => listener.pageGone(cause.message));
-    page.on("close", () => listener.pageGone("The page was closed."));
+    const gone = (detail: string) => {
+      if (!this.#abandoned) listener.pageGone(detail);
+    };
+    page.on("error", (cause) => gone(cause.message));
+    page.on("close", () => gone("The page was closed."));
     page.on("framenavigated", (frame) => {
       if (frame !== page.mainFrame()) return;
       this.#attached = undefined;
       this.#syncHeard = false;
       if (frame.url().includes("post_logout=1")) listener.loggedOut();
+      else listener.newDocument();
     });
     await openPageChannel(page, listener);
   }
@@ -132,6 +144,8 @@ const isNavigation = (cause: unknown): boolean =>
 const isNetworkFailure = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.includes("net::ERR_");
 
+/** A message without an ack after this time is said to be in WhatsApp's queue. */
+const QUEUED_MS = 200;
 /** Pause before WhatsApp Web is opened again after the network failed. */
 const REOPEN_MS = 300;
 
@@ -162,13 +176,6 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     await client.initialize();
   };
 
-  /** Leaves a page that could not be opened, without it being taken for a page that crashed. */
-  const abandon = async (): Promise<void> => {
-    client?.page.removeAllListeners();
-    await client?.page.close();
-    await (client?.pupBrowser as unknown as Browser | undefined)?.disconnect();
-  };
-
   return {
     get mends() {
       return [...(client?.mends ?? [])];
@@ -181,7 +188,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
         } catch (cause) {
           if (!isNetworkFailure(cause)) throw cause;
           listener.fault(cause);
-          await abandon();
+          await client?.abandon();
           await delay(REOPEN_MS);
         }
       }

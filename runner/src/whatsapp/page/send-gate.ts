@@ -5,9 +5,9 @@ declare const window: PageWindow;
 /**
  * Puts a gate before WhatsApp Web's own send call. A message of ours (it carries `engineRef`) passes only when
  * the runner has its key on the disk, so that whatever happens later is known to be about that key. What the
- * call comes to, which the library drops, is told too.
+ * call comes to, which the library drops, is told too, and after `queuedMs` that a message waits in the queue.
  */
-export const gateSends = (): void => {
+export const gateSends = (queuedMs: number): void => {
   const engine = window.engine!;
   const actions = window.require("WAWebSendMsgChatAction");
   const original = actions.addAndSendMsgToChat;
@@ -35,6 +35,12 @@ export const gateSends = (): void => {
       else engine.inHand.set(shortId, "missing");
       if (!told) engine.tell({ type: "after_send", ref, found, failure });
     };
+    const tellQueued = async () => {
+      if (engine.inHand.get(shortId) !== "sending") return;
+      const found = await engine.find(key);
+      if (found !== null) engine.tell({ type: "after_send", ref, found, failure: null });
+    };
+    added.then(() => setTimeout(() => void tellQueued(), queuedMs)).catch(() => undefined);
     const ended = () =>
       Promise.all([added, result]).then(
         () => end(null),

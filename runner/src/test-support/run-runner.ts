@@ -25,6 +25,8 @@ export type RunnerUnderTest = {
   /** States in the order the stream told them. */
   readonly states: RunnerState[];
   readonly lines: StreamLine[];
+  /** All it wrote, its log first of all. */
+  output(): string;
   get(path: string): Promise<Response>;
   post(path: string, body?: unknown): Promise<Response>;
   send(command: Partial<SendCommand> & { to: string }): Promise<SendRecord>;
@@ -50,6 +52,7 @@ type Options = { profileDir: string; browserArgs: readonly string[]; env?: Recor
 export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options): Promise<RunnerUnderTest> => {
   const child = fork(entry, {
     execArgv: [],
+    silent: true,
     env: {
       PATH: process.env["PATH"],
       RUNNER_ID: "runner-under-test",
@@ -63,6 +66,13 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
       ...env,
     },
   });
+  let output = "";
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      if (process.env["RUNNER_LOG_LEVEL"] !== undefined) process.stderr.write(text);
+    });
+  }
   const exited = once(child, "exit") as Promise<[number | null, string | null]>;
   const [message] = (await Promise.race([
     once(child, "message"),
@@ -111,6 +121,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
     port,
     lines,
     states,
+    output: () => output,
     get: (path) => call("GET", path),
     post: (path, body) => call("POST", path, body),
     send: async (command) => {

@@ -1,0 +1,152 @@
+import { readFile, symlink } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { innerPage } from "../test-support/inner-page.ts";
+import { descendantsOf, readProcess, stillRunning } from "../test-support/processes.ts";
+import type { RunnerUnderTest } from "../test-support/run-runner.ts";
+import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
+
+let world: World;
+afterEach(() => world.end());
+
+const browsersOf = (runner: RunnerUnderTest): number[] => descendantsOf(runner.process.pid!);
+
+test("Chromium has its sandbox on, no word of the runner's token, and no tab to spare", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  await runner.state(({ qr }) => qr !== null);
+  const browsers = browsersOf(runner);
+  const renderers = browsers.filter((pid) => readProcess(pid, "cmdline").includes("--type=renderer"));
+  expect(renderers).toHaveLength(1);
+  // Its own pid namespace within that of the zygote, and seccomp filters.
+  expect(readProcess(renderers[0]!, "status")).toMatch(/NSpid:(\t\d+){2,}\n/);
+  expect(readProcess(renderers[0]!, "status")).toMatch(/Seccomp:\t2\n/);
+  for (const pid of browsers) {
+    expect(readProcess(pid, "cmdline")).not.toContain("no-sandbox");
+    expect(readProcess(pid, "environ")).not.toContain("RUNNER_");
+    expect(readProcess(pid, "status")).not.toMatch(/^Uid:\t0/m);
+  }
+  const { page, leave } = await innerPage(world.profileDir);
+  expect(await page.browser().pages()).toHaveLength(1);
+  expect(await page.evaluate("navigator.webdriver")).toBe(false);
+  expect(await page.evaluate("navigator.userAgent")).toMatch(/Chrome\/\d+/);
+  expect(await page.evaluate("navigator.userAgent")).not.toContain("Headless");
+  await leave();
+});
+
+test("the page crashes: page_crashed, and nothing of the browser is left", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  const browsers = browsersOf(runner);
+  await world.simulator.control.crashPage(ACCOUNT);
+  await runner.state(({ status, reason }) => status === "disconnected" && reason === "page_crashed");
+  expect(stillRunning(browsers)).toEqual([]);
+  expect((await runner.get("/health")).status).toBe(503);
+});
+
+test("the browser is killed: browser_gone, and the login is kept", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  await first.stop(); // so that the login is on the disk
+  const second = await world.start();
+  await second.state(({ status }) => status === "connected");
+  const browsers = browsersOf(second);
+  process.kill(browsers[0]!, "SIGKILL");
+  await second.state(({ status, reason }) => status === "disconnected" && reason === "browser_gone");
+  expect(stillRunning(browsers)).toEqual([]);
+  await second.stop();
+  const third = await world.start();
+  await third.state(({ status }) => status === "connected");
+});
+
+test("the runner is killed: its browser ends with it, and what it leaves behind hinders nobody", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  await first.stop();
+  const second = await world.start();
+  await second.state(({ status }) => status === "connected");
+  const browsers = browsersOf(second);
+  await second.kill();
+  await expect.poll(() => stillRunning(browsers), { timeout: 5_000 }).toEqual([]);
+  const session = join(world.profileDir, "browser", "session");
+  for (const name of ["SingletonLock", "SingletonSocket", "SingletonCookie"]) {
+    await symlink("another-host-1234", join(session, name)).catch(() => undefined);
+  }
+  const third = await world.start();
+  await third.state(({ status }) => status === "connected");
+});
+
+test("ends when its parent closes the channel", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  await runner.state(({ qr }) => qr !== null);
+  const browsers = browsersOf(runner);
+  const exited = new Promise((resolve) => runner.process.once("exit", resolve));
+  runner.process.disconnect();
+  expect(await exited).toBe(0);
+  expect(stillRunning(browsers)).toEqual([]);
+});
+
+test("a signal during the start ends it in order", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  await expect.poll(() => browsersOf(runner).length).toBeGreaterThan(0);
+  const browsers = browsersOf(runner);
+  expect(await runner.stop()).toBe(0);
+  expect(stillRunning(browsers)).toEqual([]);
+});
+
+test("the page hangs: silent, and it can still be ended", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  expect(await (await runner.get("/health")).json()).toMatchObject({ page: "answering" });
+  await world.simulator.control.hangPage(ACCOUNT);
+  const health = await runner.get("/health");
+  expect(health.status).toBe(503);
+  expect(await health.json()).toMatchObject({ page: "silent" });
+  expect(await runner.stop()).toBe(0);
+});
+
+test("a state that nobody knows is named, nothing is deleted, and a known one heals it", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  const { control } = world.simulator;
+  await control.setState(ACCOUNT, "SOMETHING_NEW");
+  const { detail } = await runner.state(({ reason }) => reason === "unknown_state");
+  expect(detail).toContain("SOMETHING_NEW");
+  await control.setState(ACCOUNT, "CONFLICT");
+  await runner.state(({ status, reason }) => status === "disconnected" && reason === "conflict");
+  await control.setState(ACCOUNT, "CONNECTED");
+  await expect.poll(() => runner.states.at(-1)!.status).toBe("connected");
+  expect(await runner.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent" });
+  expect(await readFile(join(world.profileDir, "browser", "linked"), "utf8")).toMatch(/^\d{4}-/);
+});
+
+test("a frame that loads in the page does not make the library look at it again", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  const { qr } = await runner.state((state) => state.qr !== null);
+  const { page, leave } = await innerPage(world.profileDir);
+  await page.evaluate(
+    `new Promise((resolve) => {
+      const frame = Object.assign(document.createElement("iframe"), { srcdoc: "<p>a frame</p>", onload: resolve });
+      document.body.append(frame);
+    })`,
+  );
+  await leave();
+  await world.simulator.control.expireQr(qr!.code);
+  await runner.state((state) => state.qr !== null && state.qr.code !== qr!.code);
+  expect(runner.states.flatMap((state) => state.qr?.number ?? [])).toEqual([1, 2]);
+});
+
+test("the page loads itself anew: connected again, and it sends", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  const { page, leave } = await innerPage(world.profileDir);
+  await page.evaluate("location.reload()");
+  await runner.state(({ reason }) => reason === "reconnecting");
+  await expect.poll(() => runner.states.at(-1)!.status, { timeout: 10_000 }).toBe("connected");
+  await leave();
+  expect(await runner.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent" });
+  expect(await world.simulator.control.sent()).toHaveLength(1);
+});

@@ -1,0 +1,110 @@
+import { afterEach, expect, test } from "vitest";
+import type { RunnerUnderTest } from "../test-support/run-runner.ts";
+import { ACCOUNT, FRIEND, makeWorld, scan, type World } from "../test-support/world.ts";
+
+let world: World;
+afterEach(() => world.end());
+
+const statuses = (runner: RunnerUnderTest) =>
+  runner.states.map(({ status }) => status).filter((status, index, all) => status !== all[index - 1]);
+
+test("from the code to the connection, and again without a code after a restart", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  expect(statuses(first)).toEqual(["connecting", "qr_ready", "connecting", "authenticated", "connected"]);
+  const state = first.states.at(-1)!;
+  expect(state).toMatchObject({ account: { phoneNumber: ACCOUNT }, qr: null, reason: null });
+  expect(state.account!.lid).toMatch(/^\d+@lid$/);
+  expect(state.whatsappVersion).toMatch(/^2\.3000\./);
+  expect(await first.stop()).toBe(0);
+
+  const second = await world.start();
+  await second.state(({ status }) => status === "connected");
+  expect(second.states.some(({ qr }) => qr !== null)).toBe(false);
+  expect(await second.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent" });
+});
+
+test("ready that the library misses is made up for", async () => {
+  world = await makeWorld();
+  await world.simulator.control.configure({ readyLost: true });
+  await world.simulator.control.configure({ build: "new" });
+  const first = await world.link();
+  await first.stop();
+  const second = await world.start();
+  const { mends } = await second.state(({ status }) => status === "connected");
+  expect(mends).toContain("lost_ready");
+  expect(await second.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent" });
+  expect(await world.simulator.control.sent()).toHaveLength(1);
+});
+
+test("a pairing that fails is auth_failed, and then there is a new code that works", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  const { qr } = await runner.state((state) => state.qr !== null);
+  await world.simulator.control.failPairing(qr!.code);
+  const again = await runner.state((state) => state.qr !== null && state.qr.number > qr!.number);
+  expect(again.status).toBe("qr_ready");
+  expect(statuses(runner)).toEqual(["connecting", "qr_ready", "connecting", "auth_failed", "qr_ready"]);
+  expect(runner.states.find(({ status }) => status === "auth_failed")!.reason).toBe("pairing_failed");
+  await world.simulator.control.scan(again.qr!.code, { phoneNumber: ACCOUNT });
+  await runner.state((state) => state.status === "connected");
+});
+
+test("when WhatsApp's codes run out it is asked for new ones", async () => {
+  world = await makeWorld();
+  await world.simulator.control.configure({ qr: { codes: 2 } });
+  const runner = await world.start();
+  for (const number of [1, 2, 3]) {
+    const { qr } = await runner.state((state) => state.qr?.number === number);
+    if (number === 3) await world.simulator.control.scan(qr!.code, { phoneNumber: ACCOUNT });
+    else await world.simulator.control.expireQr(qr!.code);
+  }
+  await runner.state(({ status }) => status === "connected");
+});
+
+test("a code that nobody scans: qr_expired, no browser any more, and the runner still answers", async () => {
+  world = await makeWorld();
+  const runner = await world.start({ RUNNER_QR_TIMEOUT_SECONDS: "0.5" });
+  const { qr } = await runner.state((state) => state.status === "disconnected");
+  expect(qr).toBeNull();
+  expect(runner.states.at(-1)).toMatchObject({ reason: "qr_expired" });
+  expect(await world.simulator.control.pages()).toEqual([]);
+  expect((await runner.get("/health")).status).toBe(503);
+  expect(await runner.send({ to: FRIEND, text: "x" })).toMatchObject({ error: { code: "not_connected" } });
+});
+
+test("the phone logs out: the login is deleted, a new scan works and survives a restart", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  await world.simulator.control.logoutFromPhone(ACCOUNT);
+  await first.state(({ status, reason }) => status === "disconnected" && reason === "logged_out");
+  expect((await first.get("/state")).status).toBe(200);
+  await first.stop();
+
+  const second = await world.start();
+  await scan(world.simulator, second);
+  await second.stop();
+  const third = await world.start();
+  await third.state(({ status }) => status === "connected");
+  expect(third.states.some(({ qr }) => qr !== null)).toBe(false);
+});
+
+test("logged out while the runner was down: a code is shown", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  await first.stop();
+  await world.simulator.control.logoutFromPhone(ACCOUNT);
+  const second = await world.start();
+  await scan(world.simulator, second);
+});
+
+test("logout on request unlinks the account and deletes the login", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  expect((await first.post("/logout")).status).toBe(204);
+  await first.state(({ reason }) => reason === "logged_out");
+  await first.stop();
+  const second = await world.start();
+  const { account } = await second.state(({ qr }) => qr !== null);
+  expect(account).toBeNull();
+});

@@ -1,0 +1,58 @@
+import { createServer } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { makeProfileDir, runRunner, type RunnerUnderTest } from "../test-support/run-runner.ts";
+
+let runner: RunnerUnderTest | undefined;
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  await runner?.end();
+  for (const task of cleanUp.splice(0)) await task();
+});
+
+const start = async (browserArgs: string[], env: Record<string, string>) => {
+  const profile = await makeProfileDir();
+  cleanUp.push(profile.remove);
+  runner = await runRunner({ profileDir: profile.dir, browserArgs, env });
+  return runner;
+};
+
+test("a page that never loads: start_timeout", async () => {
+  // Takes connections and says nothing.
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  cleanUp.push(() => silent.close());
+  const { port } = silent.address() as { port: number };
+  const rules = `--host-resolver-rules=MAP web.whatsapp.com 127.0.0.1:${port}`;
+  const { state } = await start([rules], { RUNNER_START_TIMEOUT_SECONDS: "2" });
+  const { reason, detail } = await state(({ status }) => status === "disconnected");
+  expect(reason).toBe("start_timeout");
+  expect(detail).toContain("2 s");
+});
+
+test("a network that fails is tried again until the deadline", async () => {
+  const rules = "--host-resolver-rules=MAP web.whatsapp.com ~NOTFOUND";
+  const { state } = await start([rules], { RUNNER_START_TIMEOUT_SECONDS: "2" });
+  expect((await state(({ status }) => status === "disconnected")).reason).toBe("start_timeout");
+});
+
+test("no browser: said in one sentence", async () => {
+  const { state } = await start([], { RUNNER_CHROMIUM_PATH: "/no/such/chromium" });
+  const { reason, detail } = await state(({ status }) => status === "disconnected");
+  expect(reason).toBe("start_failed");
+  expect(detail).toBe("Chromium cannot be started from /no/such/chromium: there is no such file.");
+});
+
+test.runIf(process.getuid?.() === 0)(
+  "root without another user for Chromium: said in one sentence",
+  async () => {
+    const { state } = await start([], { RUNNER_CHROMIUM_UID: "" });
+    const { reason, detail } = await state(({ status }) => status === "disconnected");
+    expect(reason).toBe("start_failed");
+    expect(detail).toContain("RUNNER_CHROMIUM_UID");
+  },
+);
+
+test("bad settings end it with a sentence and an exit code", async () => {
+  await expect(start([], { RUNNER_PORT: "http" })).rejects.toThrow("exit code 1");
+  runner = undefined;
+});
