@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const entry = fileURLToPath(new URL("../../../control-plane/dist/main.js", import.meta.url));
@@ -22,7 +24,7 @@ export type Program = {
   kill(signal: NodeJS.Signals): void;
 };
 
-/** Starts `control-plane/dist/main.js` in a folder without a `.env`. */
+/** Starts `control-plane/dist/main.js` in a folder without a `.env`. With TEST_LOG_DIR its output is kept there. */
 export function startProgram(options: { cwd: string; settings: Settings; uid?: number }): Program {
   const handedOn = HANDED_ON.flatMap((name) => {
     const value = process.env[name];
@@ -38,6 +40,13 @@ export function startProgram(options: { cwd: string; settings: Settings; uid?: n
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const logFolder = process.env["TEST_LOG_DIR"];
+  if (logFolder !== undefined) {
+    const log = createWriteStream(join(logFolder, `engine-${child.pid}.log`));
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    child.once("close", () => log.end());
+  }
   let running = true;
   const ended = once(child, "close").then(([code, signal]) => {
     running = false;

@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { query } from "./database.ts";
+import { containerOf, docker } from "./docker.ts";
+import type { Engine } from "./engine.ts";
+import { until } from "./until.ts";
+
+/** Kills a session's runner, as the kernel or an operator might. */
+export async function killRunner(engine: Engine, sessionId: string): Promise<void> {
+  if (engine.runtime === "docker") {
+    await docker("kill", await containerOf(engine.installId, sessionId));
+    return;
+  }
+  process.kill(runnerPid(engine, sessionId), "SIGKILL");
+}
+
+/** Pid of a session's runner on the process runtime. */
+export const runnerPid = (engine: Engine, sessionId: string): number =>
+  Number.parseInt(readFileSync(join(profileDir(engine, sessionId), "runner.pid"), "utf8"), 10);
+
+function profileDir({ dataDir }: Engine, sessionId: string): string {
+  const [profile] = query(dataDir, "select id from profiles where session_id = ?", sessionId);
+  return join(dataDir, "profiles", String(profile?.["id"]));
+}
+
+/** What a page of the simulator keeps of its login; Chromium writes it to disk some seconds after the scan. */
+const LOGIN = "simulated-whatsapp-login";
+
+/** Waits until the login stands in the profile's files, from when on it outlives a browser that is killed. */
+export async function loginIsOnDisk(engine: Engine, sessionId: string): Promise<void> {
+  await until(`the login of ${sessionId} to be on disk`, async () => {
+    if (engine.runtime === "docker") {
+      const container = await containerOf(engine.installId, sessionId);
+      return docker(
+        "exec",
+        container,
+        "grep",
+        "--recursive",
+        "--quiet",
+        "--text",
+        LOGIN,
+        "/profile/browser",
+      ).then(
+        () => true,
+        () => false,
+      );
+    }
+    const storage = join(profileDir(engine, sessionId), "browser/session/Default/Local Storage/leveldb");
+    return filesIn(storage).some((file) => readFileSync(file).includes(LOGIN));
+  });
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
