@@ -57,7 +57,7 @@ set --
 if [ -n "$ca_bundle" ]; then
   say "    with this machine's certificate authorities ($ca_bundle); never push this image"
   install -m 644 "$ca_bundle" "$work/ca-certificates.crt"
-  set -- --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt'
+  set -- --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/host-ca-certificates.crt'
 fi
 
 # Packages that a later layer installs must not stay in apt's cache, nor bring their manuals.
@@ -79,7 +79,7 @@ mmdebstrap --variant=minbase \
   --customize-hook='cp -a "$work/local/." "$1/usr/local/" && chown -R 0:0 "$1/usr/local"' \
   --customize-hook='cp "$work/docker-clean" "$1/etc/apt/apt.conf.d/docker-clean"' \
   --customize-hook='chroot "$1" useradd --uid 1000 --user-group --create-home --shell /bin/bash node' \
-  --customize-hook='test ! -f "$work/ca-certificates.crt" || { mkdir -p "$1/etc/ssl/certs" && cp "$work/ca-certificates.crt" "$1/etc/ssl/certs/"; }' \
+  --customize-hook='test ! -f "$work/ca-certificates.crt" || install -D -m 644 "$work/ca-certificates.crt" "$1/etc/ssl/host-ca-certificates.crt"' \
   --customize-hook='rm -rf "$1"/var/cache/apt/*.bin "$1"/var/lib/apt/lists/*' \
   bookworm "$work/root.tar" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
 
