@@ -37,6 +37,7 @@ export const sessionReasons = [
   "page_crashed",
   "page_hung",
   "runner_lost",
+  "out_of_memory",
   "runtime_unavailable",
   "unknown_state",
 ] as const;

@@ -51,6 +51,7 @@ const environmentSchema = z.object({
   API_KEY: z
     .string()
     .min(MIN_API_KEY_LENGTH, `must have ${MIN_API_KEY_LENGTH} characters or more`)
+    .regex(/^[\x21-\x7e]*$/, "must be of letters, digits and signs of ASCII, without spaces")
     .refine((key) => key !== PLACEHOLDER_API_KEY, "is the placeholder of env.example; put a key of your own")
     .optional(),
   ALLOWED_IPS: addressList.default([]),

@@ -20,10 +20,14 @@ export type Install = {
   runnerToken(runnerId: string): string;
 };
 
-/** What makes this data folder one installation: `install.json`, made once, mode 0600. Needs the folder to be held. */
-export function openInstall(dataDir: string): Install {
+/**
+ * What makes this data folder one installation: `install.json`, made once, mode 0600. Needs the folder to be held.
+ * A folder that has logins already (`inUse`) does not get another one: they belong to the one that is missing.
+ */
+export function openInstall(dataDir: string, { inUse }: { inUse: boolean }): Install {
   const file = join(dataDir, "install.json");
   if (!existsSync(file)) {
+    if (inUse) throw damaged(file, "is missing");
     const fresh = { installId: hex(6), masterKey: hex(32), runtime: null };
     writePrivate(file, `${JSON.stringify(fresh, null, 2)}\n`);
   }
@@ -63,12 +67,15 @@ function readInstall(file: string) {
   try {
     return installSchema.parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (cause) {
-    throw new OperatorError(
-      `${file} cannot be read or is damaged; restore it from a backup (without it the running containers and their logins are not recognised as ours).`,
-      { cause },
-    );
+    throw damaged(file, "cannot be read or is damaged", cause);
   }
 }
+
+const damaged = (file: string, what: string, cause?: unknown) =>
+  new OperatorError(
+    `${file} ${what}; restore it from a backup (without it the running containers and their logins are not recognised as ours).`,
+    { cause },
+  );
 
 const hex = (bytes: number) => randomBytes(bytes).toString("hex");
 

@@ -11,25 +11,18 @@ async function main(): Promise<void> {
   if (existsSync(".env")) process.loadEnvFile(".env");
   const config = parseConfig(process.env);
   const log = createLogger(config.logLevel);
+  // From the first moment on: a stop while the engine still starts waits for the start, and then ends it in order.
+  const stop = new Promise<NodeJS.Signals>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
   const service = await startService({ config, environment: process.env, log });
   log.info({ url: service.url, runtime: service.runtime }, "engine started");
   greet(service);
 
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, "engine stops");
-    service.close().then(
-      () => log.info("engine stopped"),
-      (err: unknown) => {
-        log.error({ err }, "engine stopped with an error");
-        process.exitCode = 1;
-      },
-    );
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
+  log.info({ signal: await stop }, "engine stops");
+  await service.close();
+  log.info("engine stopped");
 }
 
 /** For the person at the terminal; the log is for programs. A new key is said in any case, this once. */

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { serve } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import { openDatabase } from "@whatsapp-engine/db";
@@ -17,6 +18,9 @@ import { createSessions } from "./sessions/sessions.ts";
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
+
+/** For answers to calls whose time was over when the engine stopped. */
+const LAST_ANSWERS_MS = 1_000;
 
 export type Service = {
   /** Where the API answers. */
@@ -42,16 +46,23 @@ export async function startService(deps: {
   /** What was opened, in order; closed from the last to the first. */
   const opened: (() => unknown)[] = [];
   const closeAll = async () => {
-    for (const close of opened.splice(0).toReversed()) await close();
+    for (const close of opened.splice(0).toReversed()) {
+      try {
+        await close();
+      } catch (err) {
+        log.error({ err }, "not everything was closed in order");
+      }
+    }
   };
 
   try {
     const database = openDatabase(config.dataDir);
     opened.push(() => database.close());
     const { db } = database;
-    const install = openInstall(config.dataDir);
+    const inUse = database.hasProfiles();
+    const install = openInstall(config.dataDir, { inUse });
     const apiKey = openApiKey(config.dataDir, config.apiKey);
-    const runtime = await selectRuntime({ config, install, environment, log });
+    const runtime = await selectRuntime({ config, install, inUse, environment, log });
     opened.push(() => runtime.close());
     const fetcher = createMediaFetcher({
       maxBytes: config.media.maxBytes,
@@ -69,7 +80,7 @@ export async function startService(deps: {
       random: Math.random,
       clock,
       log,
-      onEvent: (tx, _sessionId, event) => messages.onEvent(tx, event),
+      onEvent: (tx, event, at) => messages.onEvent(tx, event, at),
       settle: (sessionId) => messages.settle(sessionId),
     });
     const messages = createMessageService({
@@ -80,6 +91,7 @@ export async function startService(deps: {
       maxMediaBytes: config.media.maxBytes,
       sendTimeoutMs: config.sendTimeoutMs,
       defaultCountry: config.defaultCountry,
+      clock,
       log,
     });
 
@@ -110,11 +122,16 @@ export async function startService(deps: {
 
     // The port first: a second engine by mistake must not touch the runners before it is refused.
     const { server, url } = await listen(app.fetch, config);
-    opened.push(() => {
+    opened.push(async () => {
       stopping = true;
-      return closeServer(server, config.shutdownTimeoutMs);
+      const ended = closeServer(server);
+      await Promise.race([ended, sleep(config.shutdownTimeoutMs, undefined, { ref: false })]);
+      // Without its runner a send that still waits has its answer: not settled.
+      await sessions.close();
+      await Promise.race([ended, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
+      server.closeAllConnections();
+      await ended;
     });
-    opened.splice(-1, 0, () => sessions.close());
     await sessions.open();
 
     return { url, runtime: runtime.kind, apiKey, close: closeAll };
@@ -140,14 +157,9 @@ function listen(fetch: Parameters<typeof serve>[0]["fetch"], { host, port }: { h
   });
 }
 
-/** No new calls; those under way may end in time, then their connections are cut. */
-function closeServer(server: Server, timeoutMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
-    server.close(() => {
-      clearTimeout(cut);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
+/** No new calls; resolves when those under way have ended. */
+function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  server.closeIdleConnections();
+  return closed;
 }

@@ -29,6 +29,7 @@ CREATE TABLE `messages` (
 --> statement-breakpoint
 CREATE INDEX `messages_session` ON `messages` (`session_id`,`created_at`);--> statement-breakpoint
 CREATE INDEX `messages_whatsapp_id` ON `messages` (`whatsapp_id`);--> statement-breakpoint
+CREATE INDEX `messages_sending` ON `messages` (`session_id`) WHERE "messages"."status" = 'sending';--> statement-breakpoint
 CREATE TABLE `profiles` (
 	`id` text PRIMARY KEY NOT NULL,
 	`session_id` text NOT NULL,

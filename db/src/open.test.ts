@@ -71,14 +71,32 @@ describe("openDatabase", () => {
     const at = Date.UTC(2026, 0, 2, 3, 4, 5);
     const times = { createdAt: at, updatedAt: at };
     db.insert(sessions)
-      .values({ id: "a", desired: "running", status: "connected", linkedPhoneNumber: "62", connectedAt: at, ...times })
+      .values({
+        id: "a",
+        desired: "running",
+        status: "connected",
+        linkedPhoneNumber: "62",
+        connectedAt: at,
+        ...times,
+      })
       .run();
     db.insert(messages)
-      .values({ id: "m", sessionId: "a", recipient: "62", type: "text", body: "Hi", status: "sent", sentAt: at, ...times })
+      .values({
+        id: "m",
+        sessionId: "a",
+        recipient: "62",
+        type: "text",
+        body: "Hi",
+        status: "sent",
+        sentAt: at,
+        ...times,
+      })
       .run();
     close();
     const reader = new Sqlite(file, { readonly: true });
-    expect(reader.prepare("select session, status, messages_sent, connected from session_overview").get()).toEqual({
+    expect(
+      reader.prepare("select session, status, messages_sent, connected from session_overview").get(),
+    ).toEqual({
       session: "a",
       status: "connected",
       messages_sent: 1,

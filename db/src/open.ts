@@ -18,8 +18,8 @@ export type Db = BetterSQLite3Database<typeof schema> & { $client: Sqlite.Databa
 export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
 export type OpenDatabase = {
   db: Db;
-  /** True if this call made the database. */
-  created: boolean;
+  /** Whether any session has a login of its own. */
+  hasProfiles(): boolean;
   /** Checkpoints and closes; closing twice is fine. */
   close(): void;
 };
@@ -39,8 +39,7 @@ export function openDatabase(dataDir: string): OpenDatabase {
   }
   const hold = holdDataDir(dataDir);
   try {
-    const created = !existsSync(file);
-    if (!created) refuseUnusable(file);
+    if (existsSync(file)) refuseUnusable(file);
     const sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
     try {
       sqlite.pragma("journal_mode = WAL");
@@ -52,7 +51,8 @@ export function openDatabase(dataDir: string): OpenDatabase {
         sqlite.close();
         hold.release();
       };
-      return { db, created, close };
+      const hasProfiles = () => db.select().from(schema.profiles).limit(1).get() !== undefined;
+      return { db, hasProfiles, close };
     } catch (error) {
       sqlite.close();
       throw error;

@@ -11,15 +11,18 @@ const runnerEntry = fileURLToPath(new URL("../../../runner/dist/main.js", import
 
 /**
  * The runtime of this data folder: the recorded one; at the first start, with `auto`, Docker where an engine answers
- * and else child processes. Never changed afterwards: the logins lie where that runtime keeps them.
+ * and else child processes. Changed afterwards only by the setting, and only while there is no login: logins lie where
+ * their runtime keeps them.
  */
 export async function selectRuntime(deps: {
   config: Config;
   install: Install;
+  /** There are logins in the recorded runtime. */
+  inUse: boolean;
   environment: Readonly<Record<string, string | undefined>>;
   log: Log;
 }): Promise<Runtime> {
-  const { config, install, environment, log } = deps;
+  const { config, install, inUse, environment, log } = deps;
   const shared = {
     browserArgs: config.runner.browserArgs,
     startTimeoutSeconds: config.runner.startTimeoutSeconds,
@@ -47,16 +50,14 @@ export async function selectRuntime(deps: {
   };
 
   const recorded = install.runtime;
-  if (config.runtime !== "auto" && recorded !== null && recorded !== config.runtime) {
+  const chosen = config.runtime !== "auto" && config.runtime !== recorded;
+  if (chosen && recorded !== null && inUse) {
     throw new OperatorError(
       `The data folder ${config.dataDir} keeps its logins in the runtime '${recorded}', but RUNTIME is ${config.runtime}; set RUNTIME=${recorded}, or give another DATA_DIR.`,
     );
   }
-  if (recorded !== null) return create[recorded]();
-  if (config.runtime !== "auto") {
-    install.recordRuntime(config.runtime);
-    return create[config.runtime]();
-  }
+  if (config.runtime !== "auto" && chosen) install.recordRuntime(config.runtime);
+  if (install.runtime !== null) return create[install.runtime]();
 
   const docker = create.docker();
   const answers = await docker.ping().then(

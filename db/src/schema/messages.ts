@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { messageStatuses, messageTypes } from "@whatsapp-engine/contract";
 
@@ -26,6 +27,9 @@ export const messages = sqliteTable(
   (table) => [
     index("messages_session").on(table.sessionId, table.createdAt),
     index("messages_whatsapp_id").on(table.whatsappId),
+    index("messages_sending")
+      .on(table.sessionId)
+      .where(sql`${table.status} = 'sending'`),
   ],
 );
 export type MessageRow = typeof messages.$inferSelect;
