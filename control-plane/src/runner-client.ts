@@ -2,23 +2,20 @@ import { Pool, errors } from "undici";
 import type { z } from "zod";
 import {
   AppError,
-  numberCheckSchema,
   sendRecordSchema,
   streamLineSchema,
-  type NumberCheck,
   type SendCommand,
   type SendRecord,
   type StreamLine,
 } from "@whatsapp-engine/contract";
 
-const CALL_TIMEOUT_MS = 5_000;
+const CALL_TIMEOUT_MS = 2_000;
 /** Logging out talks to WhatsApp's server and closes a browser. */
 const LOGOUT_TIMEOUT_MS = 10_000;
 /** How much longer than the runner's own deadline a send's answer may take. */
-const SEND_MARGIN_MS = 2_000;
+const SEND_MARGIN_MS = 1_000;
 /** The runner pings every 5 s; after this silence the stream counts as broken. */
 const STREAM_SILENCE_MS = 15_000;
-const MAX_CONNECTIONS = 64;
 
 /** A call to a runner that failed. `neverArrived`: proven that not a byte of it reached the runner. */
 export class RunnerUnavailable extends AppError {
@@ -41,7 +38,6 @@ export type RunnerClient = {
   send(command: SendCommand): Promise<SendRecord>;
   /** null: this profile never heard of the message. */
   findSend(messageId: string): Promise<SendRecord | null>;
-  checkNumber(digits: string): Promise<NumberCheck>;
   logout(): Promise<void>;
   /** Lines from the journal after `after` and then live ones, until the stream breaks (throws) or `signal` aborts. */
   stream(after: number, signal: AbortSignal): AsyncGenerator<StreamLine>;
@@ -49,8 +45,8 @@ export type RunnerClient = {
 };
 
 export function createRunnerClient(endpoint: { host: string; port: number }, token: string): RunnerClient {
+  // No limit of connections: a call would wait for a free one without a deadline, a logout behind many sends too.
   const pool = new Pool(`http://${endpoint.host}:${endpoint.port}`, {
-    connections: MAX_CONNECTIONS,
     connect: { timeout: 2_000 },
     keepAliveTimeout: 60_000,
     bodyTimeout: STREAM_SILENCE_MS,
@@ -94,8 +90,6 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       const answer = await call("GET", `/sends/${encodeURIComponent(messageId)}`, undefined, CALL_TIMEOUT_MS);
       return answer.status === 404 ? null : read(sendRecordSchema, answer);
     },
-    checkNumber: async (digits) =>
-      read(numberCheckSchema, await call("GET", `/numbers/${digits}`, undefined, CALL_TIMEOUT_MS)),
     logout: () => command("/logout", undefined, LOGOUT_TIMEOUT_MS),
 
     async *stream(after, signal) {

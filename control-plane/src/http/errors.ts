@@ -9,7 +9,7 @@ import type { AppEnv } from "./context.ts";
 export const createErrorHandler = (log: Log) => (error: Error, c: Context<AppEnv>) => {
   const known = toAppError(error);
   const requestId = c.get("requestId");
-  if (known.status >= 500) log.error({ requestId, err: error, code: known.code }, "request failed");
+  if (known.status >= 500) log.error({ requestId, err: error, errorCode: known.code }, "request failed");
   if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
   return c.json(
     {
@@ -23,13 +23,18 @@ export const createErrorHandler = (log: Log) => (error: Error, c: Context<AppEnv
 
 function toAppError(error: Error): AppError {
   if (error instanceof AppError) return error;
-  if (error instanceof HTTPException && error.status === 400) {
+  if (error instanceof HTTPException && error.status === 415) {
+    return new AppError("unsupported_media_type", "The header Content-Type must be application/json.", {
+      cause: error,
+    });
+  }
+  if (error instanceof HTTPException && error.status < 500) {
     return new AppError("invalid_json", "The body is empty or not valid JSON.", { cause: error });
   }
   if (error instanceof SqliteError) {
     return new AppError(
       "database_unavailable",
-      "The database cannot be written right now; nothing was sent.",
+      "The database cannot be written right now; try again in a moment.",
       {
         cause: error,
         retryAfterSeconds: 5,
@@ -45,11 +50,23 @@ function toAppError(error: Error): AppError {
   );
 }
 
-/** The OpenAPI part of a route that can fail with these codes. */
-export function errorResponses(...codes: ErrorCode[]) {
-  const always: ErrorCode[] = ["unauthorized", "ip_not_allowed", "rate_limited"];
+/** What every call that needs the key can answer. */
+const BEHIND_THE_KEY = [
+  "unauthorized",
+  "ip_not_allowed",
+  "rate_limited",
+  "too_many_wrong_keys",
+  "internal_error",
+  "database_unavailable",
+] as const satisfies ErrorCode[];
+
+/** The OpenAPI part of a route behind the key that can fail with these codes besides. */
+export const errorResponses = (...codes: ErrorCode[]) => openErrorResponses(...codes, ...BEHIND_THE_KEY);
+
+/** The OpenAPI part of a route that is open to everyone. */
+export function openErrorResponses(...codes: ErrorCode[]) {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of [...codes, ...always]) {
+  for (const code of codes) {
     byStatus.set(errorStatus[code], [...(byStatus.get(errorStatus[code]) ?? []), code]);
   }
   return Object.fromEntries(

@@ -1,14 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { CountryCode } from "libphonenumber-js/max";
-import {
-  AppError,
-  type RunnerEvent,
-  type SendCommand,
-  type SendMessage,
-  type SendRecord,
-} from "@whatsapp-engine/contract";
+import { AppError, type RunnerEvent, type SendCommand, type SendMessage } from "@whatsapp-engine/contract";
 import type { Tx } from "@whatsapp-engine/db";
-import { iso } from "../clock.ts";
+import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { toRecipient } from "../phone-number.ts";
 import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
@@ -18,6 +12,19 @@ import { refusalOf } from "./refusal.ts";
 import { readMedia, type Media } from "./media.ts";
 import type { MediaFetcher } from "./media-fetch.ts";
 import type { MessageRow, MessageStore } from "./store.ts";
+
+/** Part of a send's time that is kept for the answer's way back, so that a caller has it within `sendTimeoutMs`. */
+const ANSWER_MARGIN_MS = 3_000;
+/** A runner's journal keeps a send for 7 days; what is younger than this it cannot have forgotten. */
+const RUNNER_REMEMBERS_MS = 24 * 60 * 60_000;
+
+const WHAT_BECAME: Partial<Record<MessageRow["status"], string>> = {
+  sent: "message sent",
+  delivered: "message sent",
+  read: "message sent",
+  failed: "message not sent",
+  unknown: "message's outcome unknown",
+};
 
 export type MessageService = ReturnType<typeof createMessageService>;
 
@@ -30,9 +37,10 @@ export function createMessageService(deps: {
   maxMediaBytes: number;
   sendTimeoutMs: number;
   defaultCountry: CountryCode;
+  clock: Clock;
   log: Log;
 }) {
-  const { store, live, log } = deps;
+  const { store, live, clock, log } = deps;
   const inFlight = new Set<string>();
 
   /** The connected session's runner. Throws `session_not_connected`, `runner_unavailable`, `runtime_unavailable`. */
@@ -47,36 +55,46 @@ export function createMessageService(deps: {
     throw new RunnerUnavailable(new Error("not attached"));
   }
 
-  /** Asks what became of a send whose answer was lost. The record, or null where it is not known (yet). */
-  async function ask(client: RunnerClient, messageId: string): Promise<SendRecord | null> {
-    return client.findSend(messageId).catch(() => null);
-  }
-
+  /**
+   * Hands the message to the runner and takes over what became of it. Never throws: from here on only the row tells,
+   * and where even that cannot be written, the message stays `sending` and is asked about later.
+   */
   async function transmit(client: RunnerClient, command: SendCommand): Promise<void> {
+    const { messageId } = command;
     try {
       store.settle(await client.send(command));
-    } catch (error) {
-      if (!(error instanceof RunnerUnavailable)) throw error;
-      if (error.neverArrived) {
-        store.fail(command.messageId, "runner_unavailable", error.message);
-        throw error;
+    } catch (err) {
+      log.warn({ messageId, err }, "a send's answer was lost, or could not be stored");
+      try {
+        if (err instanceof RunnerUnavailable && err.neverArrived) {
+          return store.fail(messageId, "runner_unavailable", err.message);
+        }
+        const record = await client.findSend(messageId).catch(() => null);
+        if (record) store.settle(record);
+      } catch (cause) {
+        log.error({ messageId, err: cause }, "a send's outcome could not be stored");
       }
-      const record = await ask(client, command.messageId);
-      if (record) store.settle(record);
-      log.warn(
-        { messageId: command.messageId, err: error, found: record?.outcome ?? null },
-        "a send's answer was lost",
-      );
+    }
+  }
+
+  /** The row after the send; the one that was written before, if the database fails meanwhile. */
+  function outcomeOf(before: MessageRow): MessageRow {
+    try {
+      return store.find(before.id) ?? before;
+    } catch (err) {
+      log.error({ messageId: before.id, err }, "a message's row could not be read");
+      return before;
     }
   }
 
   return {
     /**
-     * Sends one message and waits for its outcome. The row is committed before the runner is asked.
-     * Answers the row: `sent` (or further), `sending` if it was not settled in time, or `unknown`.
-     * Throws what makes it certain that nothing went out.
+     * Sends one message and waits for its outcome, `sendTimeoutMs` at the most in all. The row is committed before the
+     * runner is asked. Answers the row: `sent` (or further), `sending` if it was not settled in time, or `unknown`.
+     * Throws only what makes it certain that nothing went out.
      */
     async send(sessionId: string, input: SendMessage): Promise<MessageRow> {
+      const startedAt = performance.now();
       connectedRunner(sessionId);
       const recipient = toRecipient(input.to, "to", deps.defaultCountry);
       const media = input.media
@@ -84,14 +102,20 @@ export function createMessageService(deps: {
         : null;
       const client = connectedRunner(sessionId);
       const text = media ? (input.caption ?? input.message ?? null) : (input.message ?? null);
-      const id = randomUUID();
-      store.add({ id, sessionId, recipient, type: input.type, body: text, ...mediaColumns(media) });
+      const row = store.add({
+        id: randomUUID(),
+        sessionId,
+        recipient,
+        type: input.type,
+        body: text,
+        ...mediaColumns(media),
+      });
 
-      const startedAt = performance.now();
-      inFlight.add(id);
+      const messageId = row.id;
+      inFlight.add(messageId);
       try {
         await transmit(client, {
-          messageId: id,
+          messageId,
           to: recipient,
           type: input.type,
           text,
@@ -100,41 +124,50 @@ export function createMessageService(deps: {
             mimetype: media.mimetype,
             filename: media.filename,
           },
-          timeoutMs: deps.sendTimeoutMs,
+          timeoutMs: Math.max(
+            0,
+            Math.round(deps.sendTimeoutMs - ANSWER_MARGIN_MS - (performance.now() - startedAt)),
+          ),
         });
       } finally {
-        inFlight.delete(id);
+        inFlight.delete(messageId);
       }
-      const row = store.find(id);
-      if (!row) throw new Error(`message ${id} has no row`);
+      const { status, errorCode, ...rest } = outcomeOf(row);
       const ms = Math.round(performance.now() - startedAt);
       log.info(
-        { sessionId, messageId: id, type: row.type, status: row.status, errorCode: row.errorCode, ms },
-        "message sent",
+        { sessionId, messageId, type: row.type, status, errorCode, ms },
+        WHAT_BECAME[status] ?? "message not settled",
       );
-      if (row.status === "failed") throw refusalOf(row);
-      return row;
+      if (status === "failed") throw refusalOf({ ...rest, status, errorCode });
+      return { ...rest, status, errorCode };
     },
 
-    /** Settles what is still `sending` without anyone waiting for it: after a restart, or a lost answer. */
+    /**
+     * Settles what is still `sending` without anyone waiting for it: after a restart, or a lost answer. What the runner
+     * never heard of was not sent; what is older than its memory is `unknown`.
+     */
     async settle(sessionId: string): Promise<void> {
       const client = live.get(sessionId)?.client;
       if (!client) return;
-      for (const messageId of store.sendingOf(sessionId)) {
-        if (inFlight.has(messageId)) continue;
+      for (const { id, createdAt } of store.sendingOf(sessionId)) {
+        if (inFlight.has(id)) continue;
         try {
-          const record = await client.findSend(messageId);
+          const record = await client.findSend(id);
           if (record) store.settle(record);
-          else store.fail(messageId, "interrupted", "The engine was interrupted before anything was sent.");
+          else if (clock.now() - createdAt > RUNNER_REMEMBERS_MS) store.giveUp(id);
+          else store.fail(id, "interrupted", "The engine was interrupted before anything was sent.");
         } catch (err) {
-          return log.warn({ sessionId, err }, "messages without an outcome could not be asked about");
+          log.warn(
+            { sessionId, messageId: id, err },
+            "a message without an outcome could not be asked about",
+          );
         }
       }
     },
 
-    /** Applies a journal event, inside the transaction that stores it. */
-    onEvent(tx: Tx, event: RunnerEvent): void {
-      if (event.type === "message_ack") store.acknowledge(tx, event);
+    /** Takes over what a journal event means for a message, inside the transaction that stores it. */
+    onEvent(tx: Tx, event: RunnerEvent, at: string): void {
+      if (event.type === "message_ack") store.acknowledge(tx, event, at);
       if (event.type === "send_settled") store.settle(event.record, tx);
     },
   };

@@ -1,4 +1,4 @@
-import { and, eq, inArray } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import { messages, type Db, type MessageRow, type Tx } from "@whatsapp-engine/db";
 import type { MessageStatus, SendRecord } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
@@ -45,25 +45,46 @@ export function createMessageStore({ db, clock }: { db: Db; clock: Clock }) {
       .run();
   }
 
+  /** WhatsApp has it. Its first time stands, whether the answer or the acknowledgement came first. */
+  function taken(tx: Tx | Db, id: string, ack: number, whatsappId: string | null, at: number): void {
+    advance(tx, id, statusOfAck(ack), { errorCode: null, errorMessage: null });
+    tx.update(messages)
+      .set({
+        whatsappId: sql`coalesce(${whatsappId}, ${messages.whatsappId})`,
+        sentAt: sql`min(coalesce(${messages.sentAt}, ${at}), ${at})`,
+      })
+      .where(eq(messages.id, id))
+      .run();
+  }
+
   return {
     /** Commits the message as `sending`, before anything goes out. */
-    add(message: NewMessage): void {
+    add(message: NewMessage): MessageRow {
       const now = clock.now();
-      db.insert(messages)
+      return db
+        .insert(messages)
         .values({ ...message, status: "sending", createdAt: now, updatedAt: now })
-        .run();
+        .returning()
+        .get();
     },
 
     find: (id: string): MessageRow | undefined => db.select().from(messages).where(eq(messages.id, id)).get(),
 
-    /** Messages whose outcome was not settled yet. */
-    sendingOf: (sessionId: string): string[] =>
+    /** Messages whose outcome was not settled yet. Read from the partial index `messages_sending`. */
+    sendingOf: (sessionId: string): { id: string; createdAt: number }[] =>
       db
-        .select({ id: messages.id })
+        .select({ id: messages.id, createdAt: messages.createdAt })
         .from(messages)
-        .where(and(eq(messages.sessionId, sessionId), eq(messages.status, "sending")))
-        .all()
-        .map(({ id }) => id),
+        .where(and(eq(messages.sessionId, sessionId), sql`${messages.status} = 'sending'`))
+        .all(),
+
+    /** Nobody can tell any more what became of it. */
+    giveUp(id: string): void {
+      advance(db, id, "unknown", {
+        errorCode: "outcome_unknown",
+        errorMessage: "Nobody knows any more what became of it.",
+      });
+    },
 
     fail(id: string, errorCode: string, errorMessage: string): void {
       advance(db, id, "failed", { errorCode, errorMessage });
@@ -76,29 +97,25 @@ export function createMessageStore({ db, clock }: { db: Db; clock: Clock }) {
         if (whatsappId !== null)
           tx.update(messages).set({ whatsappId }).where(eq(messages.id, messageId)).run();
       } else if (outcome === "sent") {
-        const sentAt = timestamp === null ? clock.now() : Date.parse(timestamp);
-        advance(tx, messageId, statusOfAck(ack ?? 1), {
-          whatsappId,
-          sentAt,
-          errorCode: null,
-          errorMessage: null,
-        });
+        taken(tx, messageId, ack ?? 1, whatsappId, timestamp === null ? clock.now() : Date.parse(timestamp));
       } else {
         const settled = { whatsappId, errorCode: error?.code ?? null, errorMessage: error?.message ?? null };
         advance(tx, messageId, outcome === "unknown" ? "unknown" : "failed", settled);
       }
     },
 
+    /** Takes over an acknowledgement that came at `at`, ISO 8601. */
     acknowledge(
       tx: Tx,
       { messageId, whatsappId, ack }: { messageId: string | null; whatsappId: string; ack: number },
+      at: string,
     ): void {
       if (ack < 1) return;
       const id =
         messageId ??
         tx.select({ id: messages.id }).from(messages).where(eq(messages.whatsappId, whatsappId)).get()?.id;
       if (id === undefined) return;
-      advance(tx, id, statusOfAck(ack), { whatsappId });
+      taken(tx, id, ack, whatsappId, Date.parse(at));
     },
   };
 }

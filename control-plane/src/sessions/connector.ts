@@ -1,12 +1,13 @@
-import type { RunnerEvent } from "@whatsapp-engine/contract";
+import type { RunnerEvent, RunnerState } from "@whatsapp-engine/contract";
 import type { Tx } from "@whatsapp-engine/db";
-import type { Clock } from "../clock.ts";
+import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import { createRunnerClient } from "../runner-client.ts";
+import { createRunnerClient, RunnerUnavailable } from "../runner-client.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import { followRunner } from "./follow.ts";
+import type { RunnerFate } from "./lifecycle.ts";
 import type { LiveRunner, LiveSessions } from "./live.ts";
-import type { createObserver, Fate } from "./observer.ts";
+import type { createObserver } from "./observer.ts";
 import type { SessionStore } from "./store.ts";
 
 /** A runner that runs but says nothing for this long is replaced. Its start takes well under a second. */
@@ -22,29 +23,62 @@ export function createConnector(deps: {
   observe: ReturnType<typeof createObserver>;
   runnerToken: (runnerId: string) => string;
   listRunners: () => Promise<readonly RunnerInfo[]>;
-  /** Stores a journal event; runs inside the transaction that advances the cursor. */
-  onEvent: (tx: Tx, sessionId: string, event: RunnerEvent) => void;
+  /** Takes over what a journal event means; runs inside the transaction that stores it. */
+  onEvent: (tx: Tx, event: RunnerEvent, at: string) => void;
   onConnected: (sessionId: string) => void;
-  onFate: (sessionId: string, runnerId: string, fate: Fate) => void;
+  onFate: (sessionId: string, runnerId: string, fate: RunnerFate) => void;
   onLost: (sessionId: string, runnerId: string) => void;
+  onUnknown: (sessionId: string, runnerId: string) => void;
   clock: Clock;
   log: Log;
 }) {
-  const { store, runtime, live, observe, clock, log } = deps;
+  const { store, runtime, live, clock, log } = deps;
+
+  /** Also for a state that was seen before: what was written over it meanwhile is set right again. */
+  function observe(sessionId: string, runnerId: string, state: RunnerState): void {
+    const fate = deps.observe(sessionId, state);
+    live.notify(sessionId);
+    if (fate !== "keep") deps.onFate(sessionId, runnerId, fate);
+  }
+
+  function onState(sessionId: string, runner: LiveRunner, state: RunnerState): void {
+    const before = runner.state;
+    runner.state = state;
+    observe(sessionId, runner.runnerId, state);
+    if (state.status === "connected" && before?.status !== "connected") deps.onConnected(sessionId);
+    if (state.qr && state.qr.code !== before?.qr?.code) {
+      log.info({ sessionId, runnerId: runner.runnerId, number: state.qr.number }, "QR issued");
+    }
+  }
+
+  /** Alive, gone or unknown: only a runner that is proven gone, or alive and silent for long, is given up. */
+  async function onBroken(sessionId: string, runnerId: string, silentMs: number, error: unknown) {
+    // Connections break; anything else is a mistake, here or there, that must not stay unseen.
+    if (!isConnectionError(error))
+      log.error({ sessionId, runnerId, err: error }, "runner's stream not taken");
+    try {
+      const runners = await deps.listRunners().catch(() => null);
+      if (runners === null) return deps.onUnknown(sessionId, runnerId);
+      const alive = runners.some((runner) => runner.runnerId === runnerId && runner.liveness === "alive");
+      if (alive && silentMs < SILENT_RUNNER_MS) return;
+      log.warn({ sessionId, runnerId, silentMs, alive }, "runner lost");
+      deps.onLost(sessionId, runnerId);
+    } catch (err) {
+      log.error({ sessionId, runnerId, err }, "a lost runner could not be recorded");
+    }
+  }
 
   return {
-    /** Does nothing if this runner is followed already. `claim` is written into a profile that is new to the session. */
-    async attach(
-      sessionId: string,
-      profileId: string,
-      runnerId: string,
-      claim?: { sessionId: string; claimedAt: string },
-    ): Promise<void> {
-      if (live.get(sessionId)?.runnerId === runnerId) return;
+    /** Where this runner is followed already, its newest state is taken over once more. */
+    async attach(sessionId: string, profileId: string, runnerId: string): Promise<void> {
+      const known = live.get(sessionId);
+      if (known?.runnerId === runnerId) {
+        if (known.state) observe(sessionId, runnerId, known.state);
+        return;
+      }
       await live.detach(sessionId);
       const client = createRunnerClient(await runtime.endpoint(runnerId), deps.runnerToken(runnerId));
       const stopping = new AbortController();
-      let claimed = claim === undefined;
 
       const following = followRunner({
         client,
@@ -52,30 +86,21 @@ export function createConnector(deps: {
         signal: stopping.signal,
         cursor: () => store.profileOf(sessionId)?.cursor ?? 0,
         onLine: (line) => {
-          if (!claimed && claim) {
-            claimed = true;
-            client
-              .claim(claim.sessionId, claim.claimedAt)
-              .catch((err: unknown) => log.warn({ sessionId, err }, "claim not written into the profile"));
+          if (line.line === "state") {
+            if (runner.state === null) claim();
+            return onState(sessionId, runner, line.state);
           }
-          if (line.line === "event") {
-            store.storeOnce(profileId, line.seq, (tx) => deps.onEvent(tx, sessionId, line.event));
-            return live.notify(sessionId);
-          }
-          const before = runner.state;
-          runner.state = line.state;
-          const fate = observe(sessionId, line.state);
+          store.storeEvent({ sessionId, profileId, seq: line.seq, at: line.at, event: line.event }, (tx) =>
+            deps.onEvent(tx, line.event, line.at),
+          );
           live.notify(sessionId);
-          if (line.state.status === "connected" && before?.status !== "connected")
-            deps.onConnected(sessionId);
-          if (line.state.qr && line.state.qr.code !== before?.qr?.code) {
-            log.info({ sessionId, runnerId, number: line.state.qr.number }, "QR issued");
-          }
-          if (fate !== "keep") deps.onFate(sessionId, runnerId, fate);
         },
         onBroken: (silentMs, error) => onBroken(sessionId, runnerId, silentMs, error),
       });
-
+      const claim = () =>
+        client
+          .claim(sessionId, iso(clock.now()))
+          .catch((err: unknown) => log.warn({ sessionId, err }, "claim not written into the profile"));
       const runner: LiveRunner = {
         runnerId,
         profileId,
@@ -90,25 +115,8 @@ export function createConnector(deps: {
       live.set(sessionId, runner);
     },
   };
-
-  /** Alive, gone or unknown: only a runner that is proven gone, or alive and silent for long, is given up. */
-  async function onBroken(
-    sessionId: string,
-    runnerId: string,
-    silentMs: number,
-    error: unknown,
-  ): Promise<void> {
-    try {
-      const runner = (await deps.listRunners()).find((info) => info.runnerId === runnerId);
-      if (runner?.liveness === "alive" && silentMs < SILENT_RUNNER_MS) return;
-      log.warn({ sessionId, runnerId, err: error, silentMs }, "runner lost");
-      deps.onLost(sessionId, runnerId);
-    } catch {
-      const row = store.find(sessionId);
-      if (row?.runnerId !== runnerId || row.desired !== "running" || row.reason === "runtime_unavailable")
-        return;
-      store.transition(row, { status: "disconnected", reason: "runtime_unavailable" });
-      live.notify(sessionId);
-    }
-  }
 }
+
+const isConnectionError = (error: unknown) =>
+  error instanceof RunnerUnavailable ||
+  /^(UND_ERR_|E[A-Z]+$)/.test(String((error as { code?: unknown }).code));

@@ -11,7 +11,7 @@ export type FollowOptions = {
   /** Sequence number of the last event that is stored. */
   cursor: () => number;
   onLine: (line: Exclude<StreamLine, { line: "ping" }>) => void;
-  /** Each time the stream broke: how long nothing was heard. May abort `signal`. */
+  /** Each time the stream broke: how long nothing was heard. May abort `signal`; must not throw. */
   onBroken: (silentMs: number, error: unknown) => Promise<void>;
   clock: Clock;
   signal: AbortSignal;
@@ -25,9 +25,9 @@ export async function followRunner(options: FollowOptions): Promise<void> {
   while (!signal.aborted) {
     try {
       for await (const line of client.stream(cursor(), signal)) {
+        if (line.line !== "ping") onLine(line);
         heardAt = clock.now();
         retryMs = FIRST_RETRY_MS;
-        if (line.line !== "ping") onLine(line);
       }
     } catch (error) {
       if (signal.aborted) return;

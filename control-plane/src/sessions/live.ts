@@ -15,10 +15,13 @@ export type LiveRunner = {
 
 export type LiveSessions = ReturnType<typeof createLiveSessions>;
 
+/** A session's id is its caller's choice, and `error` is no name for an event. */
+const changed = (sessionId: string) => `changed ${sessionId}`;
+
 /** What is known of sessions only in memory: connections to runners, QR codes, and who waits for a change. */
 export function createLiveSessions() {
   const runners = new Map<string, LiveRunner>();
-  const changes = new EventEmitter({ captureRejections: false }).setMaxListeners(0);
+  const changes = new EventEmitter().setMaxListeners(0);
 
   return {
     get: (sessionId: string) => runners.get(sessionId),
@@ -34,7 +37,7 @@ export function createLiveSessions() {
     },
 
     /** Wakes those who wait for something of this session. */
-    notify: (sessionId: string) => void changes.emit(sessionId),
+    notify: (sessionId: string) => void changes.emit(changed(sessionId)),
 
     /** The first value of `probe` that is not undefined, now or after a change; undefined after `timeoutMs`. */
     async waitFor<T>(
@@ -47,7 +50,7 @@ export function createLiveSessions() {
       for (;;) {
         const value = probe();
         if (value !== undefined || until.aborted) return value;
-        await once(changes, sessionId, { signal: until }).catch(() => undefined);
+        await once(changes, changed(sessionId), { signal: until }).catch(() => undefined);
       }
     },
   };

@@ -4,12 +4,9 @@ import { compareAccounts } from "./account.ts";
 import { fateOf, type RunnerFate } from "./lifecycle.ts";
 import type { SessionChange, SessionRow, SessionStore } from "./store.ts";
 
-/** What is to become of a runner; `log_out`: the wrong account is linked. */
-export type Fate = RunnerFate | "log_out";
-
 /** Turns what a runner says of itself into the session's row. Answers what is to become of the runner. */
 export function createObserver({ store, log }: { store: SessionStore; log: Log }) {
-  return function observe(sessionId: string, state: RunnerState): Fate {
+  return function observe(sessionId: string, state: RunnerState): RunnerFate {
     const row = store.find(sessionId);
     if (!row || row.runnerId !== state.runnerId || row.desired !== "running") return "keep";
 
@@ -18,7 +15,7 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
       log.warn({ sessionId, runnerId: state.runnerId }, "another account was linked than the session is for");
       const detail = "The account that scanned is not the phoneNumber the session was created with.";
       store.transition(row, { status: "auth_failed", reason: "wrong_number", detail, desired: "stopped" });
-      return "log_out";
+      return "end";
     }
 
     const fate = fateOf(state.reason);

@@ -1,21 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { plan } from "./plan.ts";
+import { plan, type Wanted } from "./plan.ts";
 
 const alive = (runnerId: string) => ({ runnerId, profileId: "p", liveness: "alive" as const, createdAt: "" });
 const gone = (runnerId: string) => ({ runnerId, profileId: "p", liveness: "gone" as const, createdAt: "" });
-const session = (
-  desired: "running" | "stopped" | "deleted",
-  runnerId: string | null = "r1",
-  linked = false,
-) => ({
+const session = (desired: Wanted["desired"], more: Partial<Wanted> = {}): Wanted => ({
   desired,
-  runnerId,
-  linked,
+  status: "connecting",
+  reason: null,
+  runnerId: "r1",
+  ...more,
 });
+const actions = (...args: Parameters<typeof plan>) => plan(...args).map(({ action }) => action);
 
 describe("plan", () => {
   it("starts a runner where none is", () => {
-    expect(plan(session("running", null), [])).toEqual([{ action: "start" }]);
+    expect(plan(session("running", { runnerId: null }), [])).toEqual([{ action: "start" }]);
   });
 
   it("takes over the present runner", () => {
@@ -43,18 +42,21 @@ describe("plan", () => {
   });
 
   it("logs a linked account out before it deletes all", () => {
-    expect(plan(session("deleted", "r1", true), [alive("r1")]).map(({ action }) => action)).toEqual([
-      "logout",
+    expect(actions(session("deleted", { status: "connected" }), [alive("r1")])).toEqual([
+      "log_out",
       "remove_runner",
       "remove_profile",
       "forget",
     ]);
   });
 
+  it("logs the wrong account out before its runner goes, also after a crash in between", () => {
+    const wrong = { status: "auth_failed", reason: "wrong_number" } as const;
+    expect(actions(session("stopped", wrong), [alive("r1")])).toEqual(["log_out", "remove_runner"]);
+    expect(actions(session("deleted", wrong), [alive("r1")])[0]).toBe("log_out");
+  });
+
   it("finishes a deletion of which only rows are left", () => {
-    expect(plan(session("deleted", null), []).map(({ action }) => action)).toEqual([
-      "remove_profile",
-      "forget",
-    ]);
+    expect(actions(session("deleted", { runnerId: null }), [])).toEqual(["remove_profile", "forget"]);
   });
 });

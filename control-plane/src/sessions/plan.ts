@@ -1,21 +1,26 @@
+import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract";
 import type { RunnerInfo } from "../runtime/runtime.ts";
 
 export type Step =
   | { action: "start" }
   | { action: "follow"; runnerId: string }
-  | { action: "logout"; runnerId: string }
+  | { action: "log_out"; runnerId: string }
   | { action: "remove_runner"; runnerId: string; graceful: boolean }
   | { action: "remove_profile" }
   | { action: "forget" };
+
+export type Wanted = {
+  desired: "running" | "stopped" | "deleted";
+  status: SessionStatus;
+  reason: SessionReason | null;
+  runnerId: string | null;
+};
 
 /**
  * What must be done, in order, so that what runs becomes what is wanted. Pure.
  * `runners`: every runner there is on the session's profile, dead ones too.
  */
-export function plan(
-  session: { desired: "running" | "stopped" | "deleted"; runnerId: string | null; linked: boolean },
-  runners: readonly RunnerInfo[],
-): Step[] {
+export function plan(session: Wanted, runners: readonly RunnerInfo[]): Step[] {
   const remove = ({ runnerId, liveness }: RunnerInfo): Step => ({
     action: "remove_runner",
     runnerId,
@@ -24,6 +29,8 @@ export function plan(
   const present = runners.find(
     ({ runnerId, liveness }) => runnerId === session.runnerId && liveness === "alive",
   );
+  const logOut: Step[] = present ? [{ action: "log_out", runnerId: present.runnerId }] : [];
+  const linked = session.status === "connected" || session.status === "authenticated";
 
   switch (session.desired) {
     case "running": {
@@ -31,10 +38,10 @@ export function plan(
       return [...others, present ? { action: "follow", runnerId: present.runnerId } : { action: "start" }];
     }
     case "stopped":
-      return runners.map(remove);
+      return [...(session.reason === "wrong_number" ? logOut : []), ...runners.map(remove)];
     case "deleted":
       return [
-        ...(present && session.linked ? [{ action: "logout" as const, runnerId: present.runnerId }] : []),
+        ...(linked || session.reason === "wrong_number" ? logOut : []),
         ...runners.map(remove),
         { action: "remove_profile" },
         { action: "forget" },

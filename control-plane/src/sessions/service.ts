@@ -55,6 +55,29 @@ export function createSessionService(deps: {
     );
   }
 
+  function sameAccount(row: SessionRow, phoneNumber: string | null): SessionRow {
+    const known = row.expectedPhoneNumber ?? row.linkedPhoneNumber;
+    if (phoneNumber === null || phoneNumber === known) return row;
+    throw new AppError(
+      "session_conflict",
+      `Session '${row.id}' exists for ${known ? "another" : "no particular"} phone number; delete it first, or use another id.`,
+    );
+  }
+
+  /** Wanted to run again, if it had ended. */
+  function restarted(row: SessionRow): SessionRow {
+    if (row.desired === "running") return row;
+    deps.backoff.reset(row.id);
+    log.info({ sessionId: row.id }, "session started again");
+    return store.transition(row, {
+      status: "connecting",
+      reason: "starting",
+      desired: "running",
+      // The runner that ended may still be there for a moment; it has nothing more to say.
+      runnerId: null,
+    });
+  }
+
   return {
     reachable,
 
@@ -68,36 +91,22 @@ export function createSessionService(deps: {
         input.phoneNumber === undefined
           ? null
           : toDigits(input.phoneNumber, "phoneNumber", deps.defaultCountry);
-      if (!store.find(input.sessionId)) await runtime.ping();
+      // The usual repetition needs no lock, which a start may hold for a while.
+      const existing = store.find(input.sessionId);
+      if (existing?.desired === "running")
+        return { created: false, session: toSession(sameAccount(existing, phoneNumber)) };
+      await runtime.ping();
 
       return locks.run(input.sessionId, async () => {
         // A deletion that was interrupted is finished first.
         if (store.find(input.sessionId)?.desired === "deleted") await reconciler.reconcile(input.sessionId);
-        const row = store.find(input.sessionId);
-        if (!row) {
-          const fresh = store.create(input.sessionId, phoneNumber);
-          log.info({ sessionId: fresh.id }, "session created");
-          reconciler.request(fresh.id);
-          return { created: true, session: toSession(fresh) };
-        }
-        if (phoneNumber !== null && phoneNumber !== (row.expectedPhoneNumber ?? row.linkedPhoneNumber)) {
-          throw new AppError(
-            "session_conflict",
-            `Session '${row.id}' exists for ${row.expectedPhoneNumber ? "another" : "no particular"} phone number; delete it first, or use another id.`,
-          );
-        }
-        if (row.desired === "running") return { created: false, session: toSession(row) };
-        deps.backoff.reset(row.id);
-        // The runner that ended may still be there for a moment; it has nothing more to say.
-        const started = store.transition(row, {
-          status: "connecting",
-          reason: "starting",
-          desired: "running",
-          runnerId: null,
-        });
-        log.info({ sessionId: row.id }, "session started again");
+        const found = store.find(input.sessionId);
+        const row = found
+          ? restarted(sameAccount(found, phoneNumber))
+          : store.create(input.sessionId, phoneNumber);
+        if (!found) log.info({ sessionId: row.id }, "session created");
         reconciler.request(row.id);
-        return { created: false, session: toSession(started) };
+        return { created: !found, session: toSession(row) };
       });
     },
 
@@ -118,14 +127,15 @@ export function createSessionService(deps: {
     },
 
     /**
-     * Logs out of WhatsApp where that can be done, removes container, profile and rows. Throws
-     * `session_not_found`; `runtime_unavailable` before anything was touched.
+     * Logs out of WhatsApp where that can be done, removes container, profile and rows. Throws `session_not_found`;
+     * `runtime_unavailable`, with nothing touched where the runtime was away, and to be called again where it went away
+     * in the middle (the engine goes on by itself too).
      */
     async remove(sessionId: string): Promise<void> {
-      required(sessionId);
+      if (!store.find(sessionId)) required(sessionId);
       await runtime.ping();
       await locks.run(sessionId, async () => {
-        const row = required(sessionId);
+        const row = store.find(sessionId) ?? required(sessionId);
         store.transition(row, { status: row.status, reason: row.reason, desired: "deleted" });
         await reconciler.reconcile(sessionId);
       });

@@ -4,6 +4,7 @@ import type { Db, Tx } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { createBackground } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
 import { createConnector } from "./connector.ts";
 import { createLiveSessions } from "./live.ts";
@@ -13,6 +14,7 @@ import { createReconciler } from "./reconciler.ts";
 import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
 import { createSessionStore } from "./store.ts";
+import { createSupervisor } from "./supervisor.ts";
 
 /** Puts the parts of this folder together. */
 export function createSessions(deps: {
@@ -24,8 +26,8 @@ export function createSessions(deps: {
   random: () => number;
   clock: Clock;
   log: Log;
-  /** Stores a journal event; runs inside the transaction that advances the cursor. */
-  onEvent: (tx: Tx, sessionId: string, event: RunnerEvent) => void;
+  /** Takes over what a journal event means; runs inside the transaction that stores it. */
+  onEvent: (tx: Tx, event: RunnerEvent, at: string) => void;
   /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
   settle: (sessionId: string) => Promise<void>;
 }) {
@@ -34,6 +36,7 @@ export function createSessions(deps: {
   const live = createLiveSessions();
   const locks = createSessionLocks();
   const backoff = createBackoff({ clock, random: deps.random });
+  const background = createBackground(log);
   const listRunners = shareNextCall(() => runtime.list());
 
   const connector = createConnector({
@@ -42,18 +45,21 @@ export function createSessions(deps: {
     live,
     listRunners,
     observe: createObserver({ store, log }),
-    onConnected: (sessionId) => void deps.settle(sessionId),
-    onFate: (sessionId, runnerId, fate) => reconciler.onFate(sessionId, runnerId, fate),
+    onConnected: (sessionId) => background.run(() => deps.settle(sessionId)),
+    onFate: (...told) => reconciler.onFate(...told),
     onLost: (sessionId, runnerId) => reconciler.replace(sessionId, runnerId, "runner_lost"),
+    onUnknown: (sessionId, runnerId) => reconciler.unreachable(sessionId, { runnerId }),
   });
-  const reconciler = createReconciler({ ...deps, store, live, locks, connector, backoff, listRunners });
-  const service = createSessionService({ ...deps, store, live, locks, reconciler, backoff });
+  const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners };
+  const reconciler = createReconciler(shared);
+  const supervisor = createSupervisor({ ...shared, reconciler });
+  const service = createSessionService({ ...shared, reconciler });
 
   return {
     store,
     live,
     service,
-    open: () => reconciler.open(),
-    close: () => reconciler.close(),
+    open: () => supervisor.open(),
+    close: () => supervisor.close(),
   };
 }

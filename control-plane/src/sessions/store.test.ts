@@ -52,16 +52,36 @@ describe("session store", () => {
     store.create("a", null);
     const profile = store.profileOf("a")!;
     const applied: number[] = [];
-    store.storeOnce(profile.id, 1, () => applied.push(1));
-    store.storeOnce(profile.id, 1, () => applied.push(1));
+    const journal = (seq: number, apply = () => void applied.push(seq)) =>
+      store.storeEvent(
+        {
+          sessionId: "a",
+          profileId: profile.id,
+          seq,
+          at: "2026-01-02T03:04:05.000Z",
+          event: { type: "message_ack", whatsappId: "w", messageId: null, ack: 2 },
+        },
+        apply,
+      );
+    journal(1);
+    journal(1);
     expect(() =>
-      store.storeOnce(profile.id, 2, () => {
+      journal(2, () => {
         throw new Error("disk full");
       }),
     ).toThrow("disk full");
-    store.storeOnce(profile.id, 2, () => applied.push(2));
+    journal(2);
     expect(applied).toEqual([1, 2]);
     expect(store.profileOf("a")?.cursor).toBe(2);
+    const acks = database.db
+      .select()
+      .from(events)
+      .all()
+      .filter(({ type }) => type === "message_ack");
+    expect(acks.map(({ data }) => data)).toEqual([
+      { whatsappId: "w", messageId: null, ack: 2 },
+      { whatsappId: "w", messageId: null, ack: 2 },
+    ]);
   });
 
   it("forgets a session without a row left, but keeps its messages, which then have no known outcome", () => {

@@ -10,7 +10,12 @@ import {
   type SessionRow,
   type Tx,
 } from "@whatsapp-engine/db";
-import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
+import {
+  sessionStatuses,
+  type RunnerEvent,
+  type SessionReason,
+  type SessionStatus,
+} from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import { pathBetween } from "./lifecycle.ts";
 
@@ -24,6 +29,15 @@ export type SessionChange = {
   detail?: string | null;
 } & Partial<Pick<SessionRow, "desired" | "runnerId" | "linkedPhoneNumber" | "pushName" | "whatsappVersion">>;
 
+/** An event as a runner's journal tells it. */
+export type JournalLine = {
+  sessionId: string;
+  profileId: string;
+  seq: number;
+  at: string;
+  event: RunnerEvent;
+};
+
 /** Thrown where a row changed between reading and writing it; the caller reads again. */
 export class StaleSession extends Error {
   override readonly name = "StaleSession";
@@ -31,31 +45,35 @@ export class StaleSession extends Error {
 
 /** Rows of sessions, profiles and runners. Every write is one synchronous transaction with its event in it. */
 export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
-  function appendEvent(tx: Tx | Db, sessionId: string, type: string, data: Record<string, unknown>) {
+  function appendEvent(
+    tx: Tx,
+    sessionId: string,
+    type: string,
+    data: Record<string, unknown>,
+    at = clock.now(),
+  ) {
     const next = sql`(select coalesce(max(seq), 0) + 1 from events where session_id = ${sessionId})`;
     tx.insert(events)
-      .values({ sessionId, seq: next as never, type, data, at: clock.now() })
+      .values({ sessionId, seq: next as never, type, data, at })
       .run();
   }
 
   return {
-    appendEvent,
-
     find: (id: string): SessionRow | undefined => db.select().from(sessions).where(eq(sessions.id, id)).get(),
 
     profileOf(sessionId: string): { id: string; cursor: number } | undefined {
       return db.select().from(profiles).where(eq(profiles.sessionId, sessionId)).get();
     },
 
-    /** Profile ids with their sessions' ids. */
-    profileSessions: (): Map<string, string> =>
-      new Map(
+    profileIds(): Set<string> {
+      return new Set(
         db
-          .select()
+          .select({ id: profiles.id })
           .from(profiles)
           .all()
-          .map(({ id, sessionId }) => [id, sessionId]),
-      ),
+          .map(({ id }) => id),
+      );
+    },
 
     ids: (): string[] =>
       db
@@ -189,17 +207,21 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
     },
 
     /**
-     * Stores a journal event once: `apply` and the advance of the profile's cursor are one transaction, and an
-     * event at or below the cursor is passed over.
+     * Stores a journal event once: its row, what `apply` makes of it and the advance of the profile's cursor are one
+     * transaction; an event at or below the cursor is passed over.
      */
-    storeOnce(profileId: string, seq: number, apply: (tx: Tx) => void): void {
+    storeEvent(line: JournalLine, apply: (tx: Tx) => void): void {
+      const { sessionId, profileId, seq, at, event } = line;
       db.transaction((tx) => {
         const advanced = tx
           .update(profiles)
           .set({ cursor: seq })
           .where(and(eq(profiles.id, profileId), sql`${profiles.cursor} < ${seq}`))
           .run();
-        if (advanced.changes > 0) apply(tx);
+        if (advanced.changes === 0) return;
+        const { type, ...data } = event;
+        appendEvent(tx, sessionId, type, data, Date.parse(at));
+        apply(tx);
       });
     },
   };

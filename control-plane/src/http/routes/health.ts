@@ -1,7 +1,7 @@
 import { createRoute } from "@hono/zod-openapi";
 import { healthAnswerSchema, readyAnswerSchema, type SessionStatus } from "@whatsapp-engine/contract";
 import { createRouter } from "../context.ts";
-import { errorResponses } from "../errors.ts";
+import { openErrorResponses } from "../errors.ts";
 
 export type Health = {
   uptimeSeconds(): number;
@@ -17,7 +17,7 @@ const health = createRoute({
   security: [],
   responses: {
     200: { description: "ok", content: { "application/json": { schema: healthAnswerSchema } } },
-    ...errorResponses("database_unavailable"),
+    ...openErrorResponses("ip_not_allowed", "database_unavailable", "internal_error"),
   },
 });
 
@@ -28,7 +28,7 @@ const ready = createRoute({
   security: [],
   responses: {
     200: { description: "ready", content: { "application/json": { schema: readyAnswerSchema } } },
-    ...errorResponses("runtime_unavailable", "database_unavailable"),
+    ...openErrorResponses("ip_not_allowed", "runtime_unavailable", "database_unavailable", "shutting_down"),
   },
 });
 

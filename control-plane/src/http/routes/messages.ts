@@ -42,6 +42,7 @@ const send = createRoute({
       "media_unreachable",
       "send_failed",
       "runner_unavailable",
+      "runtime_unavailable",
     ),
   },
 });

@@ -23,7 +23,13 @@ const route = createRoute({
         "text/plain": { schema: z.string() },
       },
     },
-    ...errorResponses("invalid_session_id", "invalid_request", "session_not_found", "qr_not_available"),
+    ...errorResponses(
+      "invalid_session_id",
+      "invalid_request",
+      "session_not_found",
+      "qr_not_available",
+      "runtime_unavailable",
+    ),
   },
 });
 

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { SendRecord } from "@whatsapp-engine/contract";
+import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createMessageStore } from "./store.ts";
+
+const TAKEN = "2026-01-02T03:04:05.000Z";
+const message = {
+  id: "m",
+  sessionId: "a",
+  recipient: "6281111111111",
+  type: "text" as const,
+  body: "Hi",
+  mediaSha256: null,
+  mediaMimetype: null,
+  mediaFilename: null,
+  mediaBytes: null,
+};
+const record = (change: Partial<SendRecord>): SendRecord => ({
+  messageId: "m",
+  outcome: "sent",
+  whatsappId: "w",
+  ack: 1,
+  timestamp: TAKEN,
+  error: null,
+  ...change,
+});
+
+let dir: string;
+let database: OpenDatabase;
+let store: ReturnType<typeof createMessageStore>;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "messages-"));
+  database = openDatabase(dir);
+  store = createMessageStore({ db: database.db, clock: { now: () => Date.parse(TAKEN) + 5_000 } });
+  store.add(message);
+});
+afterEach(() => {
+  database.close();
+  rmSync(dir, { recursive: true });
+});
+
+const acknowledge = (ack: number, at: string, messageId: string | null = "m") =>
+  database.db.transaction((tx) => store.acknowledge(tx, { messageId, whatsappId: "w", ack }, at));
+
+describe("message store", () => {
+  it("ends alike whether the answer or the acknowledgement comes first", () => {
+    acknowledge(1, "2026-01-02T03:04:06.000Z");
+    expect(store.find("m")?.sentAt).not.toBeNull();
+    store.settle(record({}));
+    expect(store.find("m")).toMatchObject({ status: "sent", whatsappId: "w", sentAt: Date.parse(TAKEN) });
+  });
+
+  it("never goes back", () => {
+    store.settle(record({ ack: 2 }));
+    acknowledge(3, "2026-01-02T03:05:00.000Z", null);
+    acknowledge(2, "2026-01-02T03:05:01.000Z");
+    store.settle(record({ outcome: "unknown", ack: 0 }));
+    store.fail("m", "rejected", "no");
+    expect(store.find("m")).toMatchObject({ status: "read", sentAt: Date.parse(TAKEN), errorCode: null });
+  });
+
+  it("takes what was unknown for sent once WhatsApp says so", () => {
+    store.settle(record({ outcome: "unknown", error: { code: "outcome_unknown", message: "?" } }));
+    expect(store.find("m")).toMatchObject({ status: "unknown", errorCode: "outcome_unknown" });
+    acknowledge(1, TAKEN);
+    expect(store.find("m")).toMatchObject({ status: "sent", errorCode: null, errorMessage: null });
+  });
+
+  it("lists what is not settled, and only that", () => {
+    expect(store.sendingOf("a").map(({ id }) => id)).toEqual(["m"]);
+    const query = "explain query plan select id from messages where session_id = 'a' and status = 'sending'";
+    expect(JSON.stringify(database.db.$client.prepare(query).all())).toContain("messages_sending");
+    store.settle(record({ outcome: "not_sent", ack: null, error: { code: "rejected", message: "no" } }));
+    expect(store.sendingOf("a")).toEqual([]);
+    expect(store.find("m")?.status).toBe("failed");
+  });
+});

@@ -1,0 +1,114 @@
+import { AppError } from "@whatsapp-engine/contract";
+import type { Log } from "../logger.ts";
+import type { RunnerInfo, Runtime, RuntimeEvent } from "../runtime/runtime.ts";
+import type { Background } from "./background.ts";
+import type { LiveSessions } from "./live.ts";
+import { STOP_GRACE_SECONDS, type Reconciler } from "./reconciler.ts";
+import type { SessionStore } from "./store.ts";
+
+/** Level-triggered: every session is looked at again after this time, whatever was or was not heard. */
+const RESYNC_MS = 30_000;
+
+/** Watches the runtime, and has sessions reconciled: at start, on every event, and from time to time. */
+export function createSupervisor(deps: {
+  store: SessionStore;
+  runtime: Runtime;
+  live: LiveSessions;
+  reconciler: Reconciler;
+  background: Background;
+  listRunners: () => Promise<readonly RunnerInfo[]>;
+  /** Finds out what became of messages without an outcome. */
+  settle: (sessionId: string) => Promise<void>;
+  log: Log;
+}) {
+  const { store, runtime, live, reconciler, background, listRunners, log } = deps;
+  const outOfMemory = new Set<string>();
+  let resync: NodeJS.Timeout | undefined;
+  let prepared = false;
+
+  async function prepare(): Promise<void> {
+    if (prepared) return;
+    await runtime.prepare();
+    prepared = true;
+    reconciler.open();
+  }
+
+  async function relist(): Promise<void> {
+    try {
+      await prepare();
+      const all = await listRunners();
+      for (const sessionId of store.ids()) reconciler.request(sessionId);
+      for (const sessionId of live.ids()) background.run(() => deps.settle(sessionId));
+      removeLeftovers(all);
+    } catch (err) {
+      log.warn({ err }, "the runtime could not be listed");
+      unavailable();
+    }
+  }
+
+  function unavailable(): void {
+    for (const sessionId of store.ids()) reconciler.unreachable(sessionId);
+  }
+
+  /** Runners of this installation that no session knows. Their profiles stay: a login is never deleted on a guess. */
+  function removeLeftovers(all: readonly RunnerInfo[]): void {
+    const known = store.profileIds();
+    for (const { runnerId, profileId } of all.filter((runner) => !known.has(runner.profileId))) {
+      log.warn({ runnerId, profileId }, "a runner of no session is removed; its profile is kept");
+      background.run(() => runtime.remove(runnerId, { graceSeconds: STOP_GRACE_SECONDS }));
+    }
+  }
+
+  async function onEvent(event: RuntimeEvent): Promise<void> {
+    switch (event.type) {
+      case "relist":
+        return relist();
+      case "exited": {
+        const row = store.findByRunner(event.runnerId);
+        const reason = outOfMemory.delete(event.runnerId) ? "out_of_memory" : "runner_lost";
+        if (row) reconciler.replace(row.id, event.runnerId, reason);
+        return;
+      }
+      case "out_of_memory":
+        outOfMemory.add(event.runnerId);
+        return log.warn({ runnerId: event.runnerId }, "a process of the runner was killed for memory");
+      case "unavailable":
+        log.warn("the runtime does not answer; nothing is changed until it does");
+        return unavailable();
+      case "started":
+    }
+  }
+
+  return {
+    /**
+     * Prepares the runtime, lists what runs, adopts it, and goes on watching. Throws an `OperatorError`; a runtime that
+     * does not answer is waited for in the background.
+     */
+    async open(): Promise<void> {
+      try {
+        await prepare();
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        log.warn({ err: error }, "the runtime does not answer yet");
+      }
+      const first = new Promise<void>((resolve) => {
+        runtime.watch((event) => {
+          background.run(() => onEvent(event));
+          resolve();
+        }, background.stopping);
+      });
+      resync = setInterval(() => background.run(relist), RESYNC_MS);
+      await first;
+      await background.idle();
+    },
+
+    /** Ends the loops and waits for what is under way. Runners are left as they are. */
+    async close(): Promise<void> {
+      clearInterval(resync);
+      background.stop();
+      reconciler.close();
+      await background.idle();
+      await Promise.all(live.ids().map((sessionId) => live.detach(sessionId)));
+    },
+  };
+}
