@@ -1,4 +1,4 @@
-import { pino, type Logger } from "pino";
+import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from "pino";
 
 export type { Logger };
 
@@ -17,12 +17,31 @@ const secret = [
   "key",
 ];
 
-/** One JSON line per entry on stdout. Phone numbers, bodies, codes and tokens are blotted out by name. */
-export const createLogger = (options: { level: string; runnerId: string }): Logger =>
-  pino({
-    level: options.level,
-    base: { runnerId: options.runnerId },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (level) => ({ level }) },
-    redact: { paths: secret.flatMap((name) => [name, `*.${name}`]), censor: "[redacted]" },
-  });
+/** Errors come from WhatsApp Web too, which puts numbers into them. */
+const withoutNumbers = (text: string): string => text.replace(/\d{7,}/g, "[redacted]");
+
+const serializeError = (error: unknown) => {
+  const { type, message, stack } = stdSerializers.err(error as Error);
+  return {
+    type,
+    message: withoutNumbers(String(message ?? error)),
+    stack: withoutNumbers(String(stack ?? "")),
+  };
+};
+
+/** One JSON line per entry on stdout. Phone numbers, bodies, codes and tokens are blotted out. */
+export const createLogger = (
+  options: { level: string; runnerId: string },
+  destination?: DestinationStream,
+): Logger =>
+  pino(
+    {
+      level: options.level,
+      base: { runnerId: options.runnerId },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+      serializers: { err: serializeError, failure: withoutNumbers },
+      redact: { paths: secret.flatMap((name) => [name, `*.${name}`]), censor: "[redacted]" },
+    },
+    destination,
+  );

@@ -115,4 +115,23 @@ describe("over a restart of the runner", () => {
     expect(record).toMatchObject({ outcome: "not_sent", whatsappId: null });
     expect(await world.simulator.control.sent()).toEqual([]);
   });
+
+  test("killed right after the message left: sent, and never again", async () => {
+    world = await makeWorld();
+    const { control } = world.simulator;
+    await (await world.link()).stop(); // so that the login is on the disk
+    const first = await world.start();
+    await first.state((state) => state.status === "connected");
+    await control.fault({ kind: "silence", taken: true });
+    const command = { messageId: "m", to: FRIEND, text: "gone" };
+    const lost = first.send({ ...command, timeoutMs: 10_000 }).catch(() => null);
+    await expect.poll(control.sent).toHaveLength(1);
+    await first.kill();
+    expect(await lost).toBeNull();
+
+    const second = await world.start();
+    await second.line(settledEvent("m"));
+    expect(await second.send(command)).toMatchObject({ outcome: "sent" });
+    expect(await control.sent()).toHaveLength(1);
+  });
 });

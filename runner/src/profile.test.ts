@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createProfile } from "./profile.ts";
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "profile-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+test("clears what a killed browser left behind, and nothing else", async () => {
+  const profile = createProfile(dir, null);
+  await profile.prepare();
+  const login = join(profile.userDataDir, "Default", "IndexedDB");
+  await mkdir(login, { recursive: true });
+  await mkdir(join(profile.userDataDir, "Default", "blob_storage"));
+  for (const name of ["SingletonLock", "SingletonSocket", "SingletonCookie"]) {
+    await symlink("old-host-1", join(profile.userDataDir, name));
+  }
+  await profile.prepare();
+  expect(await readdir(profile.userDataDir)).toEqual(["Default"]);
+  expect(await readdir(join(profile.userDataDir, "Default"))).toEqual(["IndexedDB"]);
+});
+
+test("a login that was deleted half is not started again", async () => {
+  const profile = createProfile(dir, null);
+  await mkdir(join(dir, "browser.deleted", "session"), { recursive: true });
+  await profile.prepare();
+  expect(await readdir(dir)).toEqual(["browser"]);
+  await profile.markLinked("2026-01-01T00:00:00.000Z");
+  expect(await profile.linkedAt()).toBe("2026-01-01T00:00:00.000Z");
+  await profile.deleteLogin();
+  await profile.deleteLogin();
+  expect(await readdir(dir)).toEqual([]);
+  expect(await profile.linkedAt()).toBeNull();
+});
+
+test("waits until the login is written, but not for ever", async () => {
+  const profile = createProfile(dir, null);
+  const store = join(profile.userDataDir, "Default", "Local Storage");
+  await mkdir(store, { recursive: true });
+  const writing = new AbortController();
+  const write = async () => {
+    for (let size = 1; !writing.signal.aborted; size += 1) {
+      await writeFile(join(store, "000003.log"), "x".repeat(size));
+      await delay(50);
+    }
+  };
+  const written = write();
+  const started = Date.now();
+  await profile.settled(1_500);
+  expect(Date.now() - started).toBeGreaterThanOrEqual(1_500);
+  writing.abort();
+  await written;
+  await profile.settled(10_000);
+  expect(Date.now() - started).toBeLessThan(8_000);
+});
+
+test("the claim is whole or not there", async () => {
+  const profile = createProfile(dir, null);
+  await profile.writeClaim({ sessionId: "a", claimedAt: "2026-01-01T00:00:00.000Z" });
+  await profile.writeClaim({ sessionId: "b", claimedAt: "2026-01-01T00:00:00.000Z" });
+  expect(JSON.parse(await readFile(join(dir, "claim.json"), "utf8"))).toMatchObject({ sessionId: "b" });
+  expect((await stat(join(dir, "claim.json"))).mode & 0o777).toBe(0o600);
+});
+
+test.runIf(process.getuid?.() === 0)("gives the browser's folder to its user, old files too", async () => {
+  await createProfile(dir, null).prepare();
+  await writeFile(join(dir, "browser", "session", "Local State"), "{}");
+  await createProfile(dir, 20_123).prepare();
+  expect((await stat(join(dir, "browser", "session", "Local State"))).uid).toBe(20_123);
+  expect((await stat(dir)).uid).toBe(0);
+});

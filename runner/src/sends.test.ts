@@ -1,0 +1,119 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { SendCommand } from "@whatsapp-engine/contract";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openJournal, type Journal } from "./journal.ts";
+import { createLogger } from "./logger.ts";
+import { createSends, type Sends } from "./sends.ts";
+import type { FoundMessage, WhatsAppClient } from "./whatsapp/client.ts";
+
+let dir = "";
+let journal: Journal;
+let sends: Sends;
+/** What the page does with a message it is told to send. */
+let send: (ref: string) => Promise<void>;
+let known: FoundMessage[];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "sends-"));
+  journal = await openJournal({ path: join(dir, "journal.ndjson") });
+  known = [];
+  const client = {
+    send: ({ ref }: { ref: string }) => send(ref),
+    findMessages: async () => known,
+  } as unknown as WhatsAppClient;
+  sends = createSends({
+    journal,
+    connected: () => client,
+    chatOf: async (_client, to) => to,
+    log: createLogger({ level: "silent", runnerId: "r" }),
+    limits: { textMs: 50, mediaMs: 50, lookUpAfterMs: [20, 60] },
+  });
+});
+afterEach(async () => {
+  await journal.close().catch(() => undefined);
+  await rm(dir, { recursive: true });
+});
+
+const never = new Promise<void>(() => undefined);
+const key = "true_1@c.us_A";
+const found = (ack: number): FoundMessage => ({ key, shortId: "A", ack, unixSeconds: 1_700_000_000 });
+const command = (timeoutMs = 1_000): SendCommand => ({
+  messageId: "m",
+  to: "1@c.us",
+  type: "text",
+  text: "x",
+  media: null,
+  timeoutMs,
+});
+
+test("the gate opens only once the key is on the disk", async () => {
+  let atTheGate = "";
+  send = async (ref) => {
+    await sends.beforeSend(ref, key);
+    atTheGate = await readFile(join(dir, "journal.ndjson"), "utf8");
+    sends.ack(found(1));
+  };
+  expect(await sends.send(command())).toMatchObject({ outcome: "sent", whatsappId: key });
+  expect(atTheGate).toContain(key);
+});
+
+test("a journal that cannot be written keeps the gate shut", async () => {
+  await journal.close();
+  send = (ref) => sends.beforeSend(ref, key);
+  expect(await sends.send(command())).toMatchObject({ outcome: "not_sent", error: { code: "rejected" } });
+});
+
+test("given up before the gate: not sent, and a page that comes late finds it shut", async () => {
+  let late: Promise<void> = never;
+  send = () => never;
+  expect(await sends.send(command())).toMatchObject({ outcome: "not_sent", error: { code: "rejected" } });
+  late = sends.beforeSend("m", key);
+  await expect(late).rejects.toThrow("not to be sent");
+});
+
+test("a message passes the gate once", async () => {
+  send = async (ref) => {
+    await sends.beforeSend(ref, key);
+    await expect(sends.beforeSend(ref, "true_1@c.us_B")).rejects.toThrow("not to be sent");
+    sends.ack(found(1));
+  };
+  expect(await sends.send(command())).toMatchObject({ outcome: "sent", whatsappId: key });
+});
+
+test("silence after the gate: the page is asked; it knows nothing, so nobody does", async () => {
+  send = async (ref) => {
+    await sends.beforeSend(ref, key);
+    await never;
+  };
+  expect(await sends.send(command(0))).toMatchObject({ outcome: "pending" });
+  await expect.poll(() => sends.find("m")?.outcome).toBe("unknown");
+  // An ack that comes after all is the truth.
+  sends.ack(found(1));
+  expect(sends.find("m")).toMatchObject({ outcome: "sent", error: null });
+  await expect
+    .poll(() =>
+      journal
+        .eventsAfter(0)
+        .map(({ event }) => (event.type === "send_settled" ? event.record.outcome : event.type)),
+    )
+    .toEqual(["unknown", "sent", "message_ack"]);
+});
+
+test("silence after the gate: the page is asked, and it knows", async () => {
+  send = async (ref) => {
+    await sends.beforeSend(ref, key);
+    known = [found(2)];
+    await never;
+  };
+  expect(await sends.send(command())).toMatchObject({ outcome: "sent", ack: 2 });
+});
+
+test("the account is gone: what passed the gate can never be known", async () => {
+  send = async (ref) => {
+    await sends.beforeSend(ref, key);
+    sends.giveUp();
+  };
+  expect(await sends.send(command())).toMatchObject({ outcome: "unknown", whatsappId: key });
+});
