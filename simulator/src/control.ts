@@ -45,6 +45,8 @@ export type Control = {
   clearFaults(): Promise<void>;
 
   logoutFromPhone(account: string): Promise<void>;
+  /** How many browsers the account's phone shows as linked. */
+  linkedDevices(account: string): Promise<number>;
   /** The connection breaks: what is sent now waits, what comes in is missed until `restore`. */
   drop(account: string, state?: string): Promise<void>;
   restore(account: string): Promise<void>;
@@ -166,6 +168,7 @@ export const createControl = ({
       account.devices.clear();
       for (const page of pagesOf(account)) page.endLogin(true);
     },
+    linkedDevices: async (phoneNumber) => accounts.get(phoneNumber).devices.size,
     drop: async (phoneNumber, state = "TIMEOUT") => {
       for (const page of pagesOf(accounts.get(phoneNumber))) page.setState(state);
     },
