@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -70,7 +70,10 @@ test("the claim is whole or not there", async () => {
 test.runIf(process.getuid?.() === 0)("gives the browser's folder to its user, old files too", async () => {
   await createProfile(dir, null).prepare();
   await writeFile(join(dir, "browser", "session", "Local State"), "{}");
+  await chown(join(dir, "browser"), 20_123, 20_123); // as the process runtime makes it
   await createProfile(dir, 20_123).prepare();
-  expect((await stat(join(dir, "browser", "session", "Local State"))).uid).toBe(20_123);
+  for (const path of ["browser", "browser/session", "browser/session/Local State"]) {
+    expect((await stat(join(dir, path))).uid).toBe(20_123);
+  }
   expect((await stat(dir)).uid).toBe(0);
 });

@@ -90,12 +90,15 @@ const replaceFile = async (path: string, text: string): Promise<void> => {
 };
 
 /** Children before their folders, so that folders that belong to `uid` say that all was done. */
-const giveTo = async (uid: number, browserDir: string, userDataDir: string): Promise<void> => {
-  const owners = await Promise.all([browserDir, userDataDir].map((folder) => stat(folder)));
-  if (owners.every((owner) => owner.uid === uid)) return;
-  const entries = await readdir(browserDir, { recursive: true });
-  for (const entry of entries.toReversed()) await lchown(join(browserDir, entry), uid, uid);
-  await chown(browserDir, uid, uid);
+/** Gives `dir` and all in it to this user, unless the folder within that is given last is theirs already. */
+const giveTo = async (uid: number, dir: string, last: string): Promise<void> => {
+  if ((await stat(last)).uid === uid) return;
+  for (const entry of await readdir(dir, { recursive: true })) {
+    const path = join(dir, entry);
+    if (path !== last) await lchown(path, uid, uid);
+  }
+  await lchown(dir, uid, uid);
+  await lchown(last, uid, uid);
 };
 
 /** Names, sizes and times of the files that hold a login. */

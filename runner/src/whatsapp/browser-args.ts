@@ -15,6 +15,7 @@ const disabledFeatures = [
 const enabledFeatures = ["NetworkServiceInProcess2"];
 
 const fixedArguments = [
+  "--headless",
   "--remote-debugging-port=0",
   "--no-startup-window",
   // A page of WhatsApp Web needs no GPU process and no second renderer.

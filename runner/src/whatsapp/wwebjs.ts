@@ -130,7 +130,7 @@ class MendedClient extends OpenClient {
       this.#attached = undefined;
       this.#syncHeard = false;
       if (frame.url().includes("post_logout=1")) listener.loggedOut();
-      else listener.newDocument();
+      listener.newDocument();
     });
     await openPageChannel(page, listener);
   }
