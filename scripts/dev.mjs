@@ -1,29 +1,28 @@
 // npm run dev: compiles on every change and restarts the control plane on what was compiled. Both end together.
 import { spawn } from "node:child_process";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const commands = [
-  ["npx", "tsc", "--build", "--watch", "--preserveWatchOutput"],
-  [
-    process.execPath,
-    "--enable-source-maps",
-    "--watch",
-    "--watch-preserve-output",
-    "control-plane/dist/main.js",
-  ],
-];
-const children = commands.map(([command, ...args]) => spawn(command, args, { cwd: root, stdio: "inherit" }));
+const compile = [join(root, "node_modules/.bin/tsc"), "--build", "--watch", "--preserveWatchOutput"];
+const serve = ["--enable-source-maps", "--watch", "--watch-preserve-output", "control-plane/dist/main.js"];
+
+// Each leads a process group, since both start processes of their own that must end with them.
+const children = [compile, serve].map((args) =>
+  spawn(process.execPath, args, { cwd: root, stdio: "inherit", detached: true }),
+);
+const running = new Set(children);
+
 const endAll = () => {
-  for (const child of children) child.kill("SIGTERM");
+  for (const { pid } of running) process.kill(-pid, "SIGTERM");
 };
 
 for (const child of children) {
   child.once("exit", (code) => {
+    running.delete(child);
     process.exitCode ??= code ?? 0;
     endAll();
   });
 }
-process.once("SIGINT", endAll);
-process.once("SIGTERM", endAll);
+process.on("SIGINT", endAll);
+process.on("SIGTERM", endAll);
