@@ -1,6 +1,7 @@
 import { once } from "node:events";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { serve } from "@hono/node-server";
+import { createAdaptorServer } from "@hono/node-server";
 import { parseConfig, type Config } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import { createRunner } from "./runner.ts";
@@ -9,15 +10,8 @@ import { createServer } from "./server.ts";
 /** Longest wait for running requests once browser and journal are closed. */
 const DRAIN_MS = 1_000;
 
-const readConfig = (): Config | undefined => {
-  try {
-    return parseConfig(process.env);
-  } catch (cause) {
-    process.stderr.write(`${(cause as Error).message}\n`);
-    process.exitCode = 1;
-    return undefined;
-  }
-};
+/** Longer than any client of ours keeps an idle connection, so that none is closed under a request. */
+const KEEP_ALIVE_MS = 75_000;
 
 const run = async (config: Config): Promise<void> => {
   const log = createLogger({ level: config.logLevel, runnerId: config.runnerId });
@@ -32,25 +26,46 @@ const run = async (config: Config): Promise<void> => {
     token: config.token,
     onShutdown: () => asked.abort("POST /shutdown"),
   });
-  const server = serve({ fetch, hostname: config.host, port: config.port });
+  const server = createAdaptorServer({ fetch, serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS } }) as Server;
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => asked.abort(signal));
   process.once("disconnect", () => asked.abort("parent gone"));
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  log.info({ port }, "listening");
-  if (hasParent) process.send!({ listening: { port } });
 
-  if (!asked.signal.aborted) await once(asked.signal, "abort");
-  log.info({ by: asked.signal.reason }, "runner ends");
-  await runner.close();
-  const closed = once(server, "close");
-  server.close();
-  const drained = setTimeout(() => "closeAllConnections" in server && server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearTimeout(drained);
-  if (process.connected) process.disconnect();
+  try {
+    const port = await listen(server, config);
+    log.info({ port }, "listening");
+    if (hasParent) process.send!({ listening: { port } });
+    if (!asked.signal.aborted) await once(asked.signal, "abort");
+    log.info({ by: asked.signal.reason }, "runner ends");
+  } finally {
+    await runner.close();
+    await closeServer(server);
+    if (process.connected) process.disconnect();
+  }
   log.info("runner ended");
 };
 
-const config = readConfig();
-if (config !== undefined) await run(config);
+const listen = async (server: Server, { host, port }: Config): Promise<number> => {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    throw new Error(`The runner cannot listen on ${host}:${port}: ${(cause as Error).message}.`, { cause });
+  }
+  return (server.address() as AddressInfo).port;
+};
+
+const closeServer = async (server: Server): Promise<void> => {
+  if (!server.listening) return;
+  const closed = once(server, "close");
+  server.close();
+  const drained = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(drained);
+};
+
+try {
+  await run(parseConfig(process.env));
+} catch (cause) {
+  process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);
+  process.exitCode = 1;
+}

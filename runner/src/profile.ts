@@ -1,4 +1,4 @@
-import { chown, lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
@@ -46,7 +46,9 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
     browserDir,
     userDataDir,
     prepare: async () => {
-      await mkdir(userDataDir, { recursive: true, mode: 0o700 });
+      await mkdir(userDataDir, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+        throw new Error(`The profile in ${dir} cannot be used: ${cause.message}.`, { cause });
+      });
       await rm(goneDir, { recursive: true, force: true });
       const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
       await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));

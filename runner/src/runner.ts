@@ -80,6 +80,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   let closed: Promise<void> | undefined;
   const closeNow = async (): Promise<void> => {
     await session.close();
+    sends.release();
     ending.abort();
     await journal.close();
   };

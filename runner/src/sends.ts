@@ -29,6 +29,8 @@ export type Sends = Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack"> &
   reconcile(client: WhatsAppClient): Promise<void>;
   /** The account is gone, and with it every way to learn more. */
   giveUp(): void;
+  /** Answers all callers with what is known now. */
+  release(): void;
 };
 
 type Limits = {
@@ -213,6 +215,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     giveUp: () => {
       for (const { messageId, key } of journal.sends()) if (key !== null) settle(messageId, unknownOutcome);
     },
+    release: callers.wakeAll,
   };
 };
 

@@ -19,6 +19,9 @@ export const createWaiters = () => {
         caller?.once("close", wake);
         waiting.set(name, wakes.add(wake));
       }),
+    wakeAll: (): void => {
+      for (const wakes of waiting.values()) for (const wake of wakes) wake();
+    },
     /** Answers whether anybody waited. */
     wake: (name: string): boolean => {
       const wakes = [...(waiting.get(name) ?? [])];

@@ -76,7 +76,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
   const exited = once(child, "exit") as Promise<[number | null, string | null]>;
   const [message] = (await Promise.race([
     once(child, "message"),
-    exited.then(([code]) => Promise.reject(new Error(`The runner ended with exit code ${code}.`))),
+    exited.then(([code]) => Promise.reject(new Error(`The runner ended with exit code ${code}: ${output}`))),
   ])) as [unknown];
   const { port } = runnerListeningSchema.parse(message).listening;
 

@@ -12,6 +12,7 @@ afterEach(async () => {
 const start = async (browserArgs: string[], env: Record<string, string>) => {
   const profile = await makeProfileDir();
   cleanUp.push(profile.remove);
+  runner = undefined;
   runner = await runRunner({ profileDir: profile.dir, browserArgs, env });
   return runner;
 };
@@ -52,7 +53,14 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-test("bad settings end it with a sentence and an exit code", async () => {
-  await expect(start([], { RUNNER_PORT: "http" })).rejects.toThrow("exit code 1");
-  runner = undefined;
+test("bad settings, a port that is taken, a profile that is no folder: a sentence and an exit code", async () => {
+  await expect(start([], { RUNNER_PORT: "http" })).rejects.toThrow(/exit code 1: .*RUNNER_PORT/);
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  cleanUp.push(() => taken.close());
+  const { port } = taken.address() as { port: number };
+  await expect(start([], { RUNNER_PORT: String(port) })).rejects.toThrow(/exit code 1: .*cannot listen/);
+  await expect(start([], { RUNNER_PROFILE_DIR: "/dev/null/profile" })).rejects.toThrow(
+    /exit code 1: .*profile/,
+  );
 });
