@@ -11,6 +11,9 @@ export type Login = {
   socketState(name: string): void;
   qr(code: string): void;
   ready(account: Account | null): void;
+  /** WhatsApp has an account for this page. */
+  isLinked(): boolean;
+  /** It is linked, and the library stands in it. */
   isConnected(): boolean;
   stop(): void;
 };
@@ -123,6 +126,8 @@ export const createLogin = (deps: Deps): Login => {
     }
   };
 
+  const isLinked = (): boolean => view.socketState !== null && meaningOf(view.socketState) === "connected";
+
   return {
     newDocument: () => {
       view.ready = false;
@@ -140,7 +145,8 @@ export const createLogin = (deps: Deps): Login => {
       view.wasReady = true;
       publish({ account });
     },
-    isConnected: () => view.ready && view.socketState !== null && meaningOf(view.socketState) === "connected",
+    isLinked,
+    isConnected: () => view.ready && isLinked(),
     stop: () => {
       stopExpiry();
       nextCode.stop();

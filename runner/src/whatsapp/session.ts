@@ -217,7 +217,7 @@ export const createSession = (deps: Deps): Session => {
     connected: () => (ending === undefined && login.isConnected() ? client! : null),
     health,
     logOut: async () => {
-      const unlink = async () => (login.isConnected() ? within(LOG_OUT_MS, client!.logOut()) : undefined);
+      const unlink = async () => (login.isLinked() ? within(LOG_OUT_MS, client!.logOut()) : undefined);
       const standing = disconnected("logged_out", "The account was logged out on request.");
       await end({ standing, before: unlink });
       await forgetLogin(); // whatever it was that ended the session
