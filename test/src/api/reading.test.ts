@@ -1,0 +1,126 @@
+import { PNG } from "pngjs";
+import { sessionReasons, sessionStatuses } from "@whatsapp-engine/contract";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readQrCode } from "../support/qr-code.ts";
+import { waitForStatus } from "../support/session.ts";
+import { startStage, type Stage } from "../support/stage.ts";
+
+/** What can be read of sessions, in every form it is offered. */
+describe("reading", () => {
+  let stage: Stage;
+  const ids = ["s1", "s2", "s3", "s4", "s5"];
+  beforeAll(async () => {
+    stage = await startStage("process");
+    for (const sessionId of ids) await stage.engine.api("POST /sessions", { sessionId });
+    await waitForStatus(stage.engine, "s1", "qr_ready");
+  });
+  afterAll(() => stage.close());
+  const get = (path: string, headers = {}) => stage.engine.api(`GET ${path}`, undefined, { headers });
+
+  it("gives the code as text, as a data URL, as PNG, SVG and for a terminal: always the same one", async () => {
+    const json = await get("/sessions/s1/qr");
+    expect(json.body).toMatchObject({ success: true, sessionId: "s1", status: "qr_ready" });
+    expect(Date.parse(json.body.expiresAt ?? "")).toBeGreaterThan(Date.now());
+    const { qr = "", qrImage = "" } = json.body;
+    expect(readQrCode(Buffer.from(qrImage.replace("data:image/png;base64,", ""), "base64"))).toBe(qr);
+
+    for (const answer of [
+      await get("/sessions/s1/qr?format=png"),
+      await get("/sessions/s1/qr", { Accept: "image/png" }),
+    ]) {
+      expect(answer.headers["content-type"]).toBe("image/png");
+      expect(answer.headers["cache-control"]).toBe("no-store");
+      expect(readQrCode(answer.bytes)).toBe(qr);
+    }
+    const svg = await get("/sessions/s1/qr?format=svg");
+    expect(svg.headers["content-type"]).toContain("image/svg+xml");
+    expect(svg.text).toMatch(/^<svg[^]*<\/svg>\s*$/);
+
+    const terminal = await get("/sessions/s1/qr?format=text");
+    expect(terminal.headers["content-type"]).toContain("text/plain");
+    expect(readQrCode(pictureOf(terminal.text))).toBe(qr);
+  });
+
+  it("waits for a code, or not", async () => {
+    await stage.engine.api("POST /sessions", { sessionId: "late" });
+    const now = await get("/sessions/late/qr?wait=0");
+    expect([now.status, now.body.error?.code, now.body.error?.status]).toEqual([
+      409,
+      "qr_not_available",
+      "connecting",
+    ]);
+    expect((await get("/sessions/late/qr?wait=20")).status).toBe(200);
+    await stage.engine.api("DELETE /sessions/late");
+  });
+
+  it("lists sessions page by page, each once, in the order of their creation", async () => {
+    const seen: string[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page = await get(`/sessions?limit=2${cursor ? `&cursor=${cursor}` : ""}`);
+      seen.push(...(page.body.sessions ?? []).map(({ sessionId }) => sessionId));
+      cursor = page.body.nextCursor;
+    } while (cursor);
+    expect(seen).toEqual(ids);
+    expect((await get("/sessions?status=connected")).body.sessions).toEqual([]);
+    expect((await get("/sessions?limit=5")).body.nextCursor).toBeNull();
+  });
+
+  it("counts sessions by status, without a key", async () => {
+    const { body } = await stage.engine.api("GET /health", undefined, { key: null });
+    const { sessions } = body as unknown as { sessions: Record<string, number> };
+    expect(Object.keys(sessions).toSorted()).toEqual([...sessionStatuses].toSorted());
+    expect(Object.values(sessions).reduce((sum, n) => sum + n)).toBe(ids.length);
+  });
+
+  it("describes every call, from the schemas that check it", async () => {
+    const document = (await get("/openapi.json")).body as unknown as {
+      paths: Record<string, Record<string, { responses: Record<string, unknown> }>>;
+      components: { schemas: Record<string, { properties: Record<string, object> }> };
+    };
+    const calls = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(calls.toSorted()).toEqual(
+      [
+        "GET /health",
+        "GET /health/ready",
+        "POST /sessions",
+        "POST /sessions/create",
+        "GET /sessions",
+        "GET /sessions/{sessionId}/qr",
+        "GET /sessions/{sessionId}/status",
+        "DELETE /sessions/{sessionId}",
+        "POST /sessions/{sessionId}/send",
+      ].toSorted(),
+    );
+    expect(JSON.stringify(document.components.schemas["Session"])).toContain(sessionReasons[0]);
+    expect(Object.keys(document.paths["/sessions/{sessionId}/send"]?.["post"]?.responses ?? {})).toEqual(
+      expect.arrayContaining(["200", "202", "400", "401", "404", "409", "413", "422", "429", "503"]),
+    );
+  });
+});
+
+/** Half blocks, as a terminal shows them, as a picture. */
+function pictureOf(text: string): Buffer {
+  const lines = text.split("\n").filter((line) => line !== "");
+  const scale = 4;
+  const width = Math.max(...lines.map((line) => [...line].length));
+  const png = new PNG({ width: width * scale, height: lines.length * 2 * scale });
+  png.data.fill(255);
+  lines.forEach((line, row) => {
+    [...line].forEach((block, column) => {
+      for (const half of [0, 1]) {
+        const dark = block === "█" || block === (half === 0 ? "▀" : "▄");
+        if (!dark) continue;
+        for (let y = 0; y < scale; y++) {
+          for (let x = 0; x < scale; x++) {
+            const at = (((row * 2 + half) * scale + y) * width * scale + column * scale + x) * 4;
+            png.data.fill(0, at, at + 3);
+          }
+        }
+      }
+    });
+  });
+  return PNG.sync.write(png);
+}
