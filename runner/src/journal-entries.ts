@@ -2,7 +2,7 @@ import { runnerEventSchema, sendRecordSchema } from "@whatsapp-engine/contract";
 import { z } from "zod";
 
 /** What the journal knows of one send: the record the control plane sees, and the key the page was about to use. */
-export const journaledSendSchema = sendRecordSchema.extend({
+const journaledSendSchema = sendRecordSchema.extend({
   /** WhatsApp's id of the message, known before the page sends it; null: nothing was handed to WhatsApp. */
   key: z.string().nullable(),
 });

@@ -26,7 +26,7 @@ export type WhatsAppClient = {
 
 export type PageHealth = "answering" | "silent" | "gone";
 
-export type OutgoingMessage = Pick<SendCommand, "type" | "text" | "media"> & {
+type OutgoingMessage = Pick<SendCommand, "type" | "text" | "media"> & {
   /** Ours; comes back in `beforeSend`. */
   ref: string;
   chatId: string;

@@ -22,12 +22,12 @@ type Collection<Model> = {
   getModelsArray(): Model[];
 };
 
-export type Wid = { _serialized: string };
+type Wid = { _serialized: string };
 
 /** Its text is `_serialized`, or since build 2.3000.1042401057 `$1`; both through `toString`. */
 export type MsgKey = { id: string; fromMe: boolean; remote: Wid; toString(): string };
 
-export type Msg = {
+type Msg = {
   id: MsgKey;
   ack?: number;
   t?: number;
@@ -38,8 +38,8 @@ export type Msg = {
   directPath?: string;
 };
 
-export type OutgoingModel = { id: MsgKey; engineRef?: string };
-export type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<unknown>];
+type OutgoingModel = { id: MsgKey; engineRef?: string };
+type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<unknown>];
 
 type Modules = {
   WAWebSocketModel: { Socket: Emitter & { state: string; hasSynced?: boolean; logout(): Promise<unknown> } };
