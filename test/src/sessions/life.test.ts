@@ -124,10 +124,10 @@ onEachRuntime("a session's life", (runtime) => {
     await engine.api("POST /sessions/create", { sessionId: "wrong", phoneNumber: "6281234567892" });
     await scan(engine, simulator, "wrong", "6285511112222");
     await waitForStatus(engine, "wrong", { status: "auth_failed", reason: "wrong_number" });
-    await until("the wrong account to be logged out at WhatsApp", async () => {
-      const pages = await simulator.control.pages();
-      return pages.every(({ account }) => account !== "6285511112222");
-    });
+    await until(
+      "the wrong account to be logged out at WhatsApp",
+      async () => (await simulator.control.linkedDevices("6285511112222")) === 0,
+    );
     expect(statusesAfter("wrong", 0)).not.toContain("connected");
     const send = await engine.api("POST /sessions/wrong/send", { to: FRIEND, message: "from the wrong one" });
     expect(send).toMatchObject({ status: 409, body: { error: { code: "session_not_connected" } } });

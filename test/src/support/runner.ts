@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { query } from "./database.ts";
-import { containerOf, docker } from "./docker.ts";
+import { containerOf, containersOf, docker } from "./docker.ts";
 import type { Engine } from "./engine.ts";
+import { processesWith } from "./processes.ts";
 import { until } from "./until.ts";
 
 /** Kills a session's runner, as the kernel or an operator might. */
@@ -56,4 +57,10 @@ function filesIn(folder: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** Every runner that an engine has: ids of containers (ended ones too), or pids. */
+export async function runnersOf({ runtime, installId, dataDir }: Engine): Promise<string[]> {
+  if (runtime === "docker") return containersOf(installId);
+  return processesWith(`RUNNER_PROFILE_DIR=${dataDir}/`).map(String);
 }
