@@ -15,8 +15,10 @@ const isRoot = process.getuid?.() === 0;
 
 /** Runs a command whose output the user sees; throws if it fails. `asRoot` puts sudo before it where needed. */
 export const run = (command, args, { asRoot = false, env = {} } = {}) => {
+  // sudo has its own idea of the environment; Node may stand in a folder that only our PATH knows.
+  const kept = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS, ...env };
   const line =
-    asRoot && !isRoot ? ["sudo", "env", ...assignments(env), command, ...args] : [command, ...args];
+    asRoot && !isRoot ? ["sudo", "env", ...assignments(kept), command, ...args] : [command, ...args];
   const { status, error } = spawnSync(line[0], line.slice(1), {
     cwd: root,
     stdio: ["inherit", "inherit", "inherit"],
@@ -57,4 +59,5 @@ export const runUnlessSilent = (command, args, silenceMs) =>
     });
   });
 
-const assignments = (env) => Object.entries(env).map(([name, value]) => `${name}=${value}`);
+const assignments = (env) =>
+  Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));

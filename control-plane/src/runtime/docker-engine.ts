@@ -1,13 +1,16 @@
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import Docker from "dockerode";
 
-/** Longest that an ordinary call may take. The engine itself needs milliseconds, seconds when many start at once. */
-const CALL_TIMEOUT_MS = 30_000;
+/**
+ * Longest that an ordinary call may take. The engine needs milliseconds, seconds when many containers start at once.
+ * A start that is given up here and succeeds later is found by the next try, since names are fixed.
+ */
+const CALL_TIMEOUT_MS = 15_000;
 
 /** What of the client's answer to an engine's refusal is looked at. */
 type EngineRefusal = Error & { statusCode: number; json?: { message?: string } | null };
 
-export type CallOptions<T> = {
+type CallOptions<T> = {
   timeoutMs?: number;
   /** HTTP status codes of the engine that mean success here, and what they stand for (`304` on stop). */
   accept?: Readonly<Record<number, T>>;
@@ -43,7 +46,7 @@ export const createEngine = (dockerHost?: string): Engine => {
 };
 
 /** The engine answered, and the answer was no. Everything else that can go wrong says nothing about containers. */
-export const isRefusal = (error: unknown): error is EngineRefusal =>
+const isRefusal = (error: unknown): error is EngineRefusal =>
   error instanceof Error && typeof (error as Partial<EngineRefusal>).statusCode === "number";
 
 const asUnavailable = (error: unknown): AppError => {

@@ -10,6 +10,11 @@ import { callStub } from "./testing/stub-client.ts";
 /** The image that sessions really run in, with Chromium. */
 const IMAGE = "whatsapp-engine-runner:latest";
 
+/** Real, effective, saved and file system id. */
+const ORDINARY_USER = "1000 1000 1000 1000";
+/** No capability. */
+const NONE = "0000000000000000";
+
 describe.runIf(hasDocker)("A runner's container", () => {
   const subject = aDockerRuntime({ image: IMAGE, limits: { memoryMb: 768, cpus: 1, pids: 256 } });
   const { runtime } = subject;
@@ -38,37 +43,31 @@ describe.runIf(hasDocker)("A runner's container", () => {
     `);
 
   test("no process is root, has a capability or can gain one", async () => {
-    const container = containers[0] ?? "";
-    await renderersOf(container);
-    const processes = await processesOf(container);
-    for (const { pid } of processes) {
-      const status = statusOf(pid);
-      expect(status["Uid"]).toBe("1000 1000 1000 1000");
-      expect(status["Gid"]).toBe("1000 1000 1000 1000");
-      expect(status["NoNewPrivs"]).toBe("1");
-      expect(status["Seccomp"]).toBe("2");
-    }
+    await renderersOf(containers[0] ?? "");
+    const processes = await processesOf(containers[0] ?? "");
+    for (const { status } of processes)
+      expect(status).toMatchObject({ Uid: ORDINARY_USER, Gid: ORDINARY_USER, NoNewPrivs: "1", Seccomp: "2" });
     // In the user namespaces that Chromium makes for its sandbox it has capabilities, over nothing but those.
-    const outer = userNamespace(await initOf(container));
-    const ordinary = processes.filter(({ pid }) => userNamespace(pid) === outer);
+    const outer = userNamespace(await initOf(containers[0] ?? ""));
+    const ordinary = processes.filter((process) => process.userNamespace === outer);
     expect(ordinary.length).toBeGreaterThan(2);
-    for (const { pid } of ordinary)
-      for (const name of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
-        expect(statusOf(pid)[name]).toBe("0000000000000000");
+    for (const { status } of ordinary)
+      expect(status).toMatchObject({ CapInh: NONE, CapPrm: NONE, CapEff: NONE, CapBnd: NONE, CapAmb: NONE });
   });
 
   test("Chromium's sandbox is on: each renderer in a pid and a user namespace of its own, behind a second filter", async () => {
-    const container = containers[0] ?? "";
-    const init = await initOf(container);
-    for (const { pid, command } of await renderersOf(container)) {
+    const init = await initOf(containers[0] ?? "");
+    const depth = statusOf(init)["NSpid"]?.split(" ").length ?? 0;
+    const renderers = await renderersOf(containers[0] ?? "");
+    expect(renderers).not.toEqual([]);
+    for (const { command, status, ...renderer } of renderers) {
       expect(command).not.toContain("--no-sandbox");
-      const status = statusOf(pid);
       // Two pid namespaces below the container's: the zygote's, and its own, where it is the first process.
       const pids = status["NSpid"]?.split(" ") ?? [];
-      expect(pids.length).toBe((statusOf(init)["NSpid"]?.split(" ").length ?? 0) + 2);
+      expect(pids.length).toBe(depth + 2);
       expect(pids.at(-1)).toBe("1");
       expect(status["Seccomp_filters"]).toBe("2");
-      expect(userNamespace(pid)).not.toBe(userNamespace(init));
+      expect(renderer.userNamespace).not.toBe(userNamespace(init));
     }
   });
 
@@ -124,35 +123,41 @@ const listen = async (host: string) => {
   return { port: (server.address() as AddressInfo).port, close: () => void server.close() };
 };
 
-type Process = { pid: number; command: string };
+type Process = { command: string; status: Record<string, string>; userNamespace: string };
 
 /** Pid of the container's first process, as the host sees it. */
 const initOf = async (container: string): Promise<number> =>
   Number((await docker("inspect", "--format", "{{.State.Pid}}", container))[0]);
 
-const userNamespace = (pid: number): string => readlinkSync(`/proc/${pid}/ns/user`);
-
-/** All of the container's processes, with the pids that the host sees. */
+/** All of the container's processes, but for those that end while they are being looked at. */
 const processesOf = async (container: string): Promise<Process[]> =>
-  (await docker("top", container, "-eo", "pid,args"))
-    .slice(1)
-    .map((line) => line.trim())
-    .map((line) => ({ pid: Number.parseInt(line, 10), command: line.replace(/^\d+\s+/, "") }));
+  (await docker("top", container, "-eo", "pid,args")).slice(1).flatMap((line) => {
+    const [pid = "", ...words] = line.trim().split(/\s+/);
+    try {
+      return [{ command: words.join(" "), status: statusOf(pid), userNamespace: userNamespace(pid) }];
+    } catch {
+      return [];
+    }
+  });
 
+/** Its renderers, once each has had the time to put up its filter, as one does right after its start. */
 const renderersOf = async (container: string): Promise<Process[]> => {
   const deadline = Date.now() + 30_000;
   for (;;) {
     const renderers = (await processesOf(container)).filter(({ command }) =>
       command.includes("--type=renderer"),
     );
-    if (renderers.length > 0) return renderers;
-    if (Date.now() > deadline) throw new Error("Chromium has started no renderer within 30 s");
+    const settled =
+      renderers.length > 0 && renderers.every(({ status }) => status["Seccomp_filters"] !== "1");
+    if (settled || Date.now() > deadline) return renderers;
     await delay(100);
   }
 };
 
+const userNamespace = (pid: number | string): string => readlinkSync(`/proc/${pid}/ns/user`);
+
 /** Fields of `/proc/<pid>/status`, white space made one blank (proc(5)). */
-const statusOf = (pid: number): Record<string, string> =>
+const statusOf = (pid: number | string): Record<string, string> =>
   Object.fromEntries(
     readFileSync(`/proc/${pid}/status`, "utf8")
       .split("\n")

@@ -1,6 +1,6 @@
 import type { RuntimeEvent } from "./runtime.ts";
 
-export type Address = { host: string; port: number };
+type Address = { host: string; port: number };
 
 /**
  * What the engine's events have told: which runners ended, some 70 ms before the engine's lists show it, and whose

@@ -43,7 +43,10 @@ export const groupEnded = async (leader: number, timeoutMs: number): Promise<boo
 };
 
 const hasLiving = async (leader: number): Promise<boolean> => {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const names = await readdir("/proc").catch(() => undefined);
+  // No /proc, no better knowledge than that there is something to signal.
+  if (!names) return true;
+  const pids = names.filter((name) => /^\d+$/.test(name));
   const stats = await Promise.all(pids.map(readStat));
   return stats.some((stat) => stat?.[2] === String(leader) && stat[0] !== "Z" && stat[0] !== "X");
 };

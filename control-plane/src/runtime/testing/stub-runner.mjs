@@ -1,6 +1,6 @@
 // Stands in for the runner where a test is about what starts and ends runners. It answers GET /health, keeps a
-// note in its profile, and can be told to exit (GET /exit?code=N), to start a process of its own (GET /spawn), to fill
-// its memory (GET /fill), and to ignore SIGTERM (GET /stubborn).
+// note in its profile, and can be told to exit (GET /exit?code=N), to start a process of its own (GET /spawn), or one that
+// fills its memory (GET /fill), and to ignore SIGTERM (GET /stubborn).
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -8,7 +8,8 @@ import { join } from "node:path";
 
 const { RUNNER_ID, RUNNER_HOST, RUNNER_PORT, RUNNER_PROFILE_DIR = "" } = process.env;
 const note = join(RUNNER_PROFILE_DIR, "note");
-const hoard = [];
+/** What a renderer does whose page has grown too big: it is killed, the runner lives on. */
+const FILL = "const hoard = []; setInterval(() => hoard.push(Buffer.alloc(32 * 1024 * 1024, 1)), 1);";
 let stubborn = false;
 
 const server = createServer((request, response) => {
@@ -29,8 +30,8 @@ const server = createServer((request, response) => {
       stubborn = true;
       return answer({});
     case "/fill":
-      answer({});
-      return setInterval(() => hoard.push(Buffer.alloc(32 * 1024 * 1024, 1)), 1);
+      spawn(process.execPath, ["-e", FILL], { stdio: "ignore" });
+      return answer({});
     default:
       response.statusCode = 404;
       return answer({});
