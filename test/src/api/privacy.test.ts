@@ -37,10 +37,10 @@ onEachRuntime("the log", (runtime) => {
     await until("the crash to be noticed", () => engine.output().includes("page_crashed"));
     await engine.api("DELETE /sessions/a");
 
-    const output = engine.output();
     for (const said of ["session created", "QR issued", "message sent", "session deleted", "wrong API key"]) {
-      expect(output).toContain(said);
+      await until(`the log to say "${said}"`, () => engine.output().includes(said));
     }
+    const output = engine.output();
     const secrets = [
       ACCOUNT,
       OTHER,
