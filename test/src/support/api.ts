@@ -68,7 +68,7 @@ export const createApi =
             resolve({
               status: incoming.statusCode ?? 0,
               headers: answerHeaders,
-              body: isJson ? (JSON.parse(text) as Body) : {},
+              body: isJson && text !== "" ? (JSON.parse(text) as Body) : {},
               bytes,
               text,
             });
