@@ -1,6 +1,7 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
 import { browserArguments } from "./browser-args.ts";
 
@@ -11,7 +12,7 @@ export type BrowserProcess = {
   readonly userAgent: string;
   /** Resolves when the browser and every process it started have ended; says how. */
   readonly ended: Promise<string>;
-  /** Ends it hard. Resolves when nothing of it is left. */
+  /** Ends it hard. Resolves when nothing of it is left, as far as the kernel can tell in a few seconds. */
   kill(): Promise<void>;
 };
 
@@ -27,6 +28,9 @@ type Options = {
   signal: AbortSignal;
   log: Logger;
 };
+
+/** Longest wait for the helpers of a browser that was killed: they end when it no longer answers them. */
+const KILL_MS = 5_000;
 
 /** Starts Chromium. Throws an error that says what to mend. */
 export const launchBrowser = async (options: Options): Promise<BrowserProcess> => {
@@ -50,7 +54,7 @@ export const launchBrowser = async (options: Options): Promise<BrowserProcess> =
   });
   const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
-    await ended;
+    await within(KILL_MS, ended);
   };
   const abort = () => void kill();
   signal.addEventListener("abort", abort);

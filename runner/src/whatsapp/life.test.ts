@@ -88,14 +88,23 @@ test("ends when its parent closes the channel", async () => {
   expect(stillRunning(browsers)).toEqual([]);
 });
 
-test("a signal during the start ends it in order", async () => {
-  world = await makeWorld();
-  const runner = await world.start();
-  await expect.poll(() => browsersOf(runner).length).toBeGreaterThan(0);
-  const browsers = browsersOf(runner);
-  expect(await runner.stop()).toBe(0);
-  expect(stillRunning(browsers)).toEqual([]);
-});
+test.each([
+  ["at once", async () => undefined],
+  ["when the browser starts", async (runner) => expect.poll(() => browsersOf(runner)).not.toEqual([])],
+  ["when the page loads", async () => expect.poll(world.simulator.control.pages).not.toEqual([])],
+] as [string, (runner: RunnerUnderTest) => Promise<unknown>][])(
+  "a signal during the start ends it in order: %s",
+  async (_moment, come) => {
+    world = await makeWorld();
+    const runner = await world.start();
+    await come(runner);
+    const browsers = browsersOf(runner);
+    const asked = Date.now();
+    expect(await runner.stop()).toBe(0);
+    expect(Date.now() - asked).toBeLessThan(10_000); // no timer of a page that is gone holds it
+    expect(stillRunning(browsers)).toEqual([]);
+  },
+);
 
 test("the page hangs: silent, and it can still be ended", async () => {
   world = await makeWorld();

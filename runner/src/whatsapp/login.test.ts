@@ -28,7 +28,6 @@ test("from the code to the connection, and again without a code after a restart"
 test("ready that the library misses is made up for", async () => {
   world = await makeWorld();
   await world.simulator.control.configure({ readyLost: true });
-  await world.simulator.control.configure({ build: "new" });
   const first = await world.link();
   await first.stop();
   const second = await world.start();

@@ -41,6 +41,8 @@ type Deps = {
 /** How long the browser gets to close in order, and WhatsApp to answer a logout. */
 const CLOSE_MS = 4_000;
 const LOG_OUT_MS = 4_000;
+/** From the login to the end of the sync, which takes minutes for an account with a long history. */
+const READY_MS = 300_000;
 /** A login younger than this may not be on the disk yet; longest wait for it. */
 const FRESH_LOGIN_MS = 30_000;
 const SETTLE_MS = 8_000;
@@ -58,6 +60,7 @@ export const createSession = (deps: Deps): Session => {
   let ending: Promise<void> | undefined;
   let linkedAt: string | null = null;
   let freshUntil = 0;
+  let documents = 0;
   let stopWatching = (): void => {};
 
   const background = (task: Promise<unknown>, failure: string): void => {
@@ -75,22 +78,26 @@ export const createSession = (deps: Deps): Session => {
   };
   const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
     log.info({ status: standing.status, reason: standing.reason }, "session ends");
-    startDeadline.stop();
-    unpairedDeadline.stop();
-    login.stop();
+    for (const deadline of [startDeadline, readyDeadline, unpairedDeadline, login]) deadline.stop();
     stopWatching();
     await before?.().catch((cause: unknown) =>
       log.warn({ err: cause }, "not everything was done before the browser was closed"),
     );
     if (hard !== true && client !== undefined && browser !== undefined) {
-      background(client.closeBrowser(), "the browser was not asked to close");
-      await within(CLOSE_MS, browser.ended);
+      const asked = client.closeBrowser().then(
+        () => true,
+        () => false, // not connected to it yet, or not any more
+      );
+      if (await within(CLOSE_MS, asked)) await within(CLOSE_MS, browser.ended);
     }
     starting.abort();
     const last = await launching?.catch(() => undefined);
     await last?.kill();
-    if (forget === true) await forgetLogin();
-    state.set({ ...standing, qr: null });
+    try {
+      if (forget === true) await forgetLogin();
+    } finally {
+      state.set({ ...standing, qr: null });
+    }
   };
   const forgetLogin = async (): Promise<void> => {
     await profile.deleteLogin();
@@ -107,6 +114,10 @@ export const createSession = (deps: Deps): Session => {
   const startDeadline = createDeadline(() => {
     const detail = `Neither a QR code nor a login within ${config.startTimeoutMs / 1000} s.`;
     void end({ standing: disconnected("start_timeout", detail), hard: true });
+  });
+  const readyDeadline = createDeadline(() => {
+    const detail = `Logged in, but not ready to send within ${READY_MS / 1000} s.`;
+    void end({ standing: disconnected("start_timeout", detail) });
   });
   // The page unlinks itself in steps; where the last one does not come, the login is not deleted.
   const unpairedDeadline = createDeadline(
@@ -139,6 +150,7 @@ export const createSession = (deps: Deps): Session => {
     onConnected: (fresh) => {
       startDeadline.stop();
       unpairedDeadline.stop();
+      if (!login.isConnected()) readyDeadline.start(READY_MS);
       if (fresh || linkedAt === null) {
         freshUntil = Date.now() + FRESH_LOGIN_MS;
         linkedAt = new Date().toISOString();
@@ -153,23 +165,35 @@ export const createSession = (deps: Deps): Session => {
   });
 
   const ready = async (): Promise<void> => {
-    login.ready(await client!.account());
+    const document = documents;
+    const account = await client!.account();
+    if (document !== documents || ending !== undefined) return; // the page went on meanwhile, and will be ready again
+    readyDeadline.stop();
+    login.ready(account);
     log.info("connected");
     await deps.onReady(client!, linkedAt);
   };
 
+  /** What a page says that is being closed is heard no more: it must not start anything again. */
+  const whileLive =
+    <Args extends unknown[]>(hear: (...args: Args) => void) =>
+    (...args: Args): void => {
+      if (ending === undefined) hear(...args);
+    };
   const listener: WhatsAppListener = {
     ...deps.messages,
-    socketState: (name) => login.socketState(name),
-    newDocument: login.newDocument,
-    version: (whatsappVersion) => publish({ whatsappVersion }),
-    qr: (code) => login.qr(code),
-    ready: () => background(ready(), "the page was ready and could not be read"),
-    loggedOut,
+    socketState: whileLive(login.socketState),
+    newDocument: whileLive(() => {
+      documents += 1;
+      readyDeadline.stop();
+      login.newDocument();
+    }),
+    version: whileLive((whatsappVersion) => publish({ whatsappVersion })),
+    qr: whileLive(login.qr),
+    ready: whileLive(() => background(ready(), "the page was ready and could not be read")),
+    loggedOut: whileLive(loggedOut),
     pageGone: (detail) => void end({ standing: disconnected("page_crashed", detail), hard: true }),
-    fault: (cause) => {
-      if (ending === undefined) log.warn({ err: cause }, "fault in the page");
-    },
+    fault: whileLive((cause) => log.warn({ err: cause }, "fault in the page")),
   };
 
   const open = async (): Promise<void> => {
@@ -193,6 +217,7 @@ export const createSession = (deps: Deps): Session => {
     );
     client = created;
     await client.open(endpoint);
+    if (ending !== undefined) return;
     stopWatching = watchPage({
       health,
       onHung: () =>

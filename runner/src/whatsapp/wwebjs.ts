@@ -103,7 +103,10 @@ class MendedClient extends OpenClient {
   }
 
   override attachEventListeners(): Promise<void> {
-    this.#attached ??= this.#attach();
+    this.#attached ??= this.#attach().catch((cause: unknown) => {
+      this.#options.listener.fault(cause); // the library would lose it in the page
+      throw cause;
+    });
     return this.#attached;
   }
 
@@ -138,8 +141,7 @@ class MendedClient extends OpenClient {
 
 /** The page went to another document while a script ran in it. */
 const isNavigation = (cause: unknown): boolean =>
-  cause instanceof Error &&
-  /context was destroyed|Cannot find context|frame was detached|navigated/i.test(cause.message);
+  cause instanceof Error && /context was destroyed|Cannot find context|navigated/i.test(cause.message);
 
 const isNetworkFailure = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.includes("net::ERR_");
@@ -229,7 +231,8 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
       return answered ? "answering" : "silent";
     },
     closeBrowser: async () => {
-      await client?.pupBrowser?.close();
+      if (!client?.pupBrowser) throw new Error("There is no connection to the browser.");
+      await client.pupBrowser.close();
     },
   };
 };
