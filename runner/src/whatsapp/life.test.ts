@@ -41,7 +41,8 @@ test("the page crashes: page_crashed, and nothing of the browser is left", async
   const browsers = browsersOf(runner);
   await world.simulator.control.crashPage(ACCOUNT);
   await runner.state(({ status, reason }) => status === "disconnected" && reason === "page_crashed");
-  expect(stillRunning(browsers)).toEqual([]);
+  // Its helpers end by themselves once the browser is gone, in a moment.
+  await expect.poll(() => stillRunning(browsers)).toEqual([]);
   expect((await runner.get("/health")).status).toBe(503);
 });
 
@@ -54,7 +55,7 @@ test("the browser is killed: browser_gone, and the login is kept", async () => {
   const browsers = browsersOf(second);
   process.kill(browsers[0]!, "SIGKILL");
   await second.state(({ status, reason }) => status === "disconnected" && reason === "browser_gone");
-  expect(stillRunning(browsers)).toEqual([]);
+  await expect.poll(() => stillRunning(browsers)).toEqual([]);
   await second.stop();
   const third = await world.start();
   await third.state(({ status }) => status === "connected");
@@ -85,7 +86,7 @@ test("ends when its parent closes the channel", async () => {
   const exited = new Promise((resolve) => runner.process.once("exit", resolve));
   runner.process.disconnect();
   expect(await exited).toBe(0);
-  expect(stillRunning(browsers)).toEqual([]);
+  await expect.poll(() => stillRunning(browsers)).toEqual([]);
 });
 
 test.each([
@@ -102,7 +103,7 @@ test.each([
     const asked = Date.now();
     expect(await runner.stop()).toBe(0);
     expect(Date.now() - asked).toBeLessThan(10_000); // no timer of a page that is gone holds it
-    expect(stillRunning(browsers)).toEqual([]);
+    await expect.poll(() => stillRunning(browsers)).toEqual([]);
   },
 );
 
