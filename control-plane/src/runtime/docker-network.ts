@@ -32,6 +32,15 @@ export const ensureNetwork = async (engine: Engine, installId: string): Promise<
     );
 };
 
+/** Takes the bridge away unless a runner is on it (the engine refuses then): an engine's bridges are few. */
+export const removeUnusedNetwork = async (engine: Engine, installId: string): Promise<void> => {
+  await engine.call<unknown>(
+    (docker, abortSignal) =>
+      docker.getNetwork(networkName(installId)).remove({ abortSignal } as Record<string, unknown>),
+    { timeoutMs: 5_000, accept: { 403: undefined, 404: undefined } },
+  );
+};
+
 const findNetwork = async (engine: Engine, installId: string) => {
   const name = networkName(installId);
   const found = await engine.call((docker, abortSignal) =>

@@ -4,7 +4,7 @@ import type { ContainerInfo } from "dockerode";
 import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
 import { createEngine } from "./docker-engine.ts";
 import { createNews } from "./docker-news.ts";
-import { ensureNetwork, networkName } from "./docker-network.ts";
+import { ensureNetwork, networkName, removeUnusedNetwork } from "./docker-network.ts";
 import { checkSandbox } from "./docker-sandbox.ts";
 import { watchEngine } from "./docker-watch.ts";
 import { removeVolume } from "./docker-volume.ts";
@@ -194,7 +194,11 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     },
 
     async close() {
+      if (closing.signal.aborted) return;
       closing.abort();
+      await removeUnusedNetwork(engine, installId).catch((err: unknown) =>
+        log.warn({ err }, "The bridge of the runners was not removed"),
+      );
     },
   };
 };
