@@ -55,7 +55,8 @@ const hashSources = () => {
   return hash.digest("hex").slice(0, 16);
 };
 
-const IGNORED = /^(node_modules|dist)$|\.test\.ts$/;
+/** As in .dockerignore. */
+const IGNORED = /^(node_modules|dist|test-support)$|\.test\.ts$/;
 
 const filesIn = (folder) =>
   readdirSync(join(root, folder))

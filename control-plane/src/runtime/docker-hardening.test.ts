@@ -3,9 +3,9 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { aRunner } from "./conformance.ts";
-import { aDockerRuntime, docker, hasDocker } from "./testing/docker-subject.ts";
-import { callStub } from "./testing/stub-client.ts";
+import { aRunner } from "./test-support/conformance.ts";
+import { aDockerRuntime, docker, hasDocker } from "./test-support/docker-subject.ts";
+import { callStub } from "./test-support/stub-client.ts";
 
 /** The image that sessions really run in, with Chromium. */
 const IMAGE = "whatsapp-engine-runner:latest";

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { aRunner, conformance } from "./conformance.ts";
+import { aRunner, conformance } from "./test-support/conformance.ts";
 import type { Runtime } from "./runtime.ts";
-import { aDockerRuntime, buildStubImage, docker, hasDocker } from "./testing/docker-subject.ts";
-import { createEngineProxy } from "./testing/engine-proxy.ts";
-import { callStub } from "./testing/stub-client.ts";
-import { watching } from "./testing/watching.ts";
+import { aDockerRuntime, buildStubImage, docker, hasDocker } from "./test-support/docker-subject.ts";
+import { createEngineProxy } from "./test-support/engine-proxy.ts";
+import { callStub } from "./test-support/stub-client.ts";
+import { watching } from "./test-support/watching.ts";
 
 describe.runIf(hasDocker)("Docker", () => {
   beforeAll(buildStubImage);

@@ -6,16 +6,16 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { aRunner, conformance } from "./conformance.ts";
+import { aRunner, conformance } from "./test-support/conformance.ts";
 import { findChromium } from "./process-chromium.ts";
 import { groupEnded } from "./process-group.ts";
 import { CHROMIUM_UID, checkCanEnter } from "./process-profile.ts";
 import { createProcessRuntime } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
-import { callStub } from "./testing/stub-client.ts";
+import { callStub } from "./test-support/stub-client.ts";
 
 const options = {
-  runnerEntry: join(import.meta.dirname, "testing/stub-runner.mjs"),
+  runnerEntry: join(import.meta.dirname, "test-support/stub-runner.mjs"),
   // Any executable will do: the stub starts no browser.
   chromiumPath: process.execPath,
   browserArgs: [],

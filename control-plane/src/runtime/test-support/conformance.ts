@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RunnerSpec, Runtime } from "./runtime.ts";
-import { callStub } from "./testing/stub-client.ts";
-import { watching } from "./testing/watching.ts";
+import type { RunnerSpec, Runtime } from "../runtime.ts";
+import { callStub } from "./stub-client.ts";
+import { watching } from "./watching.ts";
 
 export type Subject = {
   /** Runs stub runners for one installation. */
