@@ -53,7 +53,11 @@ export const checkSandbox = async (
         }>,
     ),
     engine.call((docker, abortSignal) => docker.getContainer(id).start({ abortSignal })),
-  ]);
+  ]).catch(async (error: unknown) => {
+    // One that never started does not remove itself.
+    await engine.call((docker) => docker.getContainer(id).remove({ force: true })).catch(() => undefined);
+    throw error;
+  });
   if (outcome.StatusCode !== 0) throw new OperatorError(await explain());
 };
 

@@ -71,8 +71,14 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       log.info({ runnerId, exitCode }, "Runner process ended");
       tell({ type: "exited", runnerId, exitCode });
     });
-    const owner = await identify(child.pid);
-    if (owner !== undefined) await profiles.writeOwner(profileId, owner);
+    try {
+      const owner = await identify(child.pid);
+      if (owner !== undefined) await profiles.writeOwner(profileId, owner);
+    } catch (error) {
+      // Without its owner's name in it, nobody would find this runner on the profile again.
+      await child.end(0);
+      throw error;
+    }
     return child;
   };
 
