@@ -23,7 +23,8 @@ for (const rule of profile.syscalls) {
     changed.chroot++;
   }
 }
-if (changed.clone === 0 || changed.chroot !== 1) throw new Error("This default profile is not of the known form.");
+if (changed.clone === 0 || changed.chroot !== 1)
+  throw new Error("This default profile is not of the known form.");
 
 profile.syscalls.push({
   names: ["unshare"],
