@@ -13,7 +13,7 @@ import { readMedia, type Media } from "./media.ts";
 import type { MediaFetcher } from "./media-fetch.ts";
 import type { MessageRow, MessageStore } from "./store.ts";
 
-/** Part of a send's time that is kept for the answer's way back, so that a caller has it within `sendTimeoutMs`. */
+/** Longest part of a send's time that is kept for the answer's way back, so that a caller has it within `sendTimeoutMs`. */
 const ANSWER_MARGIN_MS = 3_000;
 /** A runner's journal keeps a send for 7 days; what is younger than this it cannot have forgotten. */
 const RUNNER_REMEMBERS_MS = 24 * 60 * 60_000;
@@ -42,6 +42,8 @@ export function createMessageService(deps: {
 }) {
   const { store, live, clock, log } = deps;
   const inFlight = new Set<string>();
+  // Of a short time half remains for the outcome.
+  const answerMarginMs = Math.min(ANSWER_MARGIN_MS, deps.sendTimeoutMs / 2);
 
   /** The connected session's runner. Throws `session_not_connected`, `runner_unavailable`, `runtime_unavailable`. */
   function connectedRunner(sessionId: string): RunnerClient {
@@ -126,7 +128,7 @@ export function createMessageService(deps: {
           },
           timeoutMs: Math.max(
             0,
-            Math.round(deps.sendTimeoutMs - ANSWER_MARGIN_MS - (performance.now() - startedAt)),
+            Math.round(deps.sendTimeoutMs - answerMarginMs - (performance.now() - startedAt)),
           ),
         });
       } finally {
