@@ -150,6 +150,7 @@ describe("a mistake of the operator", () => {
     const engine = await startEngine({ runtime: "process" });
     try {
       expect(await refusal({ DATA_DIR: engine.dataDir })).toContain("Another engine is running");
+      await engine.api("POST /sessions", { sessionId: "s" });
       await engine.kill("SIGTERM");
       expect(await refusal({ DATA_DIR: engine.dataDir, RUNTIME: "docker" })).toContain("RUNTIME=process");
     } finally {

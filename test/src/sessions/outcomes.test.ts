@@ -84,7 +84,7 @@ const cases: Case[] = [
 onEachRuntime("the outcome of a send", (runtime) => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await startStage(runtime, { SEND_TIMEOUT_SECONDS: "2" });
+    stage = await startStage(runtime, { SEND_TIMEOUT_SECONDS: "4" });
     await linkSession(stage.engine, stage.simulator, "s", ACCOUNT);
   });
   afterAll(() => stage.close());
