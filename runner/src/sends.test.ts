@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SendCommand } from "@whatsapp-engine/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { eventually } from "./test-support/eventually.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { createLogger } from "./logger.ts";
 import { createSends, type Sends } from "./sends.ts";
@@ -88,17 +89,15 @@ test("silence after the gate: the page is asked; it knows nothing, so nobody doe
     await never;
   };
   expect(await sends.send(command(0))).toMatchObject({ outcome: "pending" });
-  await expect.poll(() => sends.find("m")?.outcome).toBe("unknown");
+  await eventually(() => sends.find("m")?.outcome).toBe("unknown");
   // An ack that comes after all is the truth.
   sends.ack(found(1));
   expect(sends.find("m")).toMatchObject({ outcome: "sent", error: null });
-  await expect
-    .poll(() =>
-      journal
-        .eventsAfter(0)
-        .map(({ event }) => (event.type === "send_settled" ? event.record.outcome : event.type)),
-    )
-    .toEqual(["unknown", "sent", "message_ack"]);
+  await eventually(() =>
+    journal
+      .eventsAfter(0)
+      .map(({ event }) => (event.type === "send_settled" ? event.record.outcome : event.type)),
+  ).toEqual(["unknown", "sent", "message_ack"]);
 });
 
 test("silence after the gate: the page is asked, and it knows", async () => {

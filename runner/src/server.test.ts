@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StreamLine } from "@whatsapp-engine/contract";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "./test-support/eventually.ts";
 import type { RunnerUnderTest } from "./test-support/run-runner.ts";
 import { FRIEND, makeWorld, type World } from "./test-support/world.ts";
 
@@ -38,10 +39,10 @@ test("the claim is written into the profile", async () => {
 test("the stream goes on where a reader left off", async () => {
   await runner.send({ to: FRIEND, text: "one" });
   const acks = () => runner.lines.filter((line) => line.line === "event");
-  await expect.poll(acks).toHaveLength(1);
+  await eventually(acks).toHaveLength(1);
   const { seq } = acks()[0]! as Extract<StreamLine, { line: "event" }>;
   await runner.send({ to: FRIEND, text: "two" });
-  await expect.poll(acks).toHaveLength(2);
+  await eventually(acks).toHaveLength(2);
 
   const response = await runner.get(`/events?after=${seq}`);
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();

@@ -2,6 +2,7 @@ import { readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
+import { eventually } from "../test-support/eventually.ts";
 import { innerPage } from "../test-support/inner-page.ts";
 import { descendantsOf, readProcess, stillRunning } from "../test-support/processes.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
@@ -42,7 +43,7 @@ test("the page crashes: page_crashed, and nothing of the browser is left", async
   await world.simulator.control.crashPage(ACCOUNT);
   await runner.state(({ status, reason }) => status === "disconnected" && reason === "page_crashed");
   // Its helpers end by themselves once the browser is gone, in a moment.
-  await expect.poll(() => stillRunning(browsers)).toEqual([]);
+  await eventually(() => stillRunning(browsers)).toEqual([]);
   expect((await runner.get("/health")).status).toBe(503);
 });
 
@@ -55,7 +56,7 @@ test("the browser is killed: browser_gone, and the login is kept", async () => {
   const browsers = browsersOf(second);
   process.kill(browsers[0]!, "SIGKILL");
   await second.state(({ status, reason }) => status === "disconnected" && reason === "browser_gone");
-  await expect.poll(() => stillRunning(browsers)).toEqual([]);
+  await eventually(() => stillRunning(browsers)).toEqual([]);
   await second.stop();
   const third = await world.start();
   await third.state(({ status }) => status === "connected");
@@ -69,7 +70,7 @@ test("the runner is killed: its browser ends with it, and what it leaves behind 
   await second.state(({ status }) => status === "connected");
   const browsers = browsersOf(second);
   await second.kill();
-  await expect.poll(() => stillRunning(browsers), { timeout: 5_000 }).toEqual([]);
+  await eventually(() => stillRunning(browsers)).toEqual([]);
   const session = join(world.profileDir, "browser", "session");
   for (const name of ["SingletonLock", "SingletonSocket", "SingletonCookie"]) {
     await symlink("another-host-1234", join(session, name)).catch(() => undefined);
@@ -86,13 +87,13 @@ test("ends when its parent closes the channel", async () => {
   const exited = new Promise((resolve) => runner.process.once("exit", resolve));
   runner.process.disconnect();
   expect(await exited).toBe(0);
-  await expect.poll(() => stillRunning(browsers)).toEqual([]);
+  await eventually(() => stillRunning(browsers)).toEqual([]);
 });
 
 test.each([
   ["at once", async () => undefined],
-  ["when the browser starts", async (runner) => expect.poll(() => browsersOf(runner)).not.toEqual([])],
-  ["when the page loads", async () => expect.poll(world.simulator.control.pages).not.toEqual([])],
+  ["when the browser starts", async (runner) => eventually(() => browsersOf(runner)).not.toEqual([])],
+  ["when the page loads", async () => eventually(world.simulator.control.pages).not.toEqual([])],
 ] as [string, (runner: RunnerUnderTest) => Promise<unknown>][])(
   "a signal during the start ends it in order: %s",
   async (_moment, come) => {
@@ -103,7 +104,7 @@ test.each([
     const asked = Date.now();
     expect(await runner.stop()).toBe(0);
     expect(Date.now() - asked).toBeLessThan(10_000); // no timer of a page that is gone holds it
-    await expect.poll(() => stillRunning(browsers)).toEqual([]);
+    await eventually(() => stillRunning(browsers)).toEqual([]);
   },
 );
 
@@ -128,7 +129,7 @@ test("a state that nobody knows is named, nothing is deleted, and a known one he
   await control.setState(ACCOUNT, "CONFLICT");
   await runner.state(({ status, reason }) => status === "disconnected" && reason === "conflict");
   await control.setState(ACCOUNT, "CONNECTED");
-  await expect.poll(() => runner.states.at(-1)!.status).toBe("connected");
+  await eventually(() => runner.states.at(-1)!.status).toBe("connected");
   expect(await runner.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent" });
   expect(await readFile(join(world.profileDir, "browser", "linked"), "utf8")).toMatch(/^\d{4}-/);
 });
@@ -160,7 +161,7 @@ test("the page loads itself anew: connected again, and it sends", async () => {
   const { page, leave } = await innerPage(world.profileDir);
   await page.evaluate("location.reload()");
   await runner.state(({ reason }) => reason === "reconnecting");
-  await expect.poll(() => runner.states.at(-1)!.status, { timeout: 10_000 }).toBe("connected");
+  await eventually(() => runner.states.at(-1)!.status).toBe("connected");
   await leave();
   expect(await runner.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent" });
   expect(await world.simulator.control.sent()).toHaveLength(1);

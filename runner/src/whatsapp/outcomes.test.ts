@@ -1,5 +1,6 @@
 import type { SendRecord, StreamLine } from "@whatsapp-engine/contract";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../test-support/eventually.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
 import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
 
@@ -68,7 +69,7 @@ describe("what the library answers decides nothing", () => {
     });
     expect((await runner.get("/sends/offline")).status).toBe(404);
     await world.simulator.control.restore(ACCOUNT);
-    await expect.poll(async () => (await runner.send(command)).outcome).toBe("sent");
+    await eventually(async () => (await runner.send(command)).outcome).toBe("sent");
   });
 });
 
@@ -104,7 +105,7 @@ describe("over a restart of the runner", () => {
     const first = await world.link();
     const lost = first.send({ messageId: "m", to: FRIEND, text: "never" }).catch(() => null);
     // The attempt stands in the journal once a later, unrelated answer came.
-    await expect.poll(async () => (await first.get("/sends/m")).status).toBe(200);
+    await eventually(async () => (await first.get("/sends/m")).status).toBe(200);
     await first.kill();
     expect(await lost).toBeNull();
 
@@ -125,7 +126,7 @@ describe("over a restart of the runner", () => {
     await control.fault({ kind: "silence", taken: true });
     const command = { messageId: "m", to: FRIEND, text: "gone" };
     const lost = first.send({ ...command, timeoutMs: 10_000 }).catch(() => null);
-    await expect.poll(control.sent).toHaveLength(1);
+    await eventually(control.sent).toHaveLength(1);
     await first.kill();
     expect(await lost).toBeNull();
 
