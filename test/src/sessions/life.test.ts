@@ -121,6 +121,8 @@ onEachRuntime("a session's life", (runtime) => {
 
   it("is auth_failed/wrong_number when another account scans, which is logged out again", async () => {
     const { engine, simulator } = stage;
+    // Who scanned is known before the sync ends, and that is when the account must go.
+    await simulator.control.configure({ delays: { syncMs: 2_000 } });
     await engine.api("POST /sessions/create", { sessionId: "wrong", phoneNumber: "6281234567892" });
     await scan(engine, simulator, "wrong", "6285511112222");
     await waitForStatus(engine, "wrong", { status: "auth_failed", reason: "wrong_number" });
@@ -133,6 +135,7 @@ onEachRuntime("a session's life", (runtime) => {
     expect(send).toMatchObject({ status: 409, body: { error: { code: "session_not_connected" } } });
 
     // The right one gets its chance.
+    await simulator.control.configure({ delays: { syncMs: 0 } });
     await engine.api("POST /sessions/create", { sessionId: "wrong", phoneNumber: "6281234567892" });
     await scan(engine, simulator, "wrong", "6281234567892");
     await waitForStatus(engine, "wrong", "connected");
