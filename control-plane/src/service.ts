@@ -80,7 +80,7 @@ export async function startService(deps: {
       random: Math.random,
       clock,
       log,
-      onEvent: (tx, event, at) => messages.onEvent(tx, event, at),
+      onEvent: (event, at) => messages.onEvent(event, at),
       settle: (sessionId) => messages.settle(sessionId),
     });
     const messages = createMessageService({

@@ -1,3 +1,4 @@
 export { SqliteError } from "better-sqlite3";
-export { openDatabase, type Db, type OpenDatabase, type Tx } from "./open.ts";
+export { createGroupCommit } from "./group-commit.ts";
+export { openDatabase, type Db, withoutSync, type OpenDatabase } from "./open.ts";
 export * from "./schema/index.ts";

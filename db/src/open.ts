@@ -14,8 +14,21 @@ const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url)
 const BUSY_TIMEOUT_MS = 5_000;
 
 export type Db = BetterSQLite3Database<typeof schema> & { $client: Sqlite.Database };
-/** Inside `db.transaction(…)`. */
-export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
+
+/**
+ * Runs a write without waiting for the disk: a crash of the process loses nothing of it, a loss of power may. Only for
+ * what can be learnt again; every other commit waits (`synchronous=FULL`). Not inside a transaction.
+ */
+export function withoutSync<T>(db: Db, work: () => T): T {
+  if (db.$client.inTransaction) return work();
+  db.$client.pragma("synchronous = NORMAL");
+  try {
+    return work();
+  } finally {
+    db.$client.pragma("synchronous = FULL");
+  }
+}
+
 export type OpenDatabase = {
   db: Db;
   /** Whether any session has a login of its own. */

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, type RunnerEvent, type SendCommand, type SendMessage } from "@whatsapp-engine/contract";
-import type { Tx } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { toRecipient } from "../phone-number.ts";
@@ -104,7 +103,7 @@ export function createMessageService(deps: {
         : null;
       const client = connectedRunner(sessionId);
       const text = media ? (input.caption ?? input.message ?? null) : (input.message ?? null);
-      const row = store.add({
+      const row = await store.add({
         id: randomUUID(),
         sessionId,
         recipient,
@@ -168,9 +167,9 @@ export function createMessageService(deps: {
     },
 
     /** Takes over what a journal event means for a message, inside the transaction that stores it. */
-    onEvent(tx: Tx, event: RunnerEvent, at: string): void {
-      if (event.type === "message_ack") store.acknowledge(tx, event, at);
-      if (event.type === "send_settled") store.settle(event.record, tx);
+    onEvent(event: RunnerEvent, at: string): void {
+      if (event.type === "message_ack") store.acknowledge(event, at);
+      if (event.type === "send_settled") store.settle(event.record);
     },
   };
 }

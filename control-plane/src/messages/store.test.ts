@@ -31,11 +31,11 @@ const record = (change: Partial<SendRecord>): SendRecord => ({
 let dir: string;
 let database: OpenDatabase;
 let store: ReturnType<typeof createMessageStore>;
-beforeEach(() => {
+beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "messages-"));
   database = openDatabase(dir);
   store = createMessageStore({ db: database.db, clock: { now: () => Date.parse(TAKEN) + 5_000 } });
-  store.add(message);
+  await store.add(message);
 });
 afterEach(() => {
   database.close();
@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 const acknowledge = (ack: number, at: string, messageId: string | null = "m") =>
-  database.db.transaction((tx) => store.acknowledge(tx, { messageId, whatsappId: "w", ack }, at));
+  store.acknowledge({ messageId, whatsappId: "w", ack }, at);
 
 describe("message store", () => {
   it("ends alike whether the answer or the acknowledgement comes first", () => {

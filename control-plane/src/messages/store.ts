@@ -1,5 +1,5 @@
-import { and, eq, inArray, sql } from "drizzle-orm";
-import { messages, type Db, type MessageRow, type Tx } from "@whatsapp-engine/db";
+import { and, eq, getTableColumns, inArray, sql } from "drizzle-orm";
+import { createGroupCommit, messages, withoutSync, type Db, type MessageRow } from "@whatsapp-engine/db";
 import type { MessageStatus, SendRecord } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 
@@ -31,44 +31,49 @@ const ORDER: readonly MessageStatus[] = [
 const earlierThan = (status: MessageStatus) => ORDER.slice(0, ORDER.indexOf(status));
 
 /** What WhatsApp's acknowledgement means: 1 server, 2 device, 3 read, 4 played. */
-const statusOfAck = (ack: number): MessageStatus => (ack >= 3 ? "read" : ack === 2 ? "delivered" : "sent");
+const statusOfAck = (ack: number) => (ack >= 3 ? "read" : ack === 2 ? "delivered" : "sent");
 
 /** Rows of outbound messages. */
 export function createMessageStore({ db, clock }: { db: Db; clock: Clock }) {
   type Settled = Partial<Pick<MessageRow, "whatsappId" | "errorCode" | "errorMessage" | "sentAt">>;
 
   /** Moves forward only; a move that would go back changes nothing. */
-  function advance(tx: Tx | Db, id: string, status: MessageStatus, settled: Settled = {}): void {
-    tx.update(messages)
+  function advance(id: string, status: MessageStatus, settled: Settled = {}): void {
+    db.update(messages)
       .set({ status, ...settled, updatedAt: clock.now() })
       .where(and(eq(messages.id, id), inArray(messages.status, earlierThan(status))))
       .run();
   }
 
+  const commit = createGroupCommit(db);
+
+  // What every single message passes through is prepared once.
+  const find = db
+    .select()
+    .from(messages)
+    .where(eq(messages.id, sql.placeholder("id")))
+    .prepare();
+  const insert = db.insert(messages).values(placeholders()).returning().prepare();
+  const take = {
+    sent: prepareTake(db, "sent"),
+    delivered: prepareTake(db, "delivered"),
+    read: prepareTake(db, "read"),
+  };
+
   /** WhatsApp has it. Its first time stands, whether the answer or the acknowledgement came first. */
-  function taken(tx: Tx | Db, id: string, ack: number, whatsappId: string | null, at: number): void {
-    advance(tx, id, statusOfAck(ack), { errorCode: null, errorMessage: null });
-    tx.update(messages)
-      .set({
-        whatsappId: sql`coalesce(${whatsappId}, ${messages.whatsappId})`,
-        sentAt: sql`min(coalesce(${messages.sentAt}, ${at}), ${at})`,
-      })
-      .where(eq(messages.id, id))
-      .run();
+  function taken(id: string, ack: number, whatsappId: string | null, at: number): void {
+    take[statusOfAck(ack)].run({ id, whatsappId, at, now: clock.now() });
   }
 
   return {
-    /** Commits the message as `sending`, before anything goes out. */
-    add(message: NewMessage): MessageRow {
+    /** Commits the message as `sending`, before anything goes out. Resolves when it is on disk. */
+    add(message: NewMessage): Promise<MessageRow> {
       const now = clock.now();
-      return db
-        .insert(messages)
-        .values({ ...message, status: "sending", createdAt: now, updatedAt: now })
-        .returning()
-        .get();
+      const row = { ...EMPTY, ...message, status: "sending", createdAt: now, updatedAt: now };
+      return commit(() => insert.get(row));
     },
 
-    find: (id: string): MessageRow | undefined => db.select().from(messages).where(eq(messages.id, id)).get(),
+    find: (id: string): MessageRow | undefined => find.get({ id }),
 
     /** Messages whose outcome was not settled yet. Read from the partial index `messages_sending`. */
     sendingOf: (sessionId: string): { id: string; createdAt: number }[] =>
@@ -80,42 +85,67 @@ export function createMessageStore({ db, clock }: { db: Db; clock: Clock }) {
 
     /** Nobody can tell any more what became of it. */
     giveUp(id: string): void {
-      advance(db, id, "unknown", {
+      advance(id, "unknown", {
         errorCode: "outcome_unknown",
         errorMessage: "Nobody knows any more what became of it.",
       });
     },
 
     fail(id: string, errorCode: string, errorMessage: string): void {
-      advance(db, id, "failed", { errorCode, errorMessage });
+      advance(id, "failed", { errorCode, errorMessage });
     },
 
-    /** Takes over what the runner says became of a send. */
-    settle(record: SendRecord, tx: Tx | Db = db): void {
+    /** Takes over what the runner says became of a send. The runner's journal has it on disk and says it again. */
+    settle(record: SendRecord): void {
       const { messageId, outcome, whatsappId, ack, timestamp, error } = record;
-      if (outcome === "pending") {
-        if (whatsappId !== null)
-          tx.update(messages).set({ whatsappId }).where(eq(messages.id, messageId)).run();
-      } else if (outcome === "sent") {
-        taken(tx, messageId, ack ?? 1, whatsappId, timestamp === null ? clock.now() : Date.parse(timestamp));
-      } else {
-        const settled = { whatsappId, errorCode: error?.code ?? null, errorMessage: error?.message ?? null };
-        advance(tx, messageId, outcome === "unknown" ? "unknown" : "failed", settled);
-      }
+      withoutSync(db, () => {
+        if (outcome === "pending") {
+          if (whatsappId !== null)
+            db.update(messages).set({ whatsappId }).where(eq(messages.id, messageId)).run();
+        } else if (outcome === "sent") {
+          taken(messageId, ack ?? 1, whatsappId, timestamp === null ? clock.now() : Date.parse(timestamp));
+        } else {
+          const settled = {
+            whatsappId,
+            errorCode: error?.code ?? null,
+            errorMessage: error?.message ?? null,
+          };
+          advance(messageId, outcome === "unknown" ? "unknown" : "failed", settled);
+        }
+      });
     },
 
     /** Takes over an acknowledgement that came at `at`, ISO 8601. */
     acknowledge(
-      tx: Tx,
       { messageId, whatsappId, ack }: { messageId: string | null; whatsappId: string; ack: number },
       at: string,
     ): void {
       if (ack < 1) return;
       const id =
         messageId ??
-        tx.select({ id: messages.id }).from(messages).where(eq(messages.whatsappId, whatsappId)).get()?.id;
+        db.select({ id: messages.id }).from(messages).where(eq(messages.whatsappId, whatsappId)).get()?.id;
       if (id === undefined) return;
-      taken(tx, id, ack, whatsappId, Date.parse(at));
+      taken(id, ack, whatsappId, Date.parse(at));
     },
   };
 }
+
+const columnNames = Object.keys(getTableColumns(messages));
+const placeholders = () =>
+  Object.fromEntries(columnNames.map((name) => [name, sql.placeholder(name)])) as never;
+const EMPTY = Object.fromEntries(columnNames.map((name) => [name, null]));
+
+/** Everything but a status that is further already. */
+const prepareTake = (db: Db, status: "sent" | "delivered" | "read") =>
+  db
+    .update(messages)
+    .set({
+      status: sql`case when ${inArray(messages.status, earlierThan(status))} then ${status} else ${messages.status} end`,
+      whatsappId: sql`coalesce(${sql.placeholder("whatsappId")}, ${messages.whatsappId})`,
+      sentAt: sql`min(coalesce(${messages.sentAt}, ${sql.placeholder("at")}), ${sql.placeholder("at")})`,
+      errorCode: null,
+      errorMessage: null,
+      updatedAt: sql`${sql.placeholder("now")}`,
+    })
+    .where(eq(messages.id, sql.placeholder("id")))
+    .prepare();

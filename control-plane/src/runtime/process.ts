@@ -27,8 +27,8 @@ export type ProcessRuntimeOptions = {
 /** Variables of ours that a runner may see; keys and settings of the engine are none of its business. */
 const HANDED_ON = ["PATH", "LANG", "LC_ALL", "TZ", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/** Longest that children get to close their browsers when the control plane ends. */
-const CLOSE_GRACE_MS = 10_000;
+/** Longest that children get to settle a fresh login and close their browsers when the control plane ends. */
+const CLOSE_GRACE_MS = 25_000;
 
 /** Runs every runner as a child process: for development, and for machines without a Docker engine. */
 export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime => {

@@ -1,5 +1,4 @@
 import type { RunnerEvent, RunnerState } from "@whatsapp-engine/contract";
-import type { Tx } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { createRunnerClient, RunnerUnavailable } from "../runner-client.ts";
@@ -24,7 +23,7 @@ export function createConnector(deps: {
   runnerToken: (runnerId: string) => string;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
-  onEvent: (tx: Tx, event: RunnerEvent, at: string) => void;
+  onEvent: (event: RunnerEvent, at: string) => void;
   onConnected: (sessionId: string) => void;
   onFate: (sessionId: string, runnerId: string, fate: RunnerFate) => void;
   onLost: (sessionId: string, runnerId: string) => void;
@@ -90,8 +89,8 @@ export function createConnector(deps: {
             if (runner.state === null) claim();
             return onState(sessionId, runner, line.state);
           }
-          store.storeEvent({ sessionId, profileId, seq: line.seq, at: line.at, event: line.event }, (tx) =>
-            deps.onEvent(tx, line.event, line.at),
+          store.storeEvent({ sessionId, profileId, seq: line.seq, at: line.at, event: line.event }, () =>
+            deps.onEvent(line.event, line.at),
           );
           live.notify(sessionId);
         },

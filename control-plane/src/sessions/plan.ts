@@ -24,7 +24,8 @@ export function plan(session: Wanted, runners: readonly RunnerInfo[]): Step[] {
   const remove = ({ runnerId, liveness }: RunnerInfo): Step => ({
     action: "remove_runner",
     runnerId,
-    graceful: liveness === "alive",
+    // With the profile goes what it would settle.
+    graceful: liveness === "alive" && session.desired !== "deleted",
   });
   const present = runners.find(
     ({ runnerId, liveness }) => runnerId === session.runnerId && liveness === "alive",

@@ -12,8 +12,8 @@ import type { SessionLocks } from "./locks.ts";
 import { plan, type Step } from "./plan.ts";
 import type { SessionStore } from "./store.ts";
 
-/** How long a runner may take to close its browser, so that the login is whole on disk. */
-export const STOP_GRACE_SECONDS = 10;
+/** How long a runner may take to end: 8 s for a fresh login to settle on disk, twice 4 s for the browser to close. */
+export const STOP_GRACE_SECONDS = 25;
 
 export type Reconciler = ReturnType<typeof createReconciler>;
 

@@ -1,6 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import type { RunnerEvent } from "@whatsapp-engine/contract";
-import type { Db, Tx } from "@whatsapp-engine/db";
+import type { Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -27,7 +27,7 @@ export function createSessions(deps: {
   clock: Clock;
   log: Log;
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
-  onEvent: (tx: Tx, event: RunnerEvent, at: string) => void;
+  onEvent: (event: RunnerEvent, at: string) => void;
   /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
   settle: (sessionId: string) => Promise<void>;
 }) {

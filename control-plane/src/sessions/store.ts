@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, count, eq, gt, ne, notInArray, or, sql } from "drizzle-orm";
+import { and, asc, count, eq, gt, lt, ne, notInArray, or, sql } from "drizzle-orm";
 import {
   events,
   messages,
@@ -8,7 +8,7 @@ import {
   sessions,
   type Db,
   type SessionRow,
-  type Tx,
+  withoutSync,
 } from "@whatsapp-engine/db";
 import {
   sessionStatuses,
@@ -45,24 +45,42 @@ export class StaleSession extends Error {
 
 /** Rows of sessions, profiles and runners. Every write is one synchronous transaction with its event in it. */
 export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
-  function appendEvent(
-    tx: Tx,
-    sessionId: string,
-    type: string,
-    data: Record<string, unknown>,
-    at = clock.now(),
-  ) {
-    const next = sql`(select coalesce(max(seq), 0) + 1 from events where session_id = ${sessionId})`;
-    tx.insert(events)
-      .values({ sessionId, seq: next as never, type, data, at })
-      .run();
+  // What happens with every message is prepared once. A statement of the connection is part of its transaction.
+  const findSession = db
+    .select()
+    .from(sessions)
+    .where(eq(sessions.id, sql.placeholder("id")))
+    .prepare();
+  const findProfile = db
+    .select()
+    .from(profiles)
+    .where(eq(profiles.sessionId, sql.placeholder("sessionId")))
+    .prepare();
+  const advanceCursor = db
+    .update(profiles)
+    .set({ cursor: sql`${sql.placeholder("seq")}` })
+    .where(and(eq(profiles.id, sql.placeholder("profileId")), lt(profiles.cursor, sql.placeholder("seq"))))
+    .prepare();
+  const insertEvent = db
+    .insert(events)
+    .values({
+      sessionId: sql.placeholder("sessionId"),
+      seq: sql`(select coalesce(max(seq), 0) + 1 from events where session_id = ${sql.placeholder("sessionId")})`,
+      type: sql.placeholder("type"),
+      data: sql.placeholder("data"),
+      at: sql.placeholder("at"),
+    })
+    .prepare();
+
+  function appendEvent(sessionId: string, type: string, data: Record<string, unknown>, at = clock.now()) {
+    insertEvent.run({ sessionId, type, data, at });
   }
 
   return {
-    find: (id: string): SessionRow | undefined => db.select().from(sessions).where(eq(sessions.id, id)).get(),
+    find: (id: string): SessionRow | undefined => findSession.get({ id }),
 
     profileOf(sessionId: string): { id: string; cursor: number } | undefined {
-      return db.select().from(profiles).where(eq(profiles.sessionId, sessionId)).get();
+      return findProfile.get({ sessionId });
     },
 
     profileIds(): Set<string> {
@@ -103,7 +121,7 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
           .returning()
           .get();
         tx.insert(profiles).values({ id: randomUUID(), sessionId: id, createdAt: now }).run();
-        appendEvent(tx, id, "session_created", {});
+        appendEvent(id, "session_created", {});
         return row;
       });
     },
@@ -130,7 +148,7 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
         if (row === undefined) throw new StaleSession(seen.id);
         if (row.status !== seen.status || row.reason !== seen.reason) {
           for (const status of pathBetween(seen.status, row.status)) {
-            appendEvent(tx, seen.id, "status", { status, reason: status === row.status ? row.reason : null });
+            appendEvent(seen.id, "status", { status, reason: status === row.status ? row.reason : null });
           }
         }
         return row;
@@ -162,7 +180,7 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
           .set({ status: "unknown", updatedAt: clock.now() })
           .where(and(eq(messages.sessionId, id), eq(messages.status, "sending")))
           .run();
-        appendEvent(tx, id, "session_deleted", {});
+        appendEvent(id, "session_deleted", {});
       });
     },
 
@@ -208,21 +226,19 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
 
     /**
      * Stores a journal event once: its row, what `apply` makes of it and the advance of the profile's cursor are one
-     * transaction; an event at or below the cursor is passed over.
+     * transaction; an event at or below the cursor is passed over. Should the machine lose it, the cursor is lost with
+     * it, and the journal tells it again.
      */
-    storeEvent(line: JournalLine, apply: (tx: Tx) => void): void {
+    storeEvent(line: JournalLine, apply: () => void): void {
       const { sessionId, profileId, seq, at, event } = line;
-      db.transaction((tx) => {
-        const advanced = tx
-          .update(profiles)
-          .set({ cursor: seq })
-          .where(and(eq(profiles.id, profileId), sql`${profiles.cursor} < ${seq}`))
-          .run();
-        if (advanced.changes === 0) return;
-        const { type, ...data } = event;
-        appendEvent(tx, sessionId, type, data, Date.parse(at));
-        apply(tx);
-      });
+      withoutSync(db, () =>
+        db.transaction(() => {
+          if (advanceCursor.run({ profileId, seq }).changes === 0) return;
+          const { type, ...data } = event;
+          appendEvent(sessionId, type, data, Date.parse(at));
+          apply();
+        }),
+      );
     },
   };
 }

@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
+import { openDatabase, type OpenDatabase } from "./open.ts";
+import { events } from "./schema/index.ts";
+
+let dir: string;
+let database: OpenDatabase;
+let commit: GroupCommit;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "group-"));
+  database = openDatabase(dir);
+  commit = createGroupCommit(database.db);
+});
+afterEach(() => {
+  database.close();
+  rmSync(dir, { recursive: true });
+});
+
+const write = (seq: number) => () =>
+  database.db.insert(events).values({ sessionId: "a", seq, type: "t", data: {}, at: seq }).returning().get()
+    .seq;
+const stored = () =>
+  database.db
+    .select()
+    .from(events)
+    .all()
+    .map(({ seq }) => seq);
+
+describe("group commit", () => {
+  it("commits what is asked for together at once, and gives each its own answer", async () => {
+    const all = [1, 2, 3].map((seq) => commit(write(seq)));
+    expect(stored()).toEqual([]);
+    expect(await Promise.all(all)).toEqual([1, 2, 3]);
+    expect(stored()).toEqual([1, 2, 3]);
+  });
+
+  it("undoes a write that fails, and only that", async () => {
+    const doubled = [commit(write(1)), commit(write(1)), commit(write(2))];
+    const outcomes = await Promise.allSettled(doubled);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(stored()).toEqual([1, 2]);
+  });
+
+  it("says so to everyone when the disk does not take it", async () => {
+    const all = [1, 2].map((seq) => commit(write(seq)));
+    database.db.$client.pragma("query_only = ON");
+    const outcomes = await Promise.allSettled(all);
+    database.db.$client.pragma("query_only = OFF");
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(stored()).toEqual([]);
+  });
+});
