@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { openDatabase } from "@whatsapp-engine/db";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, inject, it } from "vitest";
 import { makeDataFolder } from "../support/data-folder.ts";
 import { startEngine } from "../support/engine.ts";
 import { startProgram, type Settings } from "../support/program.ts";
@@ -35,7 +35,8 @@ describe("a mistake of the operator", () => {
     expect(code, program.stdout()).toBe(1);
     const sentence = program.stderr().trimEnd();
     expect(sentence.split("\n")).toHaveLength(1);
-    expect(sentence).toMatch(/^[A-Z/].{20,}\.$/);
+    // A command to type stands at the end, without a full stop to copy with it.
+    expect(sentence).toMatch(/^[A-Z/].{20,}(\.|: npm run \w+)$/);
     return sentence;
   }
 
@@ -69,6 +70,13 @@ describe("a mistake of the operator", () => {
   it("no browser", async () => {
     const path = join(folder.path, "no-chromium");
     expect(await refusal({ CHROMIUM_PATH: path })).toContain(path);
+  });
+
+  it.skipIf(inject("dockerMissing") !== null)("no runner image", async () => {
+    const image = "whatsapp-engine-no-such-image:latest";
+    const sentence = await refusal({ RUNTIME: "docker", RUNNER_IMAGE: image });
+    expect(sentence).toContain(image);
+    expect(sentence).toContain("npm run setup");
   });
 
   it("a port that is taken", async () => {
