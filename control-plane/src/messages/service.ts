@@ -103,18 +103,19 @@ export function createMessageService(deps: {
         : null;
       const client = connectedRunner(sessionId);
       const text = media ? (input.caption ?? input.message ?? null) : (input.message ?? null);
-      const row = await store.add({
-        id: randomUUID(),
-        sessionId,
-        recipient,
-        type: input.type,
-        body: text,
-        ...mediaColumns(media),
-      });
-
-      const messageId = row.id;
+      const messageId = randomUUID();
+      // Before there is a row that `settle` could find: it would take a message not yet handed over for one never sent.
       inFlight.add(messageId);
+      let row: MessageRow;
       try {
+        row = await store.add({
+          id: messageId,
+          sessionId,
+          recipient,
+          type: input.type,
+          body: text,
+          ...mediaColumns(media),
+        });
         await transmit(client, {
           messageId,
           to: recipient,

@@ -166,7 +166,7 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
         .run();
     },
 
-    /** Removes session, profile and runner rows. Messages and events stay until their retention ends. */
+    /** Removes session, profile and runner rows. Messages and events stay. */
     forget(id: string): void {
       db.transaction((tx) => {
         const mine = tx.select({ id: profiles.id }).from(profiles).where(eq(profiles.sessionId, id));

@@ -9,4 +9,3 @@ export const runners = sqliteTable("runners", {
     .references(() => profiles.id),
   createdAt: integer("created_at").notNull(),
 });
-export type RunnerRow = typeof runners.$inferSelect;
