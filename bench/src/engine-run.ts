@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Pool } from "undici";
 import { RUNNER_CONTAINER_PORT } from "@whatsapp-engine/contract";
 import type { Simulator } from "@whatsapp-engine/simulator";
 import { containerOf, docker } from "@whatsapp-engine/test/support/docker.js";
@@ -10,27 +11,37 @@ import { linkSession } from "@whatsapp-engine/test/support/session.js";
 import { cgroupMiB, pidsOfContainer, pssMiB } from "./memory.ts";
 import { timed, timedMany } from "./statistics.ts";
 
-/** A caller as an application is one: keep-alive, JSON. Fails on every answer that is not the expected one. */
-const createCaller = (engine: Engine) =>
-  async function call(
-    method: string,
+type Answer = Record<string, unknown>;
+
+/**
+ * A caller as an application is one: keep-alive, JSON. A bare connection pool instead of `fetch`, whose web streams cost
+ * the caller as much as the server. Fails on every answer that is not the expected one.
+ */
+const createCaller = (origin: string, headers: Record<string, string>) => {
+  const pool = new Pool(origin);
+  return async function call(
+    method: "GET" | "POST" | "DELETE",
     path: string,
     expected: number,
     body?: unknown,
-  ): Promise<Record<string, unknown>> {
-    const response = await fetch(`${engine.url}${path}`, {
+  ): Promise<Answer> {
+    const response = await pool.request({
       method,
-      headers: { "X-API-Key": engine.apiKey, "Content-Type": "application/json" },
+      path,
+      headers: { ...headers, "Content-Type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer = (await response.json()) as Record<string, unknown>;
-    if (response.status !== expected)
-      throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
+    const answer = (await response.body.json()) as Answer;
+    if (response.statusCode !== expected)
+      throw new Error(`${method} ${path}: ${response.statusCode} ${JSON.stringify(answer)}`);
     return answer;
   };
+};
+
+const callerOf = ({ url, apiKey }: Engine) => createCaller(url, { "X-API-Key": apiKey });
 
 export async function measureCreateToQr(engine: Engine, rounds: number): Promise<number[]> {
-  const call = createCaller(engine);
+  const call = callerOf(engine);
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const sessionId = `cold-${round}`;
@@ -46,10 +57,10 @@ export async function measureCreateToQr(engine: Engine, rounds: number): Promise
 }
 
 export async function measureSends(engine: Engine, sessionId: string, image: Buffer) {
-  const call = createCaller(engine);
+  const call = callerOf(engine);
   const text = (n: number) =>
     call("POST", `/sessions/${sessionId}/send`, 200, {
-      to: "6281111111111",
+      to: `628111111111${n % 10}`,
       type: "text",
       message: `text ${n}`,
     });
@@ -64,8 +75,8 @@ export async function measureSends(engine: Engine, sessionId: string, image: Buf
   };
 }
 
-/** The same texts, given to the runner's own HTTP server: what is left is what the control plane adds. */
-export async function measureRunnerDirect(engine: Engine, sessionId: string) {
+/** The same messages, given to the runner's own HTTP server: what is left is what the control plane adds. */
+export async function measureRunnerDirect(engine: Engine, sessionId: string, image: Buffer) {
   const container = await containerOf(engine.installId, sessionId);
   const [line = ""] = await docker(
     "inspect",
@@ -78,22 +89,25 @@ export async function measureRunnerDirect(engine: Engine, sessionId: string) {
     masterKey: string;
   };
   const token = createHmac("sha256", masterKey).update(runnerId).digest("base64url");
-  return timedMany(200, 1, async (n) => {
-    const response = await fetch(`http://${address}:${RUNNER_CONTAINER_PORT}/send`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-      body: JSON.stringify({
-        messageId: `direct-${process.pid}-${n}`,
-        to: `628111111111${n % 10}`,
-        type: "text",
-        text: `direct ${n}`,
-        media: null,
-        timeoutMs: 20_000,
-      }),
-    });
-    const { outcome } = (await response.json()) as { outcome: string };
-    if (outcome !== "sent") throw new Error(`direct send: ${outcome}`);
+  const call = createCaller(`http://${address}:${RUNNER_CONTAINER_PORT}`, {
+    authorization: `Bearer ${token}`,
   });
+  let count = 0;
+  const send = async (more: { type: "text" | "image"; text: string | null; media: unknown }) => {
+    const n = count++;
+    const { outcome } = await call("POST", "/send", 200, {
+      messageId: `direct-${process.pid}-${n}`,
+      to: `628111111111${n % 10}`,
+      timeoutMs: 20_000,
+      ...more,
+    });
+    if (outcome !== "sent") throw new Error(`direct send: ${String(outcome)}`);
+  };
+  const media = { base64: image.toString("base64"), mimetype: "image/png", filename: null };
+  return {
+    text: await timedMany(200, 1, (n) => send({ type: "text", text: `direct ${n}`, media: null })),
+    images: await timedMany(50, 1, () => send({ type: "image", text: null, media })),
+  };
 }
 
 /** Memory of linked, idle sessions: of all containers together, at 1, 2 and 4 of them. */

@@ -98,15 +98,11 @@ async function measureEngine(
     const sends = await measureSends(engine, "bench", image);
     sayRows(runtime, cold, sends, base);
     if (runtime === "docker") {
-      const direct = await measureRunnerDirect(engine, "bench");
-      say(
-        row(
-          "docker: text, to the runner directly",
-          summarise(direct.each),
-          "ms",
-          summarise(base.sends.text.each),
-        ),
-      );
+      const direct = await measureRunnerDirect(engine, "bench", image);
+      for (const kind of ["text", "images"] as const) {
+        const name = `docker: ${kind === "text" ? "text" : "image"}, to the runner directly`;
+        say(row(name, summarise(direct[kind].each), "ms", summarise(base.sends[kind].each)));
+      }
       await engine.api("DELETE /sessions/bench");
       say(
         "\n| sessions | cgroup, MiB | PSS of containers, MiB | PSS of control plane, MiB |\n|---|---|---|---|",

@@ -19,6 +19,8 @@ export type Journal = {
   readonly lastSeq: number;
   /** Resolves when the event is on the disk, and only then is it seen by others. */
   addEvent(event: RunnerEvent): Promise<void>;
+  /** Keeps a send in memory alone: after a crash it was never heard of. */
+  rememberSend(send: JournaledSend): void;
   /** Resolves when the send's present state is on the disk. `send()` answers it at once. */
   putSend(send: JournaledSend): Promise<void>;
   /** Events on the disk with a number above `seq`, oldest first. */
@@ -123,6 +125,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
       lastSeq = Math.max(lastSeq, entry.seq);
       for (const listener of listeners) listener();
     },
+    rememberSend: (send) => remember({ ...head(), kind: "send", send }, 0),
     putSend: (send) => append({ ...head(), kind: "send", send }),
     eventsAfter: (seq) => {
       const known = events.findLastIndex(({ entry }) => entry.seq <= seq);

@@ -70,7 +70,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     const { messageId, outcome, error } = after;
     written(journal.putSend(after));
     if (outcome === before.outcome) return;
-    log.info({ messageId, outcome, error: error?.code }, "send settled");
+    log.debug({ messageId, outcome, error: error?.code }, "send settled");
     if (!callers.wake(messageId))
       written(journal.addEvent({ type: "send_settled", record: toRecord(after) }));
   };
@@ -159,7 +159,8 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
         const client = connected();
         // Nothing is kept of it: the same message may be tried again once there is a connection.
         if (client === null) return toRecord(notConnected(newRecord(messageId)));
-        written(journal.putSend(newRecord(messageId)));
+        // A message without a key was not sent; nobody needs the disk to tell that.
+        journal.rememberSend(newRecord(messageId));
         void inOrder(to.replace(/@c\.us$/, ""), () => run(command, client));
       }
       if (!isSettled(journal.send(messageId)!)) await callers.wait(messageId, timeoutMs, caller);
@@ -201,6 +202,8 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
       const before = messageId === null ? undefined : journal.send(messageId);
       if (messageId !== null) learn(messageId, message);
       if (before !== undefined && before.ack === message.ack) return;
+      // An ack that settles the send is in the answer, or in the event that takes its place.
+      if (messageId !== null && journal.send(messageId)?.outcome !== before?.outcome) return;
       written(
         journal.addEvent({ type: "message_ack", whatsappId: message.key, messageId, ack: message.ack }),
       );

@@ -1,4 +1,3 @@
-import { bodyLimit } from "hono/body-limit";
 import { requestId } from "hono/request-id";
 import { AppError } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
@@ -6,6 +5,7 @@ import type { Log } from "../logger.ts";
 import type { MessageService } from "../messages/service.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { createApiKeyCheck } from "./api-key.ts";
+import { createBodySize } from "./body-size.ts";
 import { createClientIp } from "./client-ip.ts";
 import { createRouter } from "./context.ts";
 import { createErrorHandler } from "./errors.ts";
@@ -63,14 +63,7 @@ export function createApp(deps: AppDeps) {
   app.use(createApiKeyCheck({ apiKey: settings.apiKey, clock: deps.clock, log }));
   if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
   app.use(requireJson);
-  app.use(
-    bodyLimit({
-      maxSize: Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES,
-      onError: () => {
-        throw new AppError("body_too_large", "The body is larger than MEDIA_MAX_MB allows.");
-      },
-    }),
-  );
+  app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
   app.route("/", sessionRoutes(deps));
   app.route("/", qrRoutes(deps));
   app.route("/", messageRoutes(deps));

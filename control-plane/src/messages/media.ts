@@ -36,10 +36,12 @@ export async function readMedia(
 function decodeBase64(text: string, maxBytes: number) {
   const [, declared, encoded = text] = /^data:([^;,]+)(?:;[^,]*)?;base64,(.*)$/s.exec(text) ?? [];
   if (encoded.length > Math.ceil(maxBytes / 3) * 4 + 4) throw tooLarge(maxBytes);
-  if (encoded.length % 4 === 1 || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) {
-    throw invalid("media.base64", "is not base64");
-  }
   const bytes = Buffer.from(encoded, "base64");
+  // What is no base64 is skipped or ends the decoding, so that bytes are missing.
+  const padding = encoded.endsWith("==") ? 2 : encoded.endsWith("=") ? 1 : 0;
+  const digits = encoded.length - padding;
+  if (digits % 4 === 1 || bytes.length !== Math.floor((digits * 3) / 4))
+    throw invalid("media.base64", "is not base64");
   if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   return { bytes, mimetype: declared?.toLowerCase() ?? null, filename: null };
 }
