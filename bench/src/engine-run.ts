@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "undici";
-import { RUNNER_CONTAINER_PORT } from "@whatsapp-engine/contract";
+import { encodeSend, RUNNER_CONTAINER_PORT, type SendCommand } from "@whatsapp-engine/contract";
 import type { Simulator } from "@whatsapp-engine/simulator";
 import { containerOf, docker } from "@whatsapp-engine/test/support/docker.js";
 import type { Engine } from "@whatsapp-engine/test/support/engine.js";
@@ -29,7 +29,7 @@ const createCaller = (origin: string, headers: Record<string, string>) => {
       method,
       path,
       headers: { ...headers, "Content-Type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
     });
     const answer = (await response.body.json()) as Answer;
     if (response.statusCode !== expected)
@@ -69,7 +69,7 @@ export async function measureSends(engine: Engine, sessionId: string, image: Buf
   return {
     text: await timedMany(200, 1, text),
     parallel: await timedMany(200, 10, text),
-    images: await timedMany(50, 1, () =>
+    images: await timedMany(100, 1, () =>
       call("POST", `/sessions/${sessionId}/send`, 200, { to: "6281111111111", type: "image", media }),
     ),
   };
@@ -93,20 +93,21 @@ export async function measureRunnerDirect(engine: Engine, sessionId: string, ima
     authorization: `Bearer ${token}`,
   });
   let count = 0;
-  const send = async (more: { type: "text" | "image"; text: string | null; media: unknown }) => {
+  const send = async (more: Pick<SendCommand, "type" | "text" | "media">) => {
     const n = count++;
-    const { outcome } = await call("POST", "/send", 200, {
+    const command = encodeSend({
       messageId: `direct-${process.pid}-${n}`,
       to: `628111111111${n % 10}`,
       timeoutMs: 20_000,
       ...more,
     });
+    const { outcome } = await call("POST", "/send", 200, command);
     if (outcome !== "sent") throw new Error(`direct send: ${String(outcome)}`);
   };
-  const media = { base64: image.toString("base64"), mimetype: "image/png", filename: null };
+  const media = { bytes: image, mimetype: "image/png", filename: null };
   return {
     text: await timedMany(200, 1, (n) => send({ type: "text", text: `direct ${n}`, media: null })),
-    images: await timedMany(50, 1, () => send({ type: "image", text: null, media })),
+    images: await timedMany(100, 1, () => send({ type: "image", text: null, media })),
   };
 }
 

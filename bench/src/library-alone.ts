@@ -52,12 +52,12 @@ export async function measureLibraryAlone(simulator: Simulator, phoneNumber: str
     const text = await timedMany(200, 1, (n) => send(`text ${n}`, n));
     const parallel = await timedMany(200, 10, (n) => send(`parallel ${n}`, n));
     const media = new wwebjs.MessageMedia("image/png", image.toString("base64"), "image.png");
-    const images = await timedMany(50, 1, () => send(media));
+    const images = await timedMany(100, 1, () => send(media));
     const sha256 = createHash("sha256").update(image).digest("hex");
     const arrived = (await simulator.control.sent(phoneNumber)).filter(
       ({ mediaSha256 }) => mediaSha256 === sha256,
     ).length;
-    if (arrived !== 50) throw new Error(`${arrived} of 50 images arrived`);
+    if (arrived !== 100) throw new Error(`${arrived} of 100 images arrived`);
     await connected.destroy();
     return { startToQr, text, parallel, images };
   } finally {

@@ -4,14 +4,14 @@ import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
 
 /*
  * HTTP between control plane and runner, the control plane always calling. Every call carries
- * `Authorization: Bearer <runner token>`; a wrong one answers 401. Bodies are JSON.
+ * `Authorization: Bearer <runner token>`; a wrong one answers 401. Bodies are JSON but for that of a send.
  *
  *   GET  /health           200 RunnerHealth when the browser page answers, else 503 RunnerHealth
  *   GET  /state            200 RunnerState
  *   GET  /events?after=N   200 application/x-ndjson, one StreamLine a line, open until either side ends it:
  *                          first the present state, then journaled events with seq > N, then all as it happens
  *   POST /claim            ClaimCommand -> 204; writes which session the profile serves into the profile
- *   POST /send             SendCommand -> 200 SendRecord. Same messageId again: the record there is, no second send
+ *   POST /send             `encodeSend(SendCommand)` -> 200 SendRecord. Same messageId again: the record there is, no second send
  *   GET  /sends/:messageId 200 SendRecord, 404 if this profile never heard of it (then it was not sent)
  *   GET  /numbers/:digits  200 NumberCheck
  *   POST /logout           204: the account is unlinked (where WhatsApp answers) and the login deleted
@@ -72,11 +72,31 @@ export const sendCommandSchema = z.object({
   to: z.string(),
   type: messageTypeSchema,
   text: z.string().nullable(),
-  media: z.object({ base64: z.string(), mimetype: z.string(), filename: z.string().nullable() }).nullable(),
+  media: z
+    .object({ bytes: z.instanceof(Buffer), mimetype: z.string(), filename: z.string().nullable() })
+    .nullable(),
   /** Answer after this time with what is known then. */
   timeoutMs: z.number().int().min(0).max(MAX_SEND_TIMEOUT_MS),
 });
 export type SendCommand = z.infer<typeof sendCommandSchema>;
+
+const NEWLINE = 0x0a;
+
+/** The body of `POST /send`: a line of JSON, then the media's bytes as they are. */
+export function encodeSend({ media, ...command }: SendCommand): Buffer {
+  const about = media && { mimetype: media.mimetype, filename: media.filename };
+  const line = Buffer.from(`${JSON.stringify({ ...command, media: about })}\n`);
+  return media === null ? line : Buffer.concat([line, media.bytes]);
+}
+
+/** Throws `SyntaxError` or `ZodError` for what is not such a body. */
+export function decodeSend(body: Buffer): SendCommand {
+  const end = body.indexOf(NEWLINE);
+  const line = end === -1 ? body : body.subarray(0, end);
+  const command = JSON.parse(line.toString()) as { media?: object };
+  if (command.media) command.media = { ...command.media, bytes: body.subarray(line.length + 1) };
+  return sendCommandSchema.parse(command);
+}
 
 /**
  * What became of a send.

@@ -2,6 +2,7 @@ import { Pool, errors } from "undici";
 import type { z } from "zod";
 import {
   AppError,
+  encodeSend,
   sendRecordSchema,
   streamLineSchema,
   type SendCommand,
@@ -51,16 +52,21 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
     keepAliveTimeout: 60_000,
     bodyTimeout: STREAM_SILENCE_MS,
   });
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const headers = { authorization: `Bearer ${token}` };
 
-  async function call(method: "GET" | "POST", path: string, body: unknown, timeoutMs: number) {
+  async function call(
+    method: "GET" | "POST",
+    path: string,
+    body: string | Buffer | undefined,
+    timeoutMs: number,
+  ) {
     try {
       const response = await pool.request({
         method,
         path,
         headers,
         headersTimeout: timeoutMs,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body }),
       });
       return { status: response.statusCode, text: await response.body.text() };
     } catch (cause) {
@@ -78,14 +84,14 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
   }
 
   async function command(path: string, body: unknown, timeoutMs: number) {
-    const { status } = await call("POST", path, body, timeoutMs);
+    const { status } = await call("POST", path, JSON.stringify(body), timeoutMs);
     if (status >= 300) throw new RunnerUnavailable(new Error(`runner answered ${status}`));
   }
 
   return {
     claim: (sessionId, claimedAt) => command("/claim", { sessionId, claimedAt }, CALL_TIMEOUT_MS),
     send: async (send) =>
-      read(sendRecordSchema, await call("POST", "/send", send, send.timeoutMs + SEND_MARGIN_MS)),
+      read(sendRecordSchema, await call("POST", "/send", encodeSend(send), send.timeoutMs + SEND_MARGIN_MS)),
     findSend: async (messageId) => {
       const answer = await call("GET", `/sends/${encodeURIComponent(messageId)}`, undefined, CALL_TIMEOUT_MS);
       return answer.status === 404 ? null : read(sendRecordSchema, answer);

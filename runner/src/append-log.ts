@@ -1,10 +1,12 @@
 import { open, readFile, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** A text file that only grows by whole lines, each on the disk before its promise resolves. */
+/** A text file that only grows by whole lines. */
 export type AppendLog = {
   /** Resolves when the line is on the disk. Lines appended at the same time share one `fdatasync`. */
   append(line: string): Promise<void>;
+  /** Resolves when the system has the line: it survives this process, but not a loss of power. */
+  appendWithoutSync(line: string): Promise<void>;
   /** Replaces the whole file by the lines there are when its turn comes, or leaves it as it is. */
   rewrite(lines: () => readonly string[]): Promise<void>;
   /** Bytes in the file. */
@@ -12,7 +14,7 @@ export type AppendLog = {
   close(): Promise<void>;
 };
 
-type Waiting = { line: string; resolve: () => void; reject: (cause: unknown) => void };
+type Waiting = { line: string; sync: boolean; resolve: () => void; reject: (cause: unknown) => void };
 
 /** Opens (or makes) the file and reads its lines. A last line that a crash cut off is removed. */
 export const openAppendLog = async (path: string): Promise<{ log: AppendLog; lines: string[] }> => {
@@ -32,7 +34,7 @@ export const openAppendLog = async (path: string): Promise<{ log: AppendLog; lin
     const bytes = Buffer.from(batch.map(({ line }) => `${line}\n`).join(""));
     try {
       await file.appendFile(bytes);
-      await file.datasync();
+      if (batch.some(({ sync }) => sync)) await file.datasync();
       size += bytes.length;
     } catch (cause) {
       // Half a batch must not stay: the next line would be glued to it.
@@ -59,15 +61,18 @@ export const openAppendLog = async (path: string): Promise<{ log: AppendLog; lin
     return done;
   };
 
+  const enqueue = (line: string, sync: boolean): Promise<void> =>
+    new Promise((resolve, reject) => {
+      queue.push({ line, sync, resolve, reject });
+      if (queue.length === 1) exclusively(drain).catch(reject);
+    });
+
   const log: AppendLog = {
     get size() {
       return size;
     },
-    append: (line) =>
-      new Promise((resolve, reject) => {
-        queue.push({ line, resolve, reject });
-        if (queue.length === 1) exclusively(drain).catch(reject);
-      }),
+    append: (line) => enqueue(line, true),
+    appendWithoutSync: (line) => enqueue(line, false),
     rewrite: (lines) =>
       exclusively(async () => {
         const next = await replaceFile(path, lines());

@@ -19,6 +19,8 @@ export type Journal = {
   readonly lastSeq: number;
   /** Resolves when the event is on the disk, and only then is it seen by others. */
   addEvent(event: RunnerEvent): Promise<void>;
+  /** Keeps a send's state that the page would tell again after a loss of power; other than that it is kept for good. */
+  noteSend(send: JournaledSend): Promise<void>;
   /** Keeps a send in memory alone: after a crash it was never heard of. */
   rememberSend(send: JournaledSend): void;
   /** Resolves when the send's present state is on the disk. `send()` answers it at once. */
@@ -96,10 +98,10 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     }
   };
 
-  const append = async (entry: JournalEntry): Promise<void> => {
+  const append = async (entry: JournalEntry, write = log.append): Promise<void> => {
     const line = JSON.stringify(entry);
     remember(entry, line.length);
-    await log.append(line);
+    await write(line);
     // What was asked for is on the disk; a rewrite that fails is tried again when the file has doubled.
     if (log.size > rewriteAt) rewrite().catch(() => undefined);
   };
@@ -127,6 +129,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     },
     rememberSend: (send) => remember({ ...head(), kind: "send", send }, 0),
     putSend: (send) => append({ ...head(), kind: "send", send }),
+    noteSend: (send) => append({ ...head(), kind: "send", send }, log.appendWithoutSync),
     eventsAfter: (seq) => {
       const known = events.findLastIndex(({ entry }) => entry.seq <= seq);
       return events.slice(known + 1).flatMap(({ entry }) => (entry.seq <= lastSeq ? [entry] : []));

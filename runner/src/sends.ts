@@ -68,7 +68,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
 
   const change = (before: JournaledSend, after: JournaledSend): void => {
     const { messageId, outcome, error } = after;
-    written(journal.putSend(after));
+    written(journal.noteSend(after));
     if (outcome === before.outcome) return;
     log.debug({ messageId, outcome, error: error?.code }, "send settled");
     if (!callers.wake(messageId))

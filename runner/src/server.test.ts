@@ -37,11 +37,15 @@ test("the claim is written into the profile", async () => {
 });
 
 test("the stream goes on where a reader left off", async () => {
-  await runner.send({ to: FRIEND, text: "one" });
+  const sendAndDeliver = async (text: string) => {
+    const { whatsappId } = await runner.send({ to: FRIEND, text });
+    await world.simulator.control.ack("6281111111111", whatsappId!, 2);
+  };
+  await sendAndDeliver("one");
   const acks = () => runner.lines.filter((line) => line.line === "event");
   await eventually(acks).toHaveLength(1);
   const { seq } = acks()[0]! as Extract<StreamLine, { line: "event" }>;
-  await runner.send({ to: FRIEND, text: "two" });
+  await sendAndDeliver("two");
   await eventually(acks).toHaveLength(2);
 
   const response = await runner.get(`/events?after=${seq}`);

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { claimCommandSchema, sendCommandSchema, type RunnerHealth } from "@whatsapp-engine/contract";
+import { claimCommandSchema, decodeSend, type RunnerHealth } from "@whatsapp-engine/contract";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { z } from "zod";
@@ -54,7 +54,7 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
   });
 
   app.post("/send", async (c) => {
-    const command = sendCommandSchema.parse(await c.req.json());
+    const command = decodeSend(Buffer.from(await c.req.arrayBuffer()));
     return c.json(await sends.send(command, c.env.outgoing));
   });
 

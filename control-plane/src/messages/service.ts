@@ -121,11 +121,7 @@ export function createMessageService(deps: {
           to: recipient,
           type: input.type,
           text,
-          media: media && {
-            base64: media.bytes.toString("base64"),
-            mimetype: media.mimetype,
-            filename: media.filename,
-          },
+          media,
           timeoutMs: Math.max(
             0,
             Math.round(deps.sendTimeoutMs - answerMarginMs - (performance.now() - startedAt)),

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
+  encodeSend,
   runnerListeningSchema,
   streamLineSchema,
   type RunnerState,
@@ -85,7 +86,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
     fetch(`http://127.0.0.1:${port}${path}`, {
       method,
       headers,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
     });
 
   const lines: StreamLine[] = [];
@@ -126,7 +127,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
     post: (path, body) => call("POST", path, body),
     send: async (command) => {
       messages += 1;
-      const whole = {
+      const whole: SendCommand = {
         messageId: `m${messages}`,
         type: "text",
         text: null,
@@ -134,7 +135,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
         timeoutMs: 5_000,
         ...command,
       };
-      return (await (await call("POST", "/send", whole)).json()) as SendRecord;
+      return (await (await call("POST", "/send", encodeSend(whole))).json()) as SendRecord;
     },
     line,
     state: async (fits, timeoutMs) => {

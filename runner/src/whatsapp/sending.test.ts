@@ -21,12 +21,12 @@ test.each(["new", "old"] as const)("text, image and document go out on the %s bu
     to: FRIEND,
     type: "image",
     text: "a picture",
-    media: { base64: png.toString("base64"), mimetype: "image/png", filename: "a.png" },
+    media: { bytes: png, mimetype: "image/png", filename: "a.png" },
   });
   const document = await runner.send({
     to: FRIEND,
     type: "document",
-    media: { base64: pdf.toString("base64"), mimetype: "application/pdf", filename: "a.pdf" },
+    media: { bytes: pdf, mimetype: "application/pdf", filename: "a.pdf" },
   });
   expect(await world.simulator.control.sent()).toMatchObject([
     { id: text.whatsappId, to: `${FRIEND}@c.us`, type: "chat", body: "hello" },
@@ -105,7 +105,7 @@ test("media that WhatsApp does not take is not sent", async () => {
   world = await makeWorld();
   await world.simulator.control.configure({ uploadsFail: true });
   const runner = await world.link();
-  const media = { base64: png.toString("base64"), mimetype: "image/png", filename: "a.png" };
+  const media = { bytes: png, mimetype: "image/png", filename: "a.png" };
   expect(await runner.send({ to: FRIEND, type: "image", media })).toMatchObject({
     outcome: "not_sent",
     error: { code: "invalid_media" },

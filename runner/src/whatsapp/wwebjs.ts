@@ -205,7 +205,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
       const content =
         media === null
           ? (text ?? "")
-          : new MessageMedia(media.mimetype, media.base64, media.filename ?? "file");
+          : new MessageMedia(media.mimetype, media.bytes.toString("base64"), media.filename ?? "file");
       await client!.sendMessage(chatId, content, {
         extra: { engineRef: ref },
         sendSeen: false,
