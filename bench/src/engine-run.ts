@@ -98,6 +98,7 @@ export async function measureRunnerDirect(engine: Engine, sessionId: string, ima
     const command = encodeSend({
       messageId: `direct-${process.pid}-${n}`,
       to: `628111111111${n % 10}`,
+      content: null,
       timeoutMs: 20_000,
       ...more,
     });

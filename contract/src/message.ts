@@ -7,8 +7,9 @@ export const messageTypeSchema = z.enum(messageTypes);
 export type MessageType = z.infer<typeof messageTypeSchema>;
 
 /**
- * Where an outbound message stands. `sent`: WhatsApp's server took it (ack 1); `delivered`, `read`: acks 2
- * and 3 or more; `failed`: proven not sent; `unknown`: cannot be known, and is never sent again by itself.
+ * Where an outbound message stands. `queued`: accepted, waits for its turn; `sending`: handed to the session's runner;
+ * `sent`: WhatsApp's server took it (ack 1); `delivered`, `read`: acks 2 and 3 or more; `failed`: proven not sent;
+ * `unknown`: cannot be known, and is never sent again by itself; `expired`, `cancelled`: not sent, and never will be.
  */
 export const messageStatuses = [
   "queued",
@@ -18,6 +19,8 @@ export const messageStatuses = [
   "read",
   "failed",
   "unknown",
+  "expired",
+  "cancelled",
 ] as const;
 export const messageStatusSchema = z.enum(messageStatuses);
 export type MessageStatus = z.infer<typeof messageStatusSchema>;

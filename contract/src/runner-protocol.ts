@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { messageContentSchema } from "./content.ts";
 import { messageTypeSchema } from "./message.ts";
 import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
 
@@ -72,6 +73,7 @@ export const sendCommandSchema = z.object({
   to: z.string(),
   type: messageTypeSchema,
   text: z.string().nullable(),
+  content: messageContentSchema.nullable(),
   media: z
     .object({ bytes: z.instanceof(Buffer), mimetype: z.string(), filename: z.string().nullable() })
     .nullable(),

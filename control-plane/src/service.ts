@@ -6,6 +6,7 @@ import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import { openDatabase } from "@whatsapp-engine/db";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { createEventStore } from "./events/store.ts";
 import { createApp } from "./http/app.ts";
 import { openApiKey, openInstall, type ApiKey } from "./install.ts";
 import type { Log } from "./logger.ts";
@@ -71,8 +72,10 @@ export async function startService(deps: {
     });
     opened.push(() => fetcher.close());
 
+    const events = createEventStore({ db, clock });
     const sessions = createSessions({
       db,
+      appendEvent: events.append,
       runtime,
       runnerToken: install.runnerToken,
       startConcurrency: config.runner.startConcurrency,
@@ -80,7 +83,7 @@ export async function startService(deps: {
       random: Math.random,
       clock,
       log,
-      onEvent: (event, at) => messages.onEvent(event, at),
+      onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
       settle: (sessionId) => messages.settle(sessionId),
     });
     const messages = createMessageService({

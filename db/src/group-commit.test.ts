@@ -20,8 +20,11 @@ afterEach(() => {
 });
 
 const write = (seq: number) => () =>
-  database.db.insert(events).values({ sessionId: "a", seq, type: "t", data: {}, at: seq }).returning().get()
-    .seq;
+  database.db
+    .insert(events)
+    .values({ sessionId: "a", seq, type: "session.status", data: {}, at: seq })
+    .returning()
+    .get().seq;
 const stored = () =>
   database.db
     .select()

@@ -45,6 +45,7 @@ const command = (timeoutMs = 1_000): SendCommand => ({
   to: "1@c.us",
   type: "text",
   text: "x",
+  content: null,
   media: null,
   timeoutMs,
 });

@@ -121,6 +121,7 @@ export function createMessageService(deps: {
           to: recipient,
           type: input.type,
           text,
+          content: null,
           media,
           timeoutMs: Math.max(
             0,
@@ -164,7 +165,7 @@ export function createMessageService(deps: {
     },
 
     /** Takes over what a journal event means for a message, inside the transaction that stores it. */
-    onEvent(event: RunnerEvent, at: string): void {
+    onEvent(_sessionId: string, event: RunnerEvent, at: string): void {
       if (event.type === "message_ack") store.acknowledge(event, at);
       if (event.type === "send_settled") store.settle(event.record);
     },

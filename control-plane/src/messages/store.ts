@@ -69,7 +69,7 @@ export function createMessageStore({ db, clock }: { db: Db; clock: Clock }) {
     /** Commits the message as `sending`, before anything goes out. Resolves when it is on disk. */
     add(message: NewMessage): Promise<MessageRow> {
       const now = clock.now();
-      const row = { ...EMPTY, ...message, status: "sending", createdAt: now, updatedAt: now };
+      const row = { ...EMPTY, ...message, status: "sending", attempts: 1, createdAt: now, updatedAt: now };
       return commit(() => insert.get(row));
     },
 

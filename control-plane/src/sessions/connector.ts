@@ -23,7 +23,7 @@ export function createConnector(deps: {
   runnerToken: (runnerId: string) => string;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
-  onEvent: (event: RunnerEvent, at: string) => void;
+  onEvent: (sessionId: string, event: RunnerEvent, at: string) => void;
   onConnected: (sessionId: string) => void;
   onFate: (sessionId: string, runnerId: string, fate: RunnerFate) => void;
   onLost: (sessionId: string, runnerId: string) => void;
@@ -89,9 +89,7 @@ export function createConnector(deps: {
             if (runner.state === null) claim();
             return onState(sessionId, runner, line.state);
           }
-          store.storeEvent({ sessionId, profileId, seq: line.seq, at: line.at, event: line.event }, () =>
-            deps.onEvent(line.event, line.at),
-          );
+          store.takeOver({ profileId, seq: line.seq }, () => deps.onEvent(sessionId, line.event, line.at));
           live.notify(sessionId);
         },
         onBroken: (silentMs, error) => onBroken(sessionId, runnerId, silentMs, error),

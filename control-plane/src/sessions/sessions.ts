@@ -2,6 +2,7 @@ import type { CountryCode } from "libphonenumber-js/max";
 import type { RunnerEvent } from "@whatsapp-engine/contract";
 import type { Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
+import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createBackground } from "./background.ts";
@@ -22,17 +23,18 @@ export function createSessions(deps: {
   runtime: Runtime;
   runnerToken: (runnerId: string) => string;
   startConcurrency: number;
+  appendEvent: AppendEvent;
   defaultCountry: CountryCode;
   random: () => number;
   clock: Clock;
   log: Log;
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
-  onEvent: (event: RunnerEvent, at: string) => void;
+  onEvent: (sessionId: string, event: RunnerEvent, at: string) => void;
   /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
   settle: (sessionId: string) => Promise<void>;
 }) {
   const { db, runtime, clock, log } = deps;
-  const store = createSessionStore({ db, clock });
+  const store = createSessionStore({ db, clock, appendEvent: deps.appendEvent });
   const live = createLiveSessions();
   const locks = createSessionLocks();
   const backoff = createBackoff({ clock, random: deps.random });

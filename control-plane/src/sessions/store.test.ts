@@ -11,6 +11,7 @@ import {
   type OpenDatabase,
 } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createEventStore } from "../events/store.ts";
 import { createSessionStore, StaleSession } from "./store.ts";
 
 let dir: string;
@@ -21,7 +22,12 @@ let now = 1_000;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "store-"));
   database = openDatabase(dir);
-  store = createSessionStore({ db: database.db, clock: { now: () => now++ } });
+  const clock = { now: () => now++ };
+  store = createSessionStore({
+    db: database.db,
+    clock,
+    appendEvent: createEventStore({ db: database.db, clock }).append,
+  });
 });
 afterEach(() => {
   database.close();
@@ -43,26 +49,17 @@ describe("session store", () => {
       .select()
       .from(events)
       .all()
-      .filter(({ type }) => type === "status");
+      .filter(({ type }) => type === "session.status");
     expect(seen.map(({ data }) => data["status"])).toEqual(["disconnected", "connecting", "connected"]);
     expect(seen.map(({ seq }) => seq)).toEqual([2, 3, 4]);
   });
 
-  it("stores a journal event once, and moves the cursor with it or not at all", () => {
+  it("takes a journal event over once, and moves the cursor with it or not at all", () => {
     store.create("a", null);
     const profile = store.profileOf("a")!;
     const applied: number[] = [];
     const journal = (seq: number, apply = () => void applied.push(seq)) =>
-      store.storeEvent(
-        {
-          sessionId: "a",
-          profileId: profile.id,
-          seq,
-          at: "2026-01-02T03:04:05.000Z",
-          event: { type: "message_ack", whatsappId: "w", messageId: null, ack: 2 },
-        },
-        apply,
-      );
+      store.takeOver({ profileId: profile.id, seq }, apply);
     journal(1);
     journal(1);
     expect(() =>
@@ -73,15 +70,6 @@ describe("session store", () => {
     journal(2);
     expect(applied).toEqual([1, 2]);
     expect(store.profileOf("a")?.cursor).toBe(2);
-    const acks = database.db
-      .select()
-      .from(events)
-      .all()
-      .filter(({ type }) => type === "message_ack");
-    expect(acks.map(({ data }) => data)).toEqual([
-      { whatsappId: "w", messageId: null, ack: 2 },
-      { whatsappId: "w", messageId: null, ack: 2 },
-    ]);
   });
 
   it("forgets a session without a row left, but keeps its messages, which then have no known outcome", () => {

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { and, asc, count, eq, gt, lt, ne, notInArray, or, sql } from "drizzle-orm";
 import {
-  events,
   messages,
   profiles,
   runners,
@@ -10,13 +9,9 @@ import {
   type SessionRow,
   withoutSync,
 } from "@whatsapp-engine/db";
-import {
-  sessionStatuses,
-  type RunnerEvent,
-  type SessionReason,
-  type SessionStatus,
-} from "@whatsapp-engine/contract";
+import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
+import type { AppendEvent } from "../events/store.ts";
 import { pathBetween } from "./lifecycle.ts";
 
 export type { SessionRow };
@@ -29,22 +24,21 @@ export type SessionChange = {
   detail?: string | null;
 } & Partial<Pick<SessionRow, "desired" | "runnerId" | "linkedPhoneNumber" | "pushName" | "whatsappVersion">>;
 
-/** An event as a runner's journal tells it. */
-export type JournalLine = {
-  sessionId: string;
-  profileId: string;
-  seq: number;
-  at: string;
-  event: RunnerEvent;
-};
-
 /** Thrown where a row changed between reading and writing it; the caller reads again. */
 export class StaleSession extends Error {
   override readonly name = "StaleSession";
 }
 
 /** Rows of sessions, profiles and runners. Every write is one synchronous transaction with its event in it. */
-export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
+export function createSessionStore({
+  db,
+  clock,
+  appendEvent,
+}: {
+  db: Db;
+  clock: Clock;
+  appendEvent: AppendEvent;
+}) {
   // What happens with every message is prepared once. A statement of the connection is part of its transaction.
   const findSession = db
     .select()
@@ -61,21 +55,6 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
     .set({ cursor: sql`${sql.placeholder("seq")}` })
     .where(and(eq(profiles.id, sql.placeholder("profileId")), lt(profiles.cursor, sql.placeholder("seq"))))
     .prepare();
-  const insertEvent = db
-    .insert(events)
-    .values({
-      sessionId: sql.placeholder("sessionId"),
-      seq: sql`(select coalesce(max(seq), 0) + 1 from events where session_id = ${sql.placeholder("sessionId")})`,
-      type: sql.placeholder("type"),
-      data: sql.placeholder("data"),
-      at: sql.placeholder("at"),
-    })
-    .prepare();
-
-  function appendEvent(sessionId: string, type: string, data: Record<string, unknown>, at = clock.now()) {
-    insertEvent.run({ sessionId, type, data, at });
-  }
-
   return {
     find: (id: string): SessionRow | undefined => findSession.get({ id }),
 
@@ -121,7 +100,7 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
           .returning()
           .get();
         tx.insert(profiles).values({ id: randomUUID(), sessionId: id, createdAt: now }).run();
-        appendEvent(id, "session_created", {});
+        appendEvent(id, "session.created", {});
         return row;
       });
     },
@@ -148,7 +127,10 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
         if (row === undefined) throw new StaleSession(seen.id);
         if (row.status !== seen.status || row.reason !== seen.reason) {
           for (const status of pathBetween(seen.status, row.status)) {
-            appendEvent(seen.id, "status", { status, reason: status === row.status ? row.reason : null });
+            appendEvent(seen.id, "session.status", {
+              status,
+              reason: status === row.status ? row.reason : null,
+            });
           }
         }
         return row;
@@ -180,7 +162,7 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
           .set({ status: "unknown", updatedAt: clock.now() })
           .where(and(eq(messages.sessionId, id), eq(messages.status, "sending")))
           .run();
-        appendEvent(id, "session_deleted", {});
+        appendEvent(id, "session.deleted", {});
       });
     },
 
@@ -225,18 +207,14 @@ export function createSessionStore({ db, clock }: { db: Db; clock: Clock }) {
     },
 
     /**
-     * Stores a journal event once: its row, what `apply` makes of it and the advance of the profile's cursor are one
+     * Takes a journal event over once: what `apply` makes of it and the advance of the profile's cursor are one
      * transaction; an event at or below the cursor is passed over. Should the machine lose it, the cursor is lost with
      * it, and the journal tells it again.
      */
-    storeEvent(line: JournalLine, apply: () => void): void {
-      const { sessionId, profileId, seq, at, event } = line;
+    takeOver({ profileId, seq }: { profileId: string; seq: number }, apply: () => void): void {
       withoutSync(db, () =>
         db.transaction(() => {
-          if (advanceCursor.run({ profileId, seq }).changes === 0) return;
-          const { type, ...data } = event;
-          appendEvent(sessionId, type, data, Date.parse(at));
-          apply();
+          if (advanceCursor.run({ profileId, seq }).changes > 0) apply();
         }),
       );
     },

@@ -1,4 +1,5 @@
-import { integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { eventTypes } from "@whatsapp-engine/contract";
 
 /** Something that happened in a session, numbered per session from 1, stored once. */
 export const events = sqliteTable(
@@ -7,9 +8,13 @@ export const events = sqliteTable(
     id: integer().primaryKey({ autoIncrement: true }),
     sessionId: text("session_id").notNull(),
     seq: integer().notNull(),
-    type: text().notNull(),
+    type: text({ enum: eventTypes }).notNull(),
     data: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     at: integer().notNull(),
   },
-  (table) => [uniqueIndex("events_session_seq").on(table.sessionId, table.seq)],
+  (table) => [
+    uniqueIndex("events_session_seq").on(table.sessionId, table.seq),
+    index("events_at").on(table.at),
+  ],
 );
+export type EventRow = typeof events.$inferSelect;

@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
-import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { messageStatuses, messageTypes } from "@whatsapp-engine/contract";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { messageStatuses, messageTypes, type MessageContent } from "@whatsapp-engine/contract";
 
-/** An outbound message. Its row is committed before anything is sent. Stays when its session is deleted. */
+/** An outbound message. Its row is committed before it is accepted. Stays when its session is deleted. */
 export const messages = sqliteTable(
   "messages",
   {
@@ -12,24 +12,67 @@ export const messages = sqliteTable(
     recipient: text().notNull(),
     type: text({ enum: messageTypes }).notNull(),
     body: text(),
+    /** What the message is made of besides text and media. */
+    content: text({ mode: "json" }).$type<MessageContent>(),
+    /** Names the file in `DATA_DIR/media`, until its retention ends. */
     mediaSha256: text("media_sha256"),
     mediaMimetype: text("media_mimetype"),
     mediaFilename: text("media_filename"),
     mediaBytes: integer("media_bytes"),
     status: text({ enum: messageStatuses }).notNull(),
+    /** Its place in the line of all messages; null while it is in none (scheduled, paused) and never was. */
+    position: integer(),
+    /** The bulk it came with. */
+    bulkId: text("bulk_id"),
+    /** The caller's own id of it, once per session. */
+    clientMessageId: text("client_message_id"),
+    /** Tells whether a repeated `clientMessageId` comes with the same request. */
+    requestHash: text("request_hash"),
     whatsappId: text("whatsapp_id"),
     errorCode: text("error_code"),
     errorMessage: text("error_message"),
+    /** How often it was handed to a runner. */
+    attempts: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
+    scheduledAt: integer("scheduled_at"),
+    expiresAt: integer("expires_at"),
+    /** When it was last handed to a runner: what the pace is counted by. */
+    handedAt: integer("handed_at"),
     sentAt: integer("sent_at"),
+    deliveredAt: integer("delivered_at"),
+    readAt: integer("read_at"),
   },
   (table) => [
     index("messages_session").on(table.sessionId, table.createdAt),
     index("messages_whatsapp_id").on(table.whatsappId),
+    uniqueIndex("messages_client_id")
+      .on(table.sessionId, table.clientMessageId)
+      .where(sql`client_message_id is not null`),
+    index("messages_bulk")
+      .on(table.bulkId, table.status)
+      .where(sql`bulk_id is not null`),
     index("messages_sending")
       .on(table.sessionId)
-      .where(sql`${table.status} = 'sending'`),
+      .where(sql`status = 'sending'`),
+    index("messages_line")
+      .on(table.sessionId, table.position)
+      .where(sql`status = 'queued' and position is not null`),
+    index("messages_scheduled")
+      .on(table.scheduledAt)
+      .where(sql`status = 'queued' and position is null`),
+    index("messages_expiring")
+      .on(table.expiresAt)
+      .where(sql`status = 'queued' and expires_at is not null`),
+    index("messages_handed")
+      .on(table.sessionId, table.handedAt)
+      .where(sql`handed_at is not null`),
+    index("messages_unknown")
+      .on(table.sessionId)
+      .where(sql`status = 'unknown'`),
+    index("messages_media")
+      .on(table.mediaSha256)
+      .where(sql`media_sha256 is not null`),
   ],
 );
 export type MessageRow = typeof messages.$inferSelect;

@@ -131,6 +131,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
         messageId: `m${messages}`,
         type: "text",
         text: null,
+        content: null,
         media: null,
         timeoutMs: 5_000,
         ...command,

@@ -7,7 +7,7 @@ export type StatusEvent = { seq: number; status: string; reason: string | null; 
 export function statusEvents({ dataDir }: Engine, sessionId: string, after = 0): StatusEvent[] {
   const rows = query(
     dataDir,
-    "select seq, data, at from events where session_id = ? and type = 'status' and seq > ? order by seq",
+    "select seq, data, at from events where session_id = ? and type = 'session.status' and seq > ? order by seq",
     sessionId,
     after,
   );

@@ -1,0 +1,52 @@
+import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { sql } from "drizzle-orm";
+import { deliveryStates, type EventType } from "@whatsapp-engine/contract";
+
+/** A URL that is told of events. */
+export const webhooks = sqliteTable("webhooks", {
+  id: text().primaryKey(),
+  /** Null: of all sessions. */
+  sessionId: text("session_id"),
+  url: text().notNull(),
+  /** Null: all events. */
+  events: text({ mode: "json" }).$type<EventType[]>(),
+  /** The key that signs, `whsec_...`; the former one signs too until `formerSecretUntil`. */
+  secret: text().notNull(),
+  formerSecret: text("former_secret"),
+  formerSecretUntil: integer("former_secret_until"),
+  enabled: integer({ mode: "boolean" }).notNull(),
+  createdAt: integer("created_at").notNull(),
+  updatedAt: integer("updated_at").notNull(),
+});
+export type WebhookRow = typeof webhooks.$inferSelect;
+
+/** One event on its way to one webhook; its row is written in the transaction that stores the event. */
+export const deliveries = sqliteTable(
+  "deliveries",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    webhookId: text("webhook_id")
+      .notNull()
+      .references(() => webhooks.id, { onDelete: "cascade" }),
+    eventId: integer("event_id").notNull(),
+    sessionId: text("session_id").notNull(),
+    state: text({ enum: deliveryStates }).notNull(),
+    attempts: integer().notNull().default(0),
+    nextAttemptAt: integer("next_attempt_at").notNull(),
+    /** What the last attempt came to: an HTTP status, or why there was none. */
+    lastStatus: integer("last_status"),
+    lastError: text("last_error"),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    index("deliveries_waiting")
+      .on(table.webhookId, table.sessionId, table.id)
+      .where(sql`state = 'waiting'`),
+    index("deliveries_dead")
+      .on(table.webhookId)
+      .where(sql`state = 'dead'`),
+    index("deliveries_event").on(table.eventId),
+  ],
+);
+export type DeliveryRow = typeof deliveries.$inferSelect;
