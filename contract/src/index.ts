@@ -7,6 +7,7 @@ export * from "./ids.ts";
 export * from "./labels.ts";
 export * from "./message.ts";
 export * from "./runner-protocol.ts";
+export * from "./send-options.ts";
 export * from "./session.ts";
 export * from "./suppression.ts";
 export * from "./webhook.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sessionIdSchema } from "./ids.ts";
+import { sendOptions } from "./send-options.ts";
 
 /** Kinds of message that can be sent. */
 export const messageTypes = ["text", "image", "document"] as const;
@@ -39,17 +40,23 @@ export const mediaSchema = z
     message: "give exactly one of base64 and url",
   });
 
+export const recipientSchema = z.string().min(1).max(64).meta({
+  description: "Phone number in any usual form, or a chat id (…@c.us, …@g.us, …@lid)",
+  example: "6281234567890",
+});
+
+/** What a message is made of, and how and when it goes out. */
+export const sendMessageFields = {
+  to: recipientSchema,
+  type: messageTypeSchema.default("text"),
+  message: z.string().max(MAX_TEXT_LENGTH).optional(),
+  media: mediaSchema.optional(),
+  caption: z.string().max(MAX_TEXT_LENGTH).optional(),
+  ...sendOptions,
+};
+
 export const sendMessageSchema = z
-  .strictObject({
-    to: z.string().min(1).max(64).meta({
-      description: "Phone number in any usual form, or a chat id (…@c.us, …@g.us, …@lid)",
-      example: "6281234567890",
-    }),
-    type: messageTypeSchema.default("text"),
-    message: z.string().max(MAX_TEXT_LENGTH).optional(),
-    media: mediaSchema.optional(),
-    caption: z.string().max(MAX_TEXT_LENGTH).optional(),
-  })
+  .strictObject(sendMessageFields)
   .check((ctx) => {
     const { type, message, media } = ctx.value;
     const miss = (field: string, text: string) =>
@@ -64,15 +71,33 @@ export const sendMessageSchema = z
   .meta({ id: "SendMessage" });
 export type SendMessage = z.infer<typeof sendMessageSchema>;
 
+const time = z.iso.datetime().nullable();
+
 export const messageSchema = z
   .object({
     messageId: z.string(),
     sessionId: sessionIdSchema,
+    clientMessageId: z.string().nullable(),
+    bulkId: z.string().nullable(),
+    to: z.string().meta({ description: "Digits, or a chat id" }),
+    type: messageTypeSchema,
+    /** Text or caption. */
+    text: z.string().nullable(),
     status: messageStatusSchema,
     whatsappId: z.string().nullable().meta({ description: "WhatsApp's id of the message" }),
-    timestamp: z.iso.datetime().nullable().meta({ description: "When WhatsApp took it" }),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    /** How often it was handed to the session's runner. */
+    attempts: z.number().int(),
+    timestamp: time.meta({ description: "When WhatsApp took it" }),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+    scheduledAt: time,
+    expiresAt: time,
+    deliveredAt: time,
+    readAt: time,
   })
   .meta({ id: "Message" });
+export type Message = z.infer<typeof messageSchema>;
 
 /** `200`: WhatsApp's server took it. */
 export const sentAnswerSchema = z.object({
@@ -80,10 +105,25 @@ export const sentAnswerSchema = z.object({
   messageId: z.string(),
   status: messageStatusSchema,
   whatsappId: z.string().nullable(),
-  timestamp: z.iso.datetime().nullable(),
+  timestamp: time,
 });
 
-/** `202`: not settled in time; the message's present status. */
-export const pendingAnswerSchema = sentAnswerSchema.extend({
-  message: messageSchema,
+/** `202`: accepted and not settled yet, or its outcome is unknown; the message's present status. */
+export const pendingAnswerSchema = sentAnswerSchema.extend({ message: messageSchema });
+
+export const messageAnswerSchema = z.object({ success: z.literal(true), message: messageSchema });
+
+export const listMessagesQuerySchema = z.object({
+  status: messageStatusSchema.optional(),
+  to: z.string().max(64).optional(),
+  bulkId: z.string().max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().max(256).optional(),
+});
+export type ListMessagesQuery = z.infer<typeof listMessagesQuerySchema>;
+
+export const messageListSchema = z.object({
+  success: z.literal(true),
+  messages: z.array(messageSchema),
+  nextCursor: z.string().nullable(),
 });
