@@ -1,4 +1,5 @@
 export * from "./bulks.ts";
+export * from "./event-retention.ts";
 export * from "./events.ts";
 export * from "./message-counts.ts";
 export * from "./messages.ts";
@@ -8,4 +9,5 @@ export * from "./runners.ts";
 export * from "./sessions.ts";
 export * from "./suppressions.ts";
 export * from "./views.ts";
+export * from "./webhook-views.ts";
 export * from "./webhooks.ts";

@@ -17,6 +17,8 @@ export const webhooks = sqliteTable("webhooks", {
   enabled: integer({ mode: "boolean" }).notNull(),
   createdAt: integer("created_at").notNull(),
   updatedAt: integer("updated_at").notNull(),
+  /** Gone for the API; its row goes when its last delivery is removed. */
+  deletedAt: integer("deleted_at"),
 });
 export type WebhookRow = typeof webhooks.$inferSelect;
 
@@ -36,6 +38,8 @@ export const deliveries = sqliteTable(
     /** What the last attempt came to: an HTTP status, or why there was none. */
     lastStatus: integer("last_status"),
     lastError: text("last_error"),
+    /** Since when nothing of its line arrived; null while it has not failed. What follows a dead one takes this over. */
+    failingSince: integer("failing_since"),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
   },
@@ -46,6 +50,7 @@ export const deliveries = sqliteTable(
     index("deliveries_dead")
       .on(table.webhookId)
       .where(sql`state = 'dead'`),
+    index("deliveries_webhook").on(table.webhookId),
     index("deliveries_event").on(table.eventId),
   ],
 );
