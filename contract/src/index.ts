@@ -4,6 +4,7 @@ export * from "./errors.ts";
 export * from "./event.ts";
 export * from "./health.ts";
 export * from "./ids.ts";
+export * from "./kinds.ts";
 export * from "./labels.ts";
 export * from "./message.ts";
 export * from "./runner-protocol.ts";

@@ -1,11 +1,8 @@
 import { z } from "zod";
+import { contentFields } from "./content.ts";
 import { sessionIdSchema } from "./ids.ts";
+import { checkKind, messageTypeSchema, type MessageParts, type MessageType } from "./kinds.ts";
 import { sendOptions } from "./send-options.ts";
-
-/** Kinds of message that can be sent. */
-export const messageTypes = ["text", "image", "document"] as const;
-export const messageTypeSchema = z.enum(messageTypes);
-export type MessageType = z.infer<typeof messageTypeSchema>;
 
 /**
  * Where an outbound message stands. `queued`: accepted, waits for its turn; `sending`: handed to the session's runner;
@@ -29,16 +26,22 @@ export type MessageStatus = z.infer<typeof messageStatusSchema>;
 /** WhatsApp's own limit for a text, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 65_536;
 
+const aboutMedia = {
+  mimetype: z.string().max(127).optional().meta({ example: "application/pdf" }),
+  filename: z.string().min(1).max(255).optional(),
+};
+
 export const mediaSchema = z
   .strictObject({
     base64: z.string().min(1).optional().meta({ description: "The bytes, base64; a data URL is taken too" }),
     url: z.string().max(2048).optional().meta({ description: "http(s) address the engine fetches" }),
-    mimetype: z.string().max(127).optional().meta({ example: "application/pdf" }),
-    filename: z.string().min(1).max(255).optional(),
+    ...aboutMedia,
   })
   .refine((media) => (media.base64 === undefined) !== (media.url === undefined), {
     message: "give exactly one of base64 and url",
   });
+
+export const uploadSchema = z.strictObject({ bytes: z.instanceof(Uint8Array), ...aboutMedia });
 
 export const recipientSchema = z.string().min(1).max(64).meta({
   description: "Phone number in any usual form, or a chat id (…@c.us, …@g.us, …@lid)",
@@ -52,24 +55,30 @@ export const sendMessageFields = {
   message: z.string().max(MAX_TEXT_LENGTH).optional(),
   media: mediaSchema.optional(),
   caption: z.string().max(MAX_TEXT_LENGTH).optional(),
+  ...contentFields,
   ...sendOptions,
+};
+
+const partsFitKind = (ctx: z.core.ParsePayload<{ type: MessageType } & MessageParts>) => {
+  for (const { field, message } of checkKind(ctx.value.type, ctx.value)) {
+    ctx.issues.push({ code: "custom", path: [field], message, input: ctx.value });
+  }
 };
 
 export const sendMessageSchema = z
   .strictObject(sendMessageFields)
-  .check((ctx) => {
-    const { type, message, media } = ctx.value;
-    const miss = (field: string, text: string) =>
-      ctx.issues.push({ code: "custom", path: [field], message: text, input: ctx.value });
-    if (type === "text") {
-      if (message === undefined || message.trim() === "") miss("message", "a text message needs a text");
-      if (media !== undefined) miss("media", "a text message takes no media; set type to image or document");
-    } else if (media === undefined) {
-      miss("media", `a message of type ${type} needs media`);
-    }
-  })
+  .check(partsFitKind)
   .meta({ id: "SendMessage" });
-export type SendMessage = z.infer<typeof sendMessageSchema>;
+
+/** The same where the media came as bytes, beside the fields: in a multipart body. */
+export const sendUploadSchema = z
+  .strictObject({ ...sendMessageFields, media: uploadSchema.optional() })
+  .check(partsFitKind);
+
+/** What is to be sent, however it came. Its `media` holds one of `base64`, `url` and `bytes`. */
+export type SendMessage = Omit<z.infer<typeof sendMessageSchema>, "media"> & {
+  media?: (z.infer<typeof mediaSchema> & Partial<Pick<z.infer<typeof uploadSchema>, "bytes">>) | undefined;
+};
 
 const time = z.iso.datetime().nullable();
 

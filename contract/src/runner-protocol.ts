@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { messageContentSchema } from "./content.ts";
-import { messageTypeSchema } from "./message.ts";
+import { messageTypeSchema } from "./kinds.ts";
 import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
 
 /*
