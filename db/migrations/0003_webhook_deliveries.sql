@@ -3,8 +3,9 @@ CREATE TABLE `event_retention` (
 	`removed_to` integer NOT NULL
 );
 --> statement-breakpoint
+DROP INDEX `deliveries_dead`;--> statement-breakpoint
 ALTER TABLE `deliveries` ADD `failing_since` integer;--> statement-breakpoint
-CREATE INDEX `deliveries_webhook` ON `deliveries` (`webhook_id`);--> statement-breakpoint
+CREATE INDEX `deliveries_state` ON `deliveries` (`webhook_id`,`state`);--> statement-breakpoint
 ALTER TABLE `webhooks` ADD `deleted_at` integer;--> statement-breakpoint
 CREATE VIEW `webhook_health` AS 
   select w.id as webhook, coalesce(w.session_id, 'all') as session, w.url, case when w.enabled then 'yes' else 'no' end as enabled,

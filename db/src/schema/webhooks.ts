@@ -47,10 +47,7 @@ export const deliveries = sqliteTable(
     index("deliveries_waiting")
       .on(table.webhookId, table.sessionId, table.id)
       .where(sql`state = 'waiting'`),
-    index("deliveries_dead")
-      .on(table.webhookId)
-      .where(sql`state = 'dead'`),
-    index("deliveries_webhook").on(table.webhookId),
+    index("deliveries_state").on(table.webhookId, table.state),
     index("deliveries_event").on(table.eventId),
   ],
 );
