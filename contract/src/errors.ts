@@ -11,6 +11,7 @@ export const errorStatus = {
   media_url_refused: 400,
   unauthorized: 401,
   ip_not_allowed: 403,
+  recipient_suppressed: 403,
   not_found: 404,
   session_not_found: 404,
   message_not_found: 404,

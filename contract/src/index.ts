@@ -7,6 +7,7 @@ export * from "./ids.ts";
 export * from "./kinds.ts";
 export * from "./labels.ts";
 export * from "./message.ts";
+export * from "./pace.ts";
 export * from "./runner-protocol.ts";
 export * from "./send-options.ts";
 export * from "./session.ts";
