@@ -1,8 +1,8 @@
-import { lookup } from "node:dns";
-import { isIP, type LookupFunction } from "node:net";
-import ipaddr from "ipaddr.js";
 import { Agent, request } from "undici";
 import { AppError } from "@whatsapp-engine/contract";
+import { AddressRefused, createAddressGuard } from "../address-guard.ts";
+
+export { isPublicAddress } from "../address-guard.ts";
 
 const MAX_REDIRECTS = 3;
 
@@ -19,10 +19,11 @@ export function createMediaFetcher(options: {
   permits: (address: string) => boolean;
 }): MediaFetcher {
   const { maxBytes, timeoutMs, permits } = options;
+  const guard = createAddressGuard({ permits, setting: "MEDIA_URL_ALLOW_PRIVATE" });
   const agent = new Agent({
     connections: 16,
     keepAliveTimeout: 1_000,
-    connect: { timeout: timeoutMs, lookup: permittedLookup(permits) },
+    connect: { timeout: timeoutMs, lookup: guard.lookup },
   });
 
   async function fetch(text: string): Promise<FetchedMedia> {
@@ -52,14 +53,11 @@ export function createMediaFetcher(options: {
   }
 
   function checked(text: string, base?: URL): URL {
-    const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
-    if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) {
-      throw refused("must be a complete http or https address");
+    try {
+      return guard.check(text, base);
+    } catch (error) {
+      throw error instanceof AddressRefused ? refused(error.message) : error;
     }
-    if (url.username !== "" || url.password !== "") throw refused("must not hold a user name or password");
-    const host = url.hostname.replace(/^\[|\]$/g, "");
-    if (isIP(host) !== 0 && !permits(host)) throw refused(PRIVATE);
-    return url;
   }
 
   async function readLimited(
@@ -85,8 +83,6 @@ export function createMediaFetcher(options: {
   return { fetch, close: () => agent.destroy() };
 }
 
-const PRIVATE = "points to a private or local address; MEDIA_URL_ALLOW_PRIVATE=true permits that";
-
 const refused = (message: string) =>
   new AppError("media_url_refused", `media.url ${message}.`, { details: [{ field: "media.url", message }] });
 
@@ -97,32 +93,13 @@ export const tooLarge = (maxBytes: number) =>
   );
 
 function unreachable(cause: unknown, timeoutMs: number): AppError {
-  if (cause instanceof PrivateAddress) return refused(PRIVATE);
+  if (cause instanceof AddressRefused) return refused(cause.message);
   const { name, code } = cause as { name?: string; code?: string };
   const why =
     name === "TimeoutError"
       ? `took longer than ${timeoutMs / 1000} s`
       : `cannot be fetched (${code ?? name})`;
   return new AppError("media_unreachable", `media.url ${why}.`, { cause });
-}
-
-class PrivateAddress extends Error {
-  override readonly name = "PrivateAddress";
-}
-
-/** Only ordinary unicast addresses of the internet; IPv4 inside IPv6 counts as what it holds. */
-export const isPublicAddress = (address: string): boolean => ipaddr.process(address).range() === "unicast";
-
-/** Name resolution that hands on nothing if one of the answers is not permitted. */
-function permittedLookup(permits: (address: string) => boolean): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      const refusal =
-        error ?? (addresses.every(({ address }) => permits(address)) ? null : new PrivateAddress(hostname));
-      if (refusal || options.all === true) return callback(refusal, addresses);
-      return callback(null, addresses[0]?.address ?? "", addresses[0]?.family);
-    });
-  };
 }
 
 /** A name as it is written in the address; a broken escape in it is no reason to refuse the file. */
