@@ -9,7 +9,7 @@ describe("parseConfig", () => {
       port: 3000,
       host: "127.0.0.1",
       runtime: "auto",
-      defaultCountry: "ID",
+      messages: { defaultCountry: "ID" },
     });
   });
 

@@ -7,6 +7,7 @@ import { OperatorError } from "@whatsapp-engine/contract";
 /** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
 export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";
 const MIN_API_KEY_LENGTH = 16;
+const HOUR_MS = 60 * 60_000;
 
 const integer = (min: number, max: number) =>
   z
@@ -88,7 +89,16 @@ const environmentSchema = z.object({
     )
     .default("ID"),
   SEND_TIMEOUT_SECONDS: integer(1, 25).default(20),
+  SEND_RATE_PER_MINUTE: integer(0, 100_000).default(0),
+  SEND_BURST: integer(1, 100_000).default(10),
+  SEND_PAUSE_MS: integer(0, 3_600_000).default(0),
+  SEND_MAX_PER_DAY: integer(0, 10_000_000).default(0),
+  RECIPIENT_PAUSE_SECONDS: integer(0, 86_400).default(0),
+  RECIPIENT_MAX_PER_DAY: integer(0, 100_000).default(0),
+  QUEUE_MAX_MESSAGES: integer(1, 1_000_000).default(10_000),
+  MESSAGE_EXPIRY_HOURS: integer(0, 8_760).default(24),
   MEDIA_MAX_MB: integer(1, 100).default(16),
+  MEDIA_RETENTION_HOURS: integer(1, 8_760).default(48),
   MEDIA_FETCH_TIMEOUT_SECONDS: integer(1, 20).default(10),
   MEDIA_URL_ALLOW_PRIVATE: flag.default(false),
   SHUTDOWN_TIMEOUT_SECONDS: integer(1, 120).default(10),
@@ -130,12 +140,25 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       qrTimeoutSeconds: env.QR_TIMEOUT_SECONDS,
     },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
-    defaultCountry: env.DEFAULT_COUNTRY as CountryCode,
-    sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,
-    media: {
-      maxBytes: env.MEDIA_MAX_MB * 1024 * 1024,
-      fetchTimeoutMs: env.MEDIA_FETCH_TIMEOUT_SECONDS * 1000,
-      allowPrivate: env.MEDIA_URL_ALLOW_PRIVATE,
+    messages: {
+      defaultCountry: env.DEFAULT_COUNTRY as CountryCode,
+      sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,
+      maxQueued: env.QUEUE_MAX_MESSAGES,
+      expireAfterMs: env.MESSAGE_EXPIRY_HOURS * HOUR_MS,
+      mediaRetentionMs: env.MEDIA_RETENTION_HOURS * HOUR_MS,
+      media: {
+        maxBytes: env.MEDIA_MAX_MB * 1024 * 1024,
+        fetchTimeoutMs: env.MEDIA_FETCH_TIMEOUT_SECONDS * 1000,
+        allowPrivate: env.MEDIA_URL_ALLOW_PRIVATE,
+      },
+    },
+    pace: {
+      perMinute: env.SEND_RATE_PER_MINUTE,
+      burst: env.SEND_BURST,
+      pauseMs: env.SEND_PAUSE_MS,
+      perDay: env.SEND_MAX_PER_DAY,
+      recipientPauseMs: env.RECIPIENT_PAUSE_SECONDS * 1000,
+      recipientPerDay: env.RECIPIENT_MAX_PER_DAY,
     },
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1000,
     logLevel: env.LOG_LEVEL,

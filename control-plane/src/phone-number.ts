@@ -26,11 +26,11 @@ export function toDigits(text: string, field: string, defaultCountry: CountryCod
   });
 }
 
-/** A recipient: digits in international form, or a chat id as it stands. Throws `invalid_phone_number`. */
+/** A recipient: digits in international form, also for a person's `@c.us`, or another chat id as it stands. Throws `invalid_phone_number`. */
 export function toRecipient(text: string, field: string, defaultCountry: CountryCode): string {
   if (!text.includes("@")) return toDigits(text, field, defaultCountry);
   const chatId = text.trim();
-  if (chatIdSchema.safeParse(chatId).success) return chatId;
+  if (chatIdSchema.safeParse(chatId).success) return chatId.replace(/@c\.us$/, "");
   throw new AppError("invalid_phone_number", `${field} is neither a phone number nor a chat id.`, {
     details: [{ field, message: "a chat id ends with @c.us, @g.us or @lid and has digits before it" }],
   });

@@ -10,9 +10,7 @@ import { createEventStore } from "./events/store.ts";
 import { createApp } from "./http/app.ts";
 import { openApiKey, openInstall, type ApiKey } from "./install.ts";
 import type { Log } from "./logger.ts";
-import { createMediaFetcher, isPublicAddress } from "./messages/media-fetch.ts";
-import { createMessageService } from "./messages/service.ts";
-import { createMessageStore } from "./messages/store.ts";
+import { createMessages } from "./messages/messages.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 
@@ -65,13 +63,6 @@ export async function startService(deps: {
     const apiKey = openApiKey(config.dataDir, config.apiKey);
     const runtime = await selectRuntime({ config, install, inUse, environment, log });
     opened.push(() => runtime.close());
-    const fetcher = createMediaFetcher({
-      maxBytes: config.media.maxBytes,
-      timeoutMs: config.media.fetchTimeoutMs,
-      permits: config.media.allowPrivate ? () => true : isPublicAddress,
-    });
-    opened.push(() => fetcher.close());
-
     const events = createEventStore({ db, clock });
     const sessions = createSessions({
       db,
@@ -79,21 +70,21 @@ export async function startService(deps: {
       runtime,
       runnerToken: install.runnerToken,
       startConcurrency: config.runner.startConcurrency,
-      defaultCountry: config.defaultCountry,
+      defaultCountry: config.messages.defaultCountry,
       random: Math.random,
       clock,
       log,
       onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
       settle: (sessionId) => messages.settle(sessionId),
+      onForget: (sessionId) => messages.endSession(sessionId),
     });
-    const messages = createMessageService({
-      store: createMessageStore({ db, clock }),
+    const messages = createMessages({
+      db,
+      dataDir: config.dataDir,
       live: sessions.live,
-      reachable: sessions.service.reachable,
-      fetcher,
-      maxMediaBytes: config.media.maxBytes,
-      sendTimeoutMs: config.sendTimeoutMs,
-      defaultCountry: config.defaultCountry,
+      sessions: sessions.service,
+      appendEvent: events.append,
+      settings: { ...config.messages, pace: config.pace },
       clock,
       log,
     });
@@ -101,7 +92,8 @@ export async function startService(deps: {
     let stopping = false;
     const app = createApp({
       sessions: sessions.service,
-      messages,
+      messages: messages.service,
+      bulks: messages.bulks,
       health: {
         uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
         sessions: () => sessions.store.countByStatus(),
@@ -116,7 +108,7 @@ export async function startService(deps: {
         allowedIps: config.allowedIps,
         trustedProxies: config.trustedProxies,
         rateLimitPerMinute: config.rateLimitPerMinute,
-        maxMediaBytes: config.media.maxBytes,
+        maxMediaBytes: config.messages.media.maxBytes,
         version,
       },
       clock,
@@ -129,12 +121,14 @@ export async function startService(deps: {
       stopping = true;
       const ended = closeServer(server);
       await Promise.race([ended, sleep(config.shutdownTimeoutMs, undefined, { ref: false })]);
-      // Without its runner a send that still waits has its answer: not settled.
+      // What has no answer by now stays `sending`; the next start asks the runners about it.
+      await messages.close(LAST_ANSWERS_MS);
       await sessions.close();
       await Promise.race([ended, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
       server.closeAllConnections();
       await ended;
     });
+    messages.open();
     await sessions.open();
 
     return { url, runtime: runtime.kind, apiKey, close: closeAll };

@@ -2,6 +2,7 @@ import { requestId } from "hono/request-id";
 import { AppError } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
+import type { BulkService } from "../messages/bulks.ts";
 import type { MessageService } from "../messages/service.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { createApiKeyCheck } from "./api-key.ts";
@@ -12,6 +13,7 @@ import { createErrorHandler } from "./errors.ts";
 import { requireJson } from "./json-body.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createRequestLog } from "./request-log.ts";
+import { bulkRoutes } from "./routes/bulks.ts";
 import { healthRoutes, type Health } from "./routes/health.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { qrRoutes } from "./routes/qr.ts";
@@ -23,6 +25,7 @@ const BODY_MARGIN_BYTES = 256 * 1024;
 export type AppDeps = {
   sessions: SessionService;
   messages: MessageService;
+  bulks: BulkService;
   health: Health;
   settings: {
     apiKey: string;
@@ -67,5 +70,6 @@ export function createApp(deps: AppDeps) {
   app.route("/", sessionRoutes(deps));
   app.route("/", qrRoutes(deps));
   app.route("/", messageRoutes(deps));
+  app.route("/", bulkRoutes(deps));
   return app;
 }

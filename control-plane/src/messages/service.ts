@@ -1,21 +1,26 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import type { CountryCode } from "libphonenumber-js/max";
-import { AppError, type RunnerEvent, type SendCommand, type SendMessage } from "@whatsapp-engine/contract";
-import { iso, type Clock } from "../clock.ts";
+import {
+  AppError,
+  type ListMessagesQuery,
+  type Message,
+  type RunnerEvent,
+  type SendMessage,
+} from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { toRecipient } from "../phone-number.ts";
-import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
-import type { LiveSessions } from "../sessions/live.ts";
+import { decodeCursor, encodeCursor } from "../sessions/cursor.ts";
 import type { SessionService } from "../sessions/service.ts";
-import { refusalOf } from "./refusal.ts";
-import { readMedia, type Media } from "./media.ts";
+import { toContent } from "./content.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { toMessage } from "./message.ts";
 import type { MediaFetcher } from "./media-fetch.ts";
-import type { MessageRow, MessageStore } from "./store.ts";
-
-/** Longest part of a send's time that is kept for the answer's way back, so that a caller has it within `sendTimeoutMs`. */
-const ANSWER_MARGIN_MS = 3_000;
-/** A runner's journal keeps a send for 7 days; what is younger than this it cannot have forgotten. */
-const RUNNER_REMEMBERS_MS = 24 * 60 * 60_000;
+import type { MediaStore } from "./media-store.ts";
+import { readMedia } from "./media.ts";
+import { createOutcomes } from "./outcomes.ts";
+import { refusalOf } from "./refusal.ts";
+import type { MessageRow, MessageStore, NewMessage } from "./store.ts";
 
 const WHAT_BECAME: Partial<Record<MessageRow["status"], string>> = {
   sent: "message sent",
@@ -27,163 +32,227 @@ const WHAT_BECAME: Partial<Record<MessageRow["status"], string>> = {
 
 export type MessageService = ReturnType<typeof createMessageService>;
 
-/** Sends messages and finds out what became of them: sent, not sent or unknown; never sent twice. */
+/** The verbs of the API on messages. What is accepted here goes out once, or is told not to have. */
 export function createMessageService(deps: {
   store: MessageStore;
-  live: LiveSessions;
-  reachable: SessionService["reachable"];
+  media: MediaStore;
+  dispatcher: Dispatcher;
+  sessions: Pick<SessionService, "get" | "reachable">;
+  suppressed: (sessionId: string, recipient: string) => boolean;
   fetcher: MediaFetcher;
   maxMediaBytes: number;
+  /** Longest time a caller waits for an outcome. */
   sendTimeoutMs: number;
+  /** What a message without `expiresAt` gets; 0: none. */
+  expireAfterMs: number;
   defaultCountry: CountryCode;
   clock: Clock;
   log: Log;
 }) {
-  const { store, live, clock, log } = deps;
-  const inFlight = new Set<string>();
-  // Of a short time half remains for the outcome.
-  const answerMarginMs = Math.min(ANSWER_MARGIN_MS, deps.sendTimeoutMs / 2);
+  const { store, dispatcher, clock, log } = deps;
+  const outcomes = createOutcomes(deps);
 
-  /** The connected session's runner. Throws `session_not_connected`, `runner_unavailable`, `runtime_unavailable`. */
-  function connectedRunner(sessionId: string): RunnerClient {
-    const { status, reason } = deps.reachable(sessionId);
-    if (status !== "connected") {
-      const message = `Session '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}; it must be connected to send.`;
-      throw new AppError("session_not_connected", message, { extra: { status, reason } });
-    }
-    const runner = live.get(sessionId);
-    if (runner) return runner.client;
-    throw new RunnerUnavailable(new Error("not attached"));
+  store.onSettled((row) => {
+    const { id, sessionId, type, status, errorCode, attempts } = row;
+    const what = WHAT_BECAME[status];
+    if (status === "delivered" || status === "read" || what === undefined) return;
+    log.info({ sessionId, messageId: id, type, status, errorCode, attempts }, what);
+  });
+
+  function refuseUnlessConnected(sessionId: string): void {
+    const { status, reason } = deps.sessions.reachable(sessionId);
+    if (status === "connected") return;
+    const message = `Session '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}; it must be connected to send, or send with "async": true.`;
+    throw new AppError("session_not_connected", message, { extra: { status, reason } });
   }
 
-  /**
-   * Hands the message to the runner and takes over what became of it. Never throws: from here on only the row tells,
-   * and where even that cannot be written, the message stays `sending` and is asked about later.
-   */
-  async function transmit(client: RunnerClient, command: SendCommand): Promise<void> {
-    const { messageId } = command;
-    try {
-      store.settle(await client.send(command));
-    } catch (err) {
-      log.warn({ messageId, err }, "a send's answer was lost, or could not be stored");
-      try {
-        if (err instanceof RunnerUnavailable && err.neverArrived) {
-          return store.fail(messageId, "runner_unavailable", err.message);
-        }
-        const record = await client.findSend(messageId).catch(() => null);
-        if (record) store.settle(record);
-      } catch (cause) {
-        log.error({ messageId, err: cause }, "a send's outcome could not be stored");
-      }
-    }
+  function refuseIfSuppressed(sessionId: string, recipient: string): void {
+    if (!deps.suppressed(sessionId, recipient)) return;
+    throw new AppError(
+      "recipient_suppressed",
+      `${recipient} must not be written to (GET /suppressions lists all).`,
+    );
   }
 
-  /** The row after the send; the one that was written before, if the database fails meanwhile. */
-  function outcomeOf(before: MessageRow): MessageRow {
-    try {
-      return store.find(before.id) ?? before;
-    } catch (err) {
-      log.error({ messageId: before.id, err }, "a message's row could not be read");
+  /** When it must be out, and from when on it may. Throws `invalid_request`. */
+  function times(input: Pick<SendMessage, "scheduledAt" | "expiresAt">) {
+    const now = clock.now();
+    const scheduledAt = input.scheduledAt === undefined ? null : Date.parse(input.scheduledAt);
+    const given = input.expiresAt === undefined ? null : Date.parse(input.expiresAt);
+    const refuse = (message: string) => {
+      throw new AppError("invalid_request", "The request's body is not valid.", {
+        details: [{ field: "expiresAt", message }],
+      });
+    };
+    if (given !== null && given <= now) refuse("is over already");
+    if (given !== null && scheduledAt !== null && given <= scheduledAt) refuse("is before scheduledAt");
+    const start = Math.max(now, scheduledAt ?? now);
+    const expiresAt = given ?? (deps.expireAfterMs > 0 ? start + deps.expireAfterMs : null);
+    return { scheduledAt: scheduledAt !== null && scheduledAt > now ? scheduledAt : null, expiresAt };
+  }
+
+  /** The row that a message with this content would be; its media is on disk then. */
+  async function prepare(sessionId: string, input: SendMessage): Promise<NewMessage> {
+    const recipient = toRecipient(input.to, "to", deps.defaultCountry);
+    refuseIfSuppressed(sessionId, recipient);
+    return { id: randomUUID(), sessionId, recipient, ...times(input), ...(await prepareContent(input)) };
+  }
+
+  async function prepareContent(input: Omit<SendMessage, "to">) {
+    const { text, content } = toContent(input, deps.defaultCountry);
+    const media = input.media
+      ? await readMedia(input.type, input.media, { fetcher: deps.fetcher, maxBytes: deps.maxMediaBytes })
+      : null;
+    if (media) await deps.media.put(media.sha256, media.bytes);
+    return {
+      type: input.type,
+      body: text,
+      content,
+      mediaSha256: media?.sha256 ?? null,
+      mediaMimetype: media?.mimetype ?? null,
+      mediaFilename: media?.filename ?? null,
+      mediaBytes: media?.bytes.length ?? null,
+    };
+  }
+
+  function find(sessionId: string, messageId: string): MessageRow {
+    const row = store.find(messageId);
+    if (row?.sessionId === sessionId) return row;
+    throw new AppError("message_not_found", `Session '${sessionId}' has no message '${messageId}'.`);
+  }
+
+  async function accept(sessionId: string, input: SendMessage): Promise<MessageRow> {
+    const { clientMessageId } = input;
+    const requestHash = clientMessageId === undefined ? null : hashOf(input);
+    const before =
+      clientMessageId === undefined ? undefined : store.findByClientId(sessionId, clientMessageId);
+    if (before) {
+      refuseIfOther(before, requestHash);
       return before;
     }
+    if (input.async || input.scheduledAt !== undefined) deps.sessions.get(sessionId);
+    else refuseUnlessConnected(sessionId);
+    const message = await prepare(sessionId, input);
+    const { row, created } = await store.add({
+      ...message,
+      ...(clientMessageId === undefined ? {} : { clientMessageId, requestHash }),
+    });
+    if (!created) refuseIfOther(row, requestHash);
+    dispatcher.wake(sessionId);
+    return row;
   }
 
   return {
+    prepareContent,
+    times,
+    /** Answers all callers who wait with their messages as they stand. */
+    release: outcomes.release,
+
     /**
-     * Sends one message and waits for its outcome, `sendTimeoutMs` at the most in all. The row is committed before the
-     * runner is asked. Answers the row: `sent` (or further), `sending` if it was not settled in time, or `unknown`.
+     * Accepts one message and waits for its outcome, `sendTimeoutMs` at the most in all; with `async`, or for a later
+     * time, answers at once. The row is committed before the runner is asked. Answers the message as it stands then.
      * Throws only what makes it certain that nothing went out.
      */
-    async send(sessionId: string, input: SendMessage): Promise<MessageRow> {
+    async send(sessionId: string, input: SendMessage): Promise<Message> {
       const startedAt = performance.now();
-      connectedRunner(sessionId);
-      const recipient = toRecipient(input.to, "to", deps.defaultCountry);
-      const media = input.media
-        ? await readMedia(input.type, input.media, { fetcher: deps.fetcher, maxBytes: deps.maxMediaBytes })
-        : null;
-      const client = connectedRunner(sessionId);
-      const text = media ? (input.caption ?? input.message ?? null) : (input.message ?? null);
-      const messageId = randomUUID();
-      // Before there is a row that `settle` could find: it would take a message not yet handed over for one never sent.
-      inFlight.add(messageId);
-      let row: MessageRow;
-      try {
-        row = await store.add({
-          id: messageId,
-          sessionId,
-          recipient,
-          type: input.type,
-          body: text,
-          ...mediaColumns(media),
-        });
-        await transmit(client, {
-          messageId,
-          to: recipient,
-          type: input.type,
-          text,
-          content: null,
-          media,
-          timeoutMs: Math.max(
-            0,
-            Math.round(deps.sendTimeoutMs - answerMarginMs - (performance.now() - startedAt)),
-          ),
-        });
-      } finally {
-        inFlight.delete(messageId);
-      }
-      const { status, errorCode, ...rest } = outcomeOf(row);
-      const ms = Math.round(performance.now() - startedAt);
-      log.info(
-        { sessionId, messageId, type: row.type, status, errorCode, ms },
-        WHAT_BECAME[status] ?? "message not settled",
+      const row = await accept(sessionId, input);
+      if (input.async || input.scheduledAt !== undefined) return toMessage(row);
+      const after = await outcomes.of(row, deps.sendTimeoutMs - (performance.now() - startedAt));
+      if (after.status === "failed") throw refusalOf(after);
+      return toMessage(after);
+    },
+
+    get: (sessionId: string, messageId: string): Message => toMessage(find(sessionId, messageId)),
+
+    /** A page of a session's messages, newest first; also of a session that is deleted. Throws `invalid_cursor`. */
+    list(sessionId: string, query: ListMessagesQuery): { messages: Message[]; nextCursor: string | null } {
+      const { status, to, bulkId, limit, cursor } = query;
+      const rows = store.list({
+        sessionId,
+        limit: limit + 1,
+        ...(status ? { status } : {}),
+        ...(to === undefined ? {} : { to: toRecipient(to, "to", deps.defaultCountry) }),
+        ...(bulkId === undefined ? {} : { bulkId }),
+        ...(cursor === undefined ? {} : { cursor: decodeCursor(cursor) }),
+      });
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        messages: page.map(toMessage),
+        nextCursor: rows.length > limit && last ? encodeCursor(last) : null,
+      };
+    },
+
+    /** Takes a message out of the line. Throws `message_not_queued` where it is too late. */
+    cancel(sessionId: string, messageId: string): Message {
+      const row = find(sessionId, messageId);
+      const cancelled = store.cancel(messageId);
+      if (cancelled) return toMessage(cancelled);
+      const { status } = store.find(messageId) ?? row;
+      if (status === "cancelled") return toMessage({ ...row, status });
+      throw new AppError(
+        "message_not_queued",
+        `The message is ${status}; only a queued one can be cancelled.`,
+        {
+          extra: { status },
+        },
       );
-      if (status === "failed") throw refusalOf({ ...rest, status, errorCode });
-      return { ...rest, status, errorCode };
     },
 
     /**
-     * Settles what is still `sending` without anyone waiting for it: after a restart, or a lost answer. What the runner
-     * never heard of was not sent; what is older than its memory is `unknown`.
+     * Sends again, as a new message, what failed, expired, was cancelled or has an unknown outcome: the only way that
+     * an unknown one is ever repeated, and the caller's decision, as it may have gone out.
      */
-    async settle(sessionId: string): Promise<void> {
-      const client = live.get(sessionId)?.client;
-      if (!client) return;
-      for (const { id, createdAt } of store.sendingOf(sessionId)) {
-        if (inFlight.has(id)) continue;
-        try {
-          const record = await client.findSend(id);
-          if (record) store.settle(record);
-          else if (clock.now() - createdAt > RUNNER_REMEMBERS_MS) store.giveUp(id);
-          else store.fail(id, "interrupted", "The engine was interrupted before anything was sent.");
-        } catch (err) {
-          log.warn(
-            { sessionId, messageId: id, err },
-            "a message without an outcome could not be asked about",
-          );
-        }
+    async retry(sessionId: string, messageId: string): Promise<Message> {
+      const old = find(sessionId, messageId);
+      if (!["failed", "unknown", "expired", "cancelled"].includes(old.status)) {
+        throw new AppError("message_not_retryable", `The message is ${old.status}; it needs no repetition.`, {
+          extra: { status: old.status },
+        });
       }
+      deps.sessions.get(sessionId);
+      refuseIfSuppressed(sessionId, old.recipient);
+      const { recipient, type, body, content, mediaSha256, mediaMimetype, mediaFilename, mediaBytes } = old;
+      const { row } = await store.add({
+        id: randomUUID(),
+        sessionId,
+        recipient,
+        type,
+        body,
+        content,
+        mediaSha256,
+        mediaMimetype,
+        mediaFilename,
+        mediaBytes,
+        ...times({}),
+      });
+      log.info({ sessionId, messageId: row.id, repeats: messageId }, "message repeated by hand");
+      dispatcher.wake(sessionId);
+      return toMessage(row);
     },
 
     /** Takes over what a journal event means for a message, inside the transaction that stores it. */
-    onEvent(_sessionId: string, event: RunnerEvent, at: string): void {
+    onEvent(event: RunnerEvent, at: string): void {
       if (event.type === "message_ack") store.acknowledge(event, at);
       if (event.type === "send_settled") store.settle(event.record);
     },
   };
 }
 
-const mediaColumns = (media: Media | null) => ({
-  mediaSha256: media?.sha256 ?? null,
-  mediaMimetype: media?.mimetype ?? null,
-  mediaFilename: media?.filename ?? null,
-  mediaBytes: media?.bytes.length ?? null,
-});
+/** Two requests with the same hash ask for the same. Bytes count by their digest. */
+export function hashOf(request: unknown): string {
+  const text = JSON.stringify(request, function (this: Record<string, unknown>, key, value: unknown) {
+    // What a buffer's own toJSON made of it is not looked at.
+    const before = this[key];
+    return before instanceof Uint8Array ? createHash("sha256").update(before).digest("hex") : value;
+  });
+  return createHash("sha256").update(text).digest("base64url");
+}
 
-/** A message as the API shows it. */
-export const toMessage = (row: MessageRow) => ({
-  messageId: row.id,
-  sessionId: row.sessionId,
-  status: row.status,
-  whatsappId: row.whatsappId,
-  timestamp: row.sentAt === null ? null : iso(row.sentAt),
-});
+export function refuseIfOther({ requestHash }: { requestHash: string | null }, hash: string | null): void {
+  if (requestHash === hash) return;
+  throw new AppError(
+    "idempotency_conflict",
+    "This idempotency key was used with another request; use a new key for a new message.",
+  );
+}

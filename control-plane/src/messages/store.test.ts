@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { SendRecord } from "@whatsapp-engine/contract";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createEventStore } from "../events/store.ts";
 import { createMessageStore } from "./store.ts";
 
 const TAKEN = "2026-01-02T03:04:05.000Z";
@@ -34,8 +35,15 @@ let store: ReturnType<typeof createMessageStore>;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "messages-"));
   database = openDatabase(dir);
-  store = createMessageStore({ db: database.db, clock: { now: () => Date.parse(TAKEN) + 5_000 } });
+  const clock = { now: () => Date.parse(TAKEN) + 5_000 };
+  store = createMessageStore({
+    db: database.db,
+    clock,
+    appendEvent: createEventStore({ db: database.db, clock }).append,
+    maxQueued: 3,
+  });
   await store.add(message);
+  store.handOver("m", clock.now());
 });
 afterEach(() => {
   database.close();

@@ -24,6 +24,8 @@ export function createSessions(deps: {
   runnerToken: (runnerId: string) => string;
   startConcurrency: number;
   appendEvent: AppendEvent;
+  /** Ends what else belongs to a session, within the transaction that forgets it. */
+  onForget: (sessionId: string) => void;
   defaultCountry: CountryCode;
   random: () => number;
   clock: Clock;
@@ -34,7 +36,7 @@ export function createSessions(deps: {
   settle: (sessionId: string) => Promise<void>;
 }) {
   const { db, runtime, clock, log } = deps;
-  const store = createSessionStore({ db, clock, appendEvent: deps.appendEvent });
+  const store = createSessionStore({ db, clock, appendEvent: deps.appendEvent, onForget: deps.onForget });
   const live = createLiveSessions();
   const locks = createSessionLocks();
   const backoff = createBackoff({ clock, random: deps.random });

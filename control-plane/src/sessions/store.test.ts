@@ -1,15 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  events,
-  messages,
-  openDatabase,
-  profiles,
-  runners,
-  sessions,
-  type OpenDatabase,
-} from "@whatsapp-engine/db";
+import { events, openDatabase, profiles, runners, sessions, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createSessionStore, StaleSession } from "./store.ts";
@@ -18,6 +10,7 @@ let dir: string;
 let database: OpenDatabase;
 let store: ReturnType<typeof createSessionStore>;
 let now = 1_000;
+const forgotten: string[] = [];
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "store-"));
@@ -27,6 +20,7 @@ beforeEach(() => {
     db: database.db,
     clock,
     appendEvent: createEventStore({ db: database.db, clock }).append,
+    onForget: (sessionId) => void forgotten.push(sessionId),
   });
 });
 afterEach(() => {
@@ -72,27 +66,13 @@ describe("session store", () => {
     expect(store.profileOf("a")?.cursor).toBe(2);
   });
 
-  it("forgets a session without a row left, but keeps its messages, which then have no known outcome", () => {
+  it("forgets a session without a row left, and has what belongs to it ended", () => {
     store.create("a", null);
     store.addRunner("r1", store.profileOf("a")!.id);
-    const base = { sessionId: "a", recipient: "62", type: "text" as const, createdAt: 1, updatedAt: 1 };
-    database.db
-      .insert(messages)
-      .values([
-        { ...base, id: "m1", status: "sending" },
-        { ...base, id: "m2", status: "sent" },
-      ])
-      .run();
     store.forget("a");
     for (const table of [sessions, profiles, runners])
       expect(database.db.select().from(table).all()).toEqual([]);
-    expect(
-      database.db
-        .select()
-        .from(messages)
-        .all()
-        .map(({ status }) => status),
-    ).toEqual(["unknown", "sent"]);
+    expect(forgotten).toEqual(["a"]);
   });
 
   it("pages in order of creation without doubles or gaps", () => {

@@ -1,14 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { and, asc, count, eq, gt, lt, ne, notInArray, or, sql } from "drizzle-orm";
-import {
-  messages,
-  profiles,
-  runners,
-  sessions,
-  type Db,
-  type SessionRow,
-  withoutSync,
-} from "@whatsapp-engine/db";
+import { profiles, runners, sessions, type Db, type SessionRow, withoutSync } from "@whatsapp-engine/db";
 import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
@@ -34,10 +26,13 @@ export function createSessionStore({
   db,
   clock,
   appendEvent,
+  onForget,
 }: {
   db: Db;
   clock: Clock;
   appendEvent: AppendEvent;
+  /** Ends what else belongs to a session, within the transaction that forgets it. */
+  onForget: (sessionId: string) => void;
 }) {
   // What happens with every message is prepared once. A statement of the connection is part of its transaction.
   const findSession = db
@@ -148,7 +143,7 @@ export function createSessionStore({
         .run();
     },
 
-    /** Removes session, profile and runner rows. Messages and events stay. */
+    /** Removes session, profile and runner rows. Messages and events stay; no message of it goes out any more. */
     forget(id: string): void {
       db.transaction((tx) => {
         const mine = tx.select({ id: profiles.id }).from(profiles).where(eq(profiles.sessionId, id));
@@ -157,11 +152,7 @@ export function createSessionStore({
           .run();
         tx.delete(profiles).where(eq(profiles.sessionId, id)).run();
         tx.delete(sessions).where(eq(sessions.id, id)).run();
-        // With the profile goes the journal, the only one who could have told.
-        tx.update(messages)
-          .set({ status: "unknown", updatedAt: clock.now() })
-          .where(and(eq(messages.sessionId, id), eq(messages.status, "sending")))
-          .run();
+        onForget(id);
         appendEvent(id, "session.deleted", {});
       });
     },

@@ -1,20 +1,38 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import {
+  AppError,
+  clientMessageIdSchema,
+  listMessagesQuerySchema,
+  messageAnswerSchema,
+  messageListSchema,
   pendingAnswerSchema,
   sendMessageSchema,
   sentAnswerSchema,
   sessionIdSchema,
+  type SendMessage,
 } from "@whatsapp-engine/contract";
-import { toMessage, type MessageService } from "../../messages/service.ts";
+import type { MessageService } from "../../messages/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
+
+const params = z.object({ sessionId: sessionIdSchema });
+const messageParams = params.extend({ messageId: z.string().max(64) });
+
+export const idempotencyHeaders = z.object({
+  "idempotency-key": clientMessageIdSchema
+    .optional()
+    .meta({ description: "Does the same as the caller's own id in the body" }),
+});
 
 const send = createRoute({
   method: "post",
   path: "/sessions/{sessionId}/send",
-  summary: "Send a message and wait for its outcome",
+  summary: "Send a message and wait for its outcome, or have it sent later",
   request: {
-    params: z.object({ sessionId: sessionIdSchema }),
+    params,
+    headers: idempotencyHeaders.extend({
+      prefer: z.string().optional().meta({ description: '`respond-async` does the same as "async": true' }),
+    }),
     body: { required: true, content: { "application/json": { schema: sendMessageSchema } } },
   },
   responses: {
@@ -23,7 +41,7 @@ const send = createRoute({
       content: { "application/json": { schema: sentAnswerSchema } },
     },
     202: {
-      description: "not settled in time, or unknown",
+      description: "accepted and not settled yet, or its outcome is unknown",
       content: { "application/json": { schema: pendingAnswerSchema } },
     },
     ...errorResponses(
@@ -33,27 +51,120 @@ const send = createRoute({
       "invalid_phone_number",
       "invalid_media",
       "media_url_refused",
+      "recipient_suppressed",
       "session_not_found",
       "session_not_connected",
+      "idempotency_conflict",
       "body_too_large",
       "media_too_large",
       "unsupported_media_type",
       "not_on_whatsapp",
       "media_unreachable",
       "send_failed",
+      "queue_full",
       "runner_unavailable",
       "runtime_unavailable",
     ),
   },
 });
 
+const list = createRoute({
+  method: "get",
+  path: "/sessions/{sessionId}/messages",
+  summary: "Messages of a session, newest first, page by page; also of a deleted one",
+  request: { params, query: listMessagesQuerySchema },
+  responses: {
+    200: { description: "a page", content: { "application/json": { schema: messageListSchema } } },
+    ...errorResponses("invalid_request", "invalid_session_id", "invalid_cursor", "invalid_phone_number"),
+  },
+});
+
+const one = { description: "the message", content: { "application/json": { schema: messageAnswerSchema } } };
+
+const get = createRoute({
+  method: "get",
+  path: "/sessions/{sessionId}/messages/{messageId}",
+  summary: "What became of a message",
+  request: { params: messageParams },
+  responses: { 200: one, ...errorResponses("invalid_session_id", "message_not_found") },
+});
+
+const cancel = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/messages/{messageId}/cancel",
+  summary: "Take a message out of the line",
+  request: { params: messageParams },
+  responses: {
+    200: one,
+    ...errorResponses("invalid_session_id", "message_not_found", "message_not_queued"),
+  },
+});
+
+const retry = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/messages/{messageId}/retry",
+  summary: "Send again, as a new message, what failed, ended or has an unknown outcome (it may arrive twice)",
+  request: { params: messageParams },
+  responses: {
+    202: one,
+    ...errorResponses(
+      "invalid_session_id",
+      "message_not_found",
+      "message_not_retryable",
+      "session_not_found",
+      "recipient_suppressed",
+      "queue_full",
+    ),
+  },
+});
+
+/** The caller's own id from header or body. Throws where both are given and differ. */
+export function withClientId<K extends "clientMessageId" | "clientBulkId">(
+  name: K,
+  body: Partial<Record<K, string | undefined>>,
+  header: string | undefined,
+): Partial<Record<K, string>> {
+  const given = body[name];
+  if (given !== undefined && header !== undefined && given !== header) {
+    throw new AppError("invalid_request", "The request's body is not valid.", {
+      details: [{ field: name, message: "differs from the header Idempotency-Key" }],
+    });
+  }
+  const id = given ?? header;
+  return (id === undefined ? {} : { [name]: id }) as Partial<Record<K, string>>;
+}
+
+const asksForAsync = (prefer: string | undefined) => /(^|,)\s*respond-async\s*(,|;|$)/i.test(prefer ?? "");
+
 export const messageRoutes = ({ messages }: { messages: MessageService }) =>
-  createRouter().openapi(send, async (c) => {
-    const row = await messages.send(c.req.valid("param").sessionId, c.req.valid("json"));
-    const message = toMessage(row);
-    const { messageId, status, whatsappId, timestamp } = message;
-    const answer = { success: true as const, messageId, status, whatsappId, timestamp };
-    if (status === "sending" || status === "unknown" || status === "queued")
+  createRouter()
+    .openapi(send, async (c) => {
+      const body = c.req.valid("json");
+      const headers = c.req.valid("header");
+      const input: SendMessage = {
+        ...body,
+        ...withClientId("clientMessageId", body, headers["idempotency-key"]),
+        ...(asksForAsync(headers.prefer) ? { async: true } : {}),
+      };
+      const message = await messages.send(c.req.valid("param").sessionId, input);
+      const { messageId, status, whatsappId, timestamp } = message;
+      const answer = { success: true as const, messageId, status, whatsappId, timestamp };
+      if (status === "sent" || status === "delivered" || status === "read") return c.json(answer, 200);
       return c.json({ ...answer, message }, 202);
-    return c.json(answer, 200);
-  });
+    })
+    .openapi(list, (c) => {
+      const { sessionId } = c.req.valid("param");
+      return c.json({ success: true as const, ...messages.list(sessionId, c.req.valid("query")) }, 200);
+    })
+    .openapi(get, (c) => {
+      const { sessionId, messageId } = c.req.valid("param");
+      return c.json({ success: true as const, message: messages.get(sessionId, messageId) }, 200);
+    })
+    .openapi(cancel, (c) => {
+      const { sessionId, messageId } = c.req.valid("param");
+      return c.json({ success: true as const, message: messages.cancel(sessionId, messageId) }, 200);
+    })
+    .openapi(retry, async (c) => {
+      const { sessionId, messageId } = c.req.valid("param");
+      return c.json({ success: true as const, message: await messages.retry(sessionId, messageId) }, 202);
+    });

@@ -1,0 +1,239 @@
+import type { SendCommand } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../logger.ts";
+import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
+import type { LiveSessions } from "../sessions/live.ts";
+import type { MediaStore } from "./media-store.ts";
+import type { Pace } from "./pace.ts";
+import type { MessageRow, MessageStore } from "./store.ts";
+
+/** Messages of one session under way at once, each to another chat. */
+const MAX_UNDER_WAY = 16;
+/** Pause before a runner that could not be reached is tried again. */
+const RETRY_MS = 1_000;
+/** How often the line is looked through for messages whose time has come, or is over. */
+const TIMES_MS = 500;
+/** A timer cannot wait longer; what is due later is looked at again then. */
+const LONGEST_TIMER_MS = 60_000;
+/** A runner's journal keeps a send for 7 days; what is younger than this it cannot have forgotten. */
+const RUNNER_REMEMBERS_MS = 24 * 60 * 60_000;
+
+type Lane = {
+  chats: Set<string>;
+  underWay: Set<string>;
+  timer: NodeJS.Timeout | undefined;
+  /** Until then the runner is left alone, as it could not be reached. */
+  heldUntil: number;
+};
+
+export type Dispatcher = ReturnType<typeof createDispatcher>;
+
+/**
+ * Takes messages out of the line and hands them to their sessions' runners: first in, first out per chat, sessions
+ * beside each other, each at its pace. A message leaves `sending` only for what is proven or told.
+ */
+export function createDispatcher(deps: {
+  store: MessageStore;
+  media: MediaStore;
+  live: LiveSessions;
+  pace: Pace;
+  suppressed: (sessionId: string, recipient: string) => boolean;
+  /** How long a runner is waited for before the message is left to its journal. */
+  sendTimeoutMs: number;
+  clock: Clock;
+  log: Log;
+}) {
+  const { store, live, pace, clock, log } = deps;
+  const lanes = new Map<string, Lane>();
+  const running = new Set<Promise<void>>();
+  let open = false;
+
+  function laneOf(sessionId: string): Lane {
+    let lane = lanes.get(sessionId);
+    if (!lane)
+      lanes.set(
+        sessionId,
+        (lane = { chats: new Set(), underWay: new Set(), timer: undefined, heldUntil: 0 }),
+      );
+    return lane;
+  }
+
+  function connectedRunner(sessionId: string): RunnerClient | null {
+    const runner = live.get(sessionId);
+    return runner?.state?.status === "connected" ? runner.client : null;
+  }
+
+  function wakeAt(sessionId: string, lane: Lane, at: number): void {
+    clearTimeout(lane.timer);
+    const ms = Math.min(Math.max(0, at - clock.now()), LONGEST_TIMER_MS);
+    lane.timer = setTimeout(() => wake(sessionId), ms).unref();
+  }
+
+  /** Hands out what may go now. Called whenever that may have changed; calling it too often does no harm. */
+  function wake(sessionId: string): void {
+    if (!open) return;
+    const client = connectedRunner(sessionId);
+    if (!client) return;
+    const lane = laneOf(sessionId);
+    if (lane.heldUntil > performance.now()) return;
+    const waiting: string[] = [];
+    let soonest = Number.POSITIVE_INFINITY;
+    while (lane.underWay.size < MAX_UNDER_WAY) {
+      const row = store.next(sessionId, [...lane.chats, ...waiting]);
+      if (!row) break;
+      const now = clock.now();
+      const ready = pace.readyAt(sessionId);
+      if (ready > now) {
+        soonest = Math.min(soonest, ready);
+        break;
+      }
+      const recipientReady = pace.recipientReadyAt(sessionId, row.recipient);
+      if (recipientReady > now) {
+        soonest = Math.min(soonest, recipientReady);
+        waiting.push(row.recipient);
+        continue;
+      }
+      if (row.expiresAt !== null && row.expiresAt <= now) {
+        store.expire(now);
+        continue;
+      }
+      if (deps.suppressed(sessionId, row.recipient)) {
+        store.fail(row.id, "recipient_suppressed", "The recipient must not be written to.");
+        continue;
+      }
+      lane.chats.add(row.recipient);
+      lane.underWay.add(row.id);
+      const sending = send(client, row, now)
+        .catch((err: unknown) => {
+          log.error({ sessionId, messageId: row.id, err }, "a message could not be handed over");
+          return "later" as const;
+        })
+        .then((then) => {
+          running.delete(sending);
+          lane.chats.delete(row.recipient);
+          lane.underWay.delete(row.id);
+          if (then === "next") return wake(sessionId);
+          lane.heldUntil = performance.now() + RETRY_MS;
+          clearTimeout(lane.timer);
+          lane.timer = setTimeout(() => release(sessionId), RETRY_MS).unref();
+        });
+      running.add(sending);
+    }
+    if (soonest < Number.POSITIVE_INFINITY) wakeAt(sessionId, lane, soonest);
+    else if (lane.underWay.size === 0) {
+      clearTimeout(lane.timer);
+      lanes.delete(sessionId);
+    }
+  }
+
+  /** The runner may be tried again. */
+  function release(sessionId: string): void {
+    const lane = lanes.get(sessionId);
+    if (lane) lane.heldUntil = 0;
+    wake(sessionId);
+  }
+
+  /** Answers whether the next one can be tried at once, or only later. */
+  async function send(client: RunnerClient, row: MessageRow, now: number): Promise<"next" | "later"> {
+    let media: SendCommand["media"] = null;
+    if (row.mediaSha256 !== null) {
+      const bytes = await deps.media.read(row.mediaSha256);
+      if (bytes === null) {
+        store.fail(row.id, "media_missing", "The media is not in the data folder any more.");
+        return "next";
+      }
+      media = {
+        bytes,
+        mimetype: row.mediaMimetype ?? "application/octet-stream",
+        filename: row.mediaFilename,
+      };
+    }
+    if (!store.handOver(row.id, now)) return "next";
+    pace.handed(row.sessionId, row.recipient, now);
+    return transmit(client, row, {
+      messageId: row.id,
+      to: row.recipient,
+      type: row.type,
+      text: row.body,
+      content: row.content,
+      media,
+      timeoutMs: deps.sendTimeoutMs,
+    });
+  }
+
+  async function transmit(
+    client: RunnerClient,
+    row: MessageRow,
+    command: SendCommand,
+  ): Promise<"next" | "later"> {
+    try {
+      const record = await client.send(command);
+      if (record.outcome === "not_sent" && record.error?.code === "not_connected") {
+        store.requeue(row);
+        return "later";
+      }
+      store.settle(record);
+      return "next";
+    } catch (err) {
+      log.warn({ sessionId: row.sessionId, messageId: row.id, err }, "a send's answer was lost");
+      if (err instanceof RunnerUnavailable && err.neverArrived) store.requeue(row);
+      else await settleOne(client, row).catch(() => undefined); // asked again when the session is connected
+      return "later";
+    }
+  }
+
+  /**
+   * Asks the runner what became of a message. One that its profile never heard of was not sent, and cannot be any more
+   * but once: whoever hands it over again does so under the same id. Throws where the runner does not answer.
+   */
+  async function settleOne(client: RunnerClient, row: MessageRow): Promise<void> {
+    const record = await client.findSend(row.id);
+    if (record) store.settle(record);
+    else if (clock.now() - (row.handedAt ?? row.createdAt) > RUNNER_REMEMBERS_MS) store.giveUp(row.id);
+    else store.requeue(row);
+  }
+
+  const times = setInterval(() => {
+    try {
+      const now = clock.now();
+      store.expire(now);
+      for (const sessionId of store.promote(now)) wake(sessionId);
+    } catch (err) {
+      log.error({ err }, "the line could not be looked through");
+    }
+  }, TIMES_MS).unref();
+
+  return {
+    wake,
+
+    /** From now on messages are handed out; the first are when their sessions are connected. */
+    open(): void {
+      open = true;
+    },
+
+    /**
+     * Finds out what became of messages that are `sending` while nobody waits for them (after a restart, or a lost
+     * answer), then goes on with the line.
+     */
+    async settle(sessionId: string): Promise<void> {
+      const client = live.get(sessionId)?.client;
+      if (!client) return;
+      for (const row of store.sendingOf(sessionId)) {
+        if (lanes.get(sessionId)?.underWay.has(row.id)) continue;
+        await settleOne(client, row).catch((err: unknown) =>
+          log.warn({ sessionId, messageId: row.id, err }, "a message could not be asked about"),
+        );
+      }
+      release(sessionId);
+    },
+
+    /** Hands out nothing more, and resolves when what is under way has its answer, or after `timeoutMs`. */
+    async close(timeoutMs: number): Promise<void> {
+      open = false;
+      clearInterval(times);
+      for (const { timer } of lanes.values()) clearTimeout(timer);
+      const late = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
+      await Promise.race([Promise.all(running), late]);
+    },
+  };
+}

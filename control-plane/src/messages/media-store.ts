@@ -1,0 +1,69 @@
+import { mkdirSync } from "node:fs";
+import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../clock.ts";
+
+export type MediaStore = ReturnType<typeof createMediaStore>;
+
+/** Media of messages as files named by their SHA-256, in `<dataDir>/media`: the same picture for a thousand people is kept once. */
+export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: Clock }) {
+  const folder = join(dataDir, "media");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const pathOf = (sha256: string) => join(folder, sha256);
+
+  /** The name of a new file is on the disk only once its folder is. */
+  async function syncFolder(): Promise<void> {
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  return {
+    /** Resolves when the bytes are on the disk under this name. */
+    async put(sha256: string, bytes: Buffer): Promise<void> {
+      const path = pathOf(sha256);
+      const now = clock.now() / 1000;
+      const there = await utimes(path, now, now).then(
+        () => true,
+        () => false,
+      );
+      if (there) return;
+      const draft = join(folder, `${randomUUID()}.part`);
+      const file = await open(draft, "wx", 0o600);
+      try {
+        await file.writeFile(bytes);
+        await file.datasync();
+      } catch (cause) {
+        await rm(draft, { force: true });
+        throw cause;
+      } finally {
+        await file.close();
+      }
+      await rename(draft, path);
+      await syncFolder();
+    },
+
+    /** Null when it is not there (any more). */
+    read: (sha256: string): Promise<Buffer | null> =>
+      readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code === "ENOENT") return null;
+        throw cause;
+      }),
+
+    /** Removes files that were last put before `before` (ms) and that `needed` does not want; answers how many. */
+    async removeOld(before: number, needed: (sha256: string) => boolean): Promise<number> {
+      let removed = 0;
+      for (const name of await readdir(folder)) {
+        const { mtimeMs } = await stat(join(folder, name)).catch(() => ({ mtimeMs: Number.MAX_VALUE }));
+        if (mtimeMs >= before || needed(name)) continue;
+        await rm(join(folder, name), { force: true });
+        removed += 1;
+      }
+      return removed;
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import type { CountryCode } from "libphonenumber-js/max";
+import type { RunnerEvent } from "@whatsapp-engine/contract";
+import type { Db } from "@whatsapp-engine/db";
+import type { Clock } from "../clock.ts";
+import type { AppendEvent } from "../events/store.ts";
+import type { Log } from "../logger.ts";
+import type { LiveSessions } from "../sessions/live.ts";
+import type { SessionService } from "../sessions/service.ts";
+import { createBulkService } from "./bulks.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { createMediaFetcher, isPublicAddress } from "./media-fetch.ts";
+import { createMediaStore } from "./media-store.ts";
+import { createPace, type PaceLimits } from "./pace.ts";
+import { createMessageService } from "./service.ts";
+import { createMessageStore } from "./store.ts";
+
+/** Part of a caller's time that is kept for the runner's answer on its way back, and what it says of a message not settled. */
+const ANSWER_MARGIN_MS = 3_000;
+const MEDIA_CLEANUP_MS = 60 * 60_000;
+
+/** Puts the parts of this folder together. */
+export function createMessages(deps: {
+  db: Db;
+  dataDir: string;
+  live: LiveSessions;
+  sessions: Pick<SessionService, "get" | "reachable">;
+  appendEvent: AppendEvent;
+  settings: {
+    sendTimeoutMs: number;
+    maxQueued: number;
+    expireAfterMs: number;
+    mediaRetentionMs: number;
+    media: { maxBytes: number; fetchTimeoutMs: number; allowPrivate: boolean };
+    pace: PaceLimits;
+    defaultCountry: CountryCode;
+  };
+  clock: Clock;
+  log: Log;
+}) {
+  const { db, clock, log, settings } = deps;
+  const store = createMessageStore({ ...deps, maxQueued: settings.maxQueued });
+  const media = createMediaStore(deps);
+  const pace = createPace({ db, clock, defaults: settings.pace });
+  const suppressed = () => false;
+  const fetcher = createMediaFetcher({
+    maxBytes: settings.media.maxBytes,
+    timeoutMs: settings.media.fetchTimeoutMs,
+    permits: settings.media.allowPrivate ? () => true : isPublicAddress,
+  });
+  const shared = { ...deps, ...settings, store, media, pace, suppressed, fetcher };
+  // Of a short time half remains for the answer.
+  const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
+  const dispatcher = createDispatcher({
+    ...shared,
+    sendTimeoutMs: Math.round(settings.sendTimeoutMs - answerMarginMs),
+  });
+  const service = createMessageService({ ...shared, dispatcher, maxMediaBytes: settings.media.maxBytes });
+  const bulks = createBulkService({ ...shared, dispatcher, messages: service });
+
+  async function removeOldMedia(): Promise<void> {
+    try {
+      const removed = await media.removeOld(clock.now() - settings.mediaRetentionMs, store.needsMedia);
+      if (removed > 0) log.info({ removed }, "old media removed");
+    } catch (err) {
+      log.error({ err }, "old media could not be removed");
+    }
+  }
+  const cleanup = setInterval(() => void removeOldMedia(), MEDIA_CLEANUP_MS).unref();
+
+  return {
+    service,
+    bulks,
+    pace,
+
+    /** Takes over what a journal event means, inside the transaction that stores it. */
+    onEvent(_sessionId: string, event: RunnerEvent, at: string): void {
+      service.onEvent(event, at);
+    },
+
+    /** Finds out what became of messages without an outcome, and goes on with the session's line. */
+    settle: (sessionId: string) => dispatcher.settle(sessionId),
+
+    /** Within the transaction that forgets a session. */
+    endSession: (sessionId: string): void => store.endSession(sessionId),
+
+    open(): void {
+      dispatcher.open();
+      void removeOldMedia();
+    },
+
+    /** Callers who wait have their answer; what is under way gets `timeoutMs` to have its own. */
+    async close(timeoutMs: number): Promise<void> {
+      clearInterval(cleanup);
+      service.release();
+      await dispatcher.close(timeoutMs);
+      await fetcher.close();
+    },
+  };
+}
