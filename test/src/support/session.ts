@@ -4,11 +4,14 @@ import type { Engine } from "./engine.ts";
 import { readQrCode } from "./qr-code.ts";
 import { until } from "./until.ts";
 
+/** Whatever answers the API, however it was started. */
+type Answering = Pick<Engine, "api">;
+
 export type Expected = { status: string; reason?: string | null };
 
 /** Asks for the session's status until it is the expected one. */
 export async function waitForStatus(
-  engine: Engine,
+  engine: Answering,
   sessionId: string,
   expected: string | Expected,
   timeoutMs = 60_000,
@@ -27,7 +30,7 @@ export async function waitForStatus(
 }
 
 /** The code that the session shows, read from its picture. */
-export async function readQr(engine: Engine, sessionId: string): Promise<string> {
+export async function readQr(engine: Answering, sessionId: string): Promise<string> {
   let last: Body = {};
   const png = await until(
     `a QR code of session ${sessionId}`,
@@ -42,13 +45,13 @@ export async function readQr(engine: Engine, sessionId: string): Promise<string>
 }
 
 /** Scans the session's code with the phone of an account. */
-export async function scan(engine: Engine, simulator: Simulator, sessionId: string, phoneNumber: string) {
+export async function scan(engine: Answering, simulator: Simulator, sessionId: string, phoneNumber: string) {
   return simulator.control.scan(await readQr(engine, sessionId), { phoneNumber });
 }
 
 /** Create, read the code, scan it, be connected. */
 export async function linkSession(
-  engine: Engine,
+  engine: Answering,
   simulator: Simulator,
   sessionId: string,
   phoneNumber: string,

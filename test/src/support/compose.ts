@@ -1,0 +1,115 @@
+import { execFile, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe } from "vitest";
+import { createApi, type Api } from "./api.ts";
+import { docker } from "./docker.ts";
+import { onDocker } from "./runtimes.ts";
+import { until } from "./until.ts";
+
+const repository = join(import.meta.dirname, "../../..");
+const ofProject = (name: string) => ["--filter", `label=com.docker.compose.project=${name}`];
+
+/** The shipped `docker-compose.yml` as a project of its own, with a port and a data volume of its own. */
+export type Compose = {
+  readonly api: Api;
+  /** With everything that Compose says, if it fails. */
+  run(...args: string[]): Promise<void>;
+  /** Starts it as the README says, in the background; resolves when the API answers. */
+  up(): Promise<void>;
+  installId(): Promise<string>;
+  /** Ids and names of what the project has: containers, ended ones too, volumes and networks. */
+  parts(): Promise<string[]>;
+  /** Takes it down with its volume; runners that it still has stay. */
+  remove(): Promise<void>;
+};
+
+/** Version 2 as the Docker client's plugin, or else version 1; undefined without either. */
+const command = [["docker", "compose"], ["docker-compose"]].find(
+  ([program = "", ...args]) => spawnSync(program, [...args, "version"], { timeout: 20_000 }).status === 0,
+);
+
+/** Promises of the Compose file. `npm run setup` does not install Compose, so that CI may be without it too. */
+export function onCompose(name: string, suite: () => void): void {
+  if (command) return onDocker(name, suite);
+  const why = "there is no Docker Compose here; Debian's package is docker-compose";
+  console.warn(`\n!!! THE COMPOSE SUITE DID NOT RUN: ${why}\n`);
+  describe.skip(`${name} (NOT RUN: ${why})`, suite);
+}
+
+/** `settings` as in the environment. A `.env` beside the Compose file, which Compose would read, is left out. */
+export async function createCompose(settings: Readonly<Record<string, string>>): Promise<Compose> {
+  const [program = "", ...prefix] = command ?? [];
+  const name = `wae-test-${randomBytes(4).toString("hex")}`;
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), "compose-test-"));
+  const envFile = join(folder, ".env");
+  writeFileSync(envFile, "");
+  const apiKey = randomBytes(24).toString("base64url");
+  const { PATH, HOME, DOCKER_HOST, DOCKER_CONFIG } = process.env;
+  const environment = {
+    PATH,
+    HOME,
+    DOCKER_HOST,
+    DOCKER_CONFIG,
+    DOCKER_SOCKET: DOCKER_HOST === undefined ? undefined : new URL(DOCKER_HOST).pathname,
+    // The builder that the runner image is built with: what both share is built once.
+    DOCKER_BUILDKIT: "0",
+    PORT: String(port),
+    API_KEY: apiKey,
+    ...settings,
+  };
+  const api = createApi(() => `http://127.0.0.1:${port}`, apiKey);
+
+  async function run(...args: string[]): Promise<void> {
+    const line = [...prefix, "--project-name", name, "--env-file", envFile, ...args];
+    const maxBuffer = 64 * 1024 * 1024;
+    await promisify(execFile)(program, line, { cwd: repository, env: environment, maxBuffer });
+  }
+
+  return {
+    api,
+    run,
+    async up() {
+      await run("up", "--detach", "--no-build");
+      await until("the API to answer", () =>
+        api("GET /health").then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      );
+    },
+    async installId() {
+      const service = ["--filter", "label=com.docker.compose.service=engine"];
+      const [container = ""] = await docker("ps", "--quiet", ...ofProject(name), ...service);
+      const text = (await docker("exec", container, "cat", "/data/install.json")).join("");
+      return (JSON.parse(text) as { installId: string }).installId;
+    },
+    async parts() {
+      const parts = await Promise.all([
+        docker("ps", "--all", "--quiet", ...ofProject(name)),
+        docker("volume", "ls", "--quiet", ...ofProject(name)),
+        docker("network", "ls", "--quiet", ...ofProject(name)),
+      ]);
+      return parts.flat();
+    },
+    async remove() {
+      await run("down", "--volumes");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
