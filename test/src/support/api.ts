@@ -1,5 +1,5 @@
 import { request, type OutgoingHttpHeaders } from "node:http";
-import type { ErrorCode, ErrorDetail, Session } from "@whatsapp-engine/contract";
+import type { Bulk, ErrorCode, ErrorDetail, Message, Session } from "@whatsapp-engine/contract";
 
 /** Every field that some answer has. */
 export type Body = Partial<Omit<Session, "status">> & {
@@ -11,6 +11,9 @@ export type Body = Partial<Omit<Session, "status">> & {
   qr?: string;
   qrImage?: string;
   expiresAt?: string;
+  message?: Message;
+  messages?: Message[];
+  bulk?: Bulk;
   messageId?: string;
   whatsappId?: string | null;
   timestamp?: string | null;
