@@ -101,6 +101,8 @@ const environmentSchema = z.object({
   MEDIA_RETENTION_HOURS: integer(1, 8_760).default(48),
   MEDIA_FETCH_TIMEOUT_SECONDS: integer(1, 20).default(10),
   MEDIA_URL_ALLOW_PRIVATE: flag.default(false),
+  EVENT_RETENTION_DAYS: integer(0, 36_500).default(30),
+  WEBHOOK_ALLOW_PRIVATE: flag.default(false),
   SHUTDOWN_TIMEOUT_SECONDS: integer(1, 120).default(10),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
@@ -160,6 +162,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       recipientPauseMs: env.RECIPIENT_PAUSE_SECONDS * 1000,
       recipientPerDay: env.RECIPIENT_MAX_PER_DAY,
     },
+    eventRetentionMs: env.EVENT_RETENTION_DAYS * 24 * HOUR_MS,
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE,
     shutdownTimeoutMs: env.SHUTDOWN_TIMEOUT_SECONDS * 1000,
     logLevel: env.LOG_LEVEL,
   };

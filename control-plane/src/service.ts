@@ -6,6 +6,8 @@ import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import { openDatabase } from "@whatsapp-engine/db";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { createEventFeed } from "./events/feed.ts";
+import { createEventRetention } from "./events/retention.ts";
 import { createEventStore } from "./events/store.ts";
 import { createApp } from "./http/app.ts";
 import { openApiKey, openInstall, type ApiKey } from "./install.ts";
@@ -13,6 +15,8 @@ import type { Log } from "./logger.ts";
 import { createMessages } from "./messages/messages.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
+import { createSweeper } from "./sweeper.ts";
+import { createWebhooks } from "./webhooks/webhooks.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -64,6 +68,23 @@ export async function startService(deps: {
     const runtime = await selectRuntime({ config, install, inUse, environment, log });
     opened.push(() => runtime.close());
     const events = createEventStore({ db, clock });
+    const feed = createEventFeed({ store: events });
+    const webhooks = createWebhooks({
+      db,
+      events,
+      allowPrivate: config.webhookAllowPrivate,
+      keepEventsMs: config.eventRetentionMs,
+      requestSweep: () => sweeper.request(),
+      random: Math.random,
+      clock,
+      log,
+    });
+    opened.push(() => webhooks.close());
+    const sweeper = createSweeper({
+      steps: [...webhooks.sweepSteps, createEventRetention({ db, clock, keepMs: config.eventRetentionMs })],
+      log,
+    });
+    opened.push(() => sweeper.close());
     const sessions = createSessions({
       db,
       appendEvent: events.append,
@@ -94,6 +115,8 @@ export async function startService(deps: {
       sessions: sessions.service,
       messages: messages.service,
       bulks: messages.bulks,
+      feed,
+      webhooks: webhooks.service,
       health: {
         uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
         sessions: () => sessions.store.countByStatus(),
@@ -119,6 +142,7 @@ export async function startService(deps: {
     const { server, url } = await listen(app.fetch, config);
     opened.push(async () => {
       stopping = true;
+      feed.close();
       const ended = closeServer(server);
       await Promise.race([ended, sleep(config.shutdownTimeoutMs, undefined, { ref: false })]);
       // What has no answer by now stays `sending`; the next start asks the runners about it.
@@ -129,6 +153,8 @@ export async function startService(deps: {
       await ended;
     });
     messages.open();
+    webhooks.open();
+    sweeper.open();
     await sessions.open();
 
     return { url, runtime: runtime.kind, apiKey, close: closeAll };

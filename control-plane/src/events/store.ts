@@ -1,7 +1,7 @@
-import { asc, gt, max, sql } from "drizzle-orm";
-import type { EventType } from "@whatsapp-engine/contract";
-import { events, type Db, type EventRow } from "@whatsapp-engine/db";
-import type { Clock } from "../clock.ts";
+import { and, asc, desc, eq, gt, lte, max, sql } from "drizzle-orm";
+import type { Event, EventType } from "@whatsapp-engine/contract";
+import { eventRetention, events, type Db, type EventRow } from "@whatsapp-engine/db";
+import { iso, type Clock } from "../clock.ts";
 
 export type { EventRow };
 export type EventStore = ReturnType<typeof createEventStore>;
@@ -30,6 +30,41 @@ export function createEventStore({ db, clock }: { db: Db; clock: Clock }) {
     })
     .returning()
     .prepare();
+
+  const pageOfAll = db
+    .select()
+    .from(events)
+    .where(gt(events.id, sql.placeholder("after")))
+    .orderBy(asc(events.id))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+  // By number, which the index of a session's events is in the order of.
+  const pageOfSession = db
+    .select()
+    .from(events)
+    .where(and(eq(events.sessionId, sql.placeholder("sessionId")), gt(events.seq, sql.placeholder("seq"))))
+    .orderBy(asc(events.seq))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+  const ofId = db
+    .select({ sessionId: events.sessionId, seq: events.seq })
+    .from(events)
+    .where(eq(events.id, sql.placeholder("id")))
+    .prepare();
+
+  /** The number of a session's last event up to this id, which is nearly always one of its own. */
+  function seqAt(sessionId: string, id: number): number {
+    const event = ofId.get({ id });
+    if (event?.sessionId === sessionId) return event.seq;
+    const before = db
+      .select({ seq: events.seq })
+      .from(events)
+      .where(and(eq(events.sessionId, sessionId), lte(events.id, id)))
+      .orderBy(desc(events.seq))
+      .limit(1)
+      .get();
+    return before?.seq ?? 0;
+  }
 
   /** Transactions are synchronous, so by then this one is committed, or undone and there is nothing to see. */
   function tellLater(): void {
@@ -68,8 +103,36 @@ export function createEventStore({ db, clock }: { db: Db; clock: Clock }) {
         .from(events)
         .get()?.id ?? 0,
 
-    /** Events with an id above `id`, in their order. */
-    after: (id: number, limit: number): EventRow[] =>
-      db.select().from(events).where(gt(events.id, id)).orderBy(asc(events.id)).limit(limit).all(),
+    /** Up to this id some events are no longer kept; 0: none was removed. */
+    removedTo: (): number => db.select().from(eventRetention).get()?.removedTo ?? 0,
+
+    /** Whether anything is known of this session. The newest event of a session is always kept. */
+    has: (sessionId: string): boolean =>
+      db.select({ id: events.id }).from(events).where(eq(events.sessionId, sessionId)).limit(1).get() !==
+      undefined,
+
+    /** Events with an id above `after`, in their order; of one session, if it is named. */
+    page({
+      after,
+      limit,
+      sessionId,
+    }: {
+      after: number;
+      limit: number;
+      sessionId?: string | undefined;
+    }): EventRow[] {
+      if (sessionId === undefined) return pageOfAll.all({ after, limit });
+      return pageOfSession.all({ sessionId, seq: after === 0 ? 0 : seqAt(sessionId, after), limit });
+    },
   };
 }
+
+/** An event as the API shows it. */
+export const toEvent = ({ id, sessionId, seq, type, at, data }: EventRow): Event => ({
+  id,
+  sessionId,
+  seq,
+  type,
+  at: iso(at),
+  data,
+});

@@ -1,10 +1,12 @@
 import { requestId } from "hono/request-id";
 import { AppError } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
+import type { EventFeed } from "../events/feed.ts";
 import type { Log } from "../logger.ts";
 import type { BulkService } from "../messages/bulks.ts";
 import type { MessageService } from "../messages/service.ts";
 import type { SessionService } from "../sessions/service.ts";
+import type { WebhookService } from "../webhooks/service.ts";
 import { createApiKeyCheck } from "./api-key.ts";
 import { createBodySize } from "./body-size.ts";
 import { createClientIp } from "./client-ip.ts";
@@ -14,10 +16,12 @@ import { requireJson } from "./json-body.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createRequestLog } from "./request-log.ts";
 import { bulkRoutes } from "./routes/bulks.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes, type Health } from "./routes/health.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { qrRoutes } from "./routes/qr.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 
 /** JSON around the media: the other fields, quotes and names. */
 const BODY_MARGIN_BYTES = 256 * 1024;
@@ -26,6 +30,8 @@ export type AppDeps = {
   sessions: SessionService;
   messages: MessageService;
   bulks: BulkService;
+  feed: EventFeed;
+  webhooks: WebhookService;
   health: Health;
   settings: {
     apiKey: string;
@@ -71,5 +77,7 @@ export function createApp(deps: AppDeps) {
   app.route("/", qrRoutes(deps));
   app.route("/", messageRoutes(deps));
   app.route("/", bulkRoutes(deps));
+  app.route("/", eventRoutes(deps));
+  app.route("/", webhookRoutes(deps));
   return app;
 }

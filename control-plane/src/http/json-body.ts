@@ -1,10 +1,12 @@
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "@whatsapp-engine/contract";
 import type { AppEnv } from "./context.ts";
 
-/** A body must say that it is JSON; without this a form or a text would count as an empty body. */
+/** A body must say that it is JSON; without this a form or a text would count as an empty body. No body needs no type. */
 export const requireJson = createMiddleware<AppEnv>(async (c, next) => {
-  if (c.req.method === "POST" || c.req.method === "PUT" || c.req.method === "PATCH") {
+  const { method } = c.req;
+  if ((method === "POST" || method === "PUT" || method === "PATCH") && hasBody(c)) {
     const type = c.req.header("Content-Type")?.split(";")[0]?.trim().toLowerCase();
     if (type !== "application/json") {
       throw new AppError(
@@ -15,3 +17,6 @@ export const requireJson = createMiddleware<AppEnv>(async (c, next) => {
   }
   await next();
 });
+
+const hasBody = (c: Context): boolean =>
+  Number(c.req.header("Content-Length") ?? 0) > 0 || c.req.header("Transfer-Encoding") !== undefined;

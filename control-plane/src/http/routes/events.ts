@@ -1,0 +1,131 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Context, TypedResponse } from "hono";
+import { streamSSE } from "hono/streaming";
+import {
+  AppError,
+  MISSED_EVENTS,
+  eventPageSchema,
+  listEventsQuerySchema,
+  sessionIdSchema,
+  type ListEventsQuery,
+} from "@whatsapp-engine/contract";
+import type { EventFeed, EventFilter } from "../../events/feed.ts";
+import type { Log } from "../../logger.ts";
+import { createRouter, type AppEnv } from "../context.ts";
+import { errorResponses } from "../errors.ts";
+
+/** A stream in which nothing comes shows this often that it lives; proxies close after 30 s or more. */
+const HEARTBEAT_MS = 15_000;
+const EVENT_STREAM = "text/event-stream";
+
+const responses = {
+  200: {
+    description: "a page, or with `Accept: text/event-stream` a stream that goes on",
+    content: {
+      "application/json": { schema: eventPageSchema },
+      [EVENT_STREAM]: { schema: z.string() },
+    },
+  },
+};
+
+const all = createRoute({
+  method: "get",
+  path: "/events",
+  summary: "What happened in all sessions, page by page or as a stream",
+  request: { query: listEventsQuerySchema },
+  responses: { ...responses, ...errorResponses("invalid_request", "shutting_down") },
+});
+
+const ofSession = createRoute({
+  method: "get",
+  path: "/sessions/{sessionId}/events",
+  summary: "What happened in one session, deleted ones included",
+  request: { params: z.object({ sessionId: sessionIdSchema }), query: listEventsQuerySchema },
+  responses: {
+    ...responses,
+    ...errorResponses("invalid_request", "invalid_session_id", "session_not_found", "shutting_down"),
+  },
+});
+
+export function eventRoutes({ feed, log }: { feed: EventFeed; log: Log }) {
+  async function page(filter: EventFilter, { after, limit }: ListEventsQuery) {
+    return { success: true as const, ...(await feed.page(filter, { after, limit })) };
+  }
+
+  function stream(c: Context<AppEnv>, filter: EventFilter, query: ListEventsQuery) {
+    if (feed.stopping.aborted) throw new AppError("shutting_down", "The engine is shutting down.");
+    const { from, missed } = feed.begin(filter, lastEventId(c) ?? query.after);
+    const ended = new AbortController();
+    const end = () => ended.abort();
+    // Of a reader who takes nothing the engine cannot take leave politely.
+    let writing = false;
+    const stop = () => (writing ? c.env.outgoing.destroy() : end());
+    feed.stopping.addEventListener("abort", stop);
+
+    const response = streamSSE(
+      c,
+      async (stream) => {
+        stream.onAbort(end);
+        const write = async (work: () => Promise<unknown>) => {
+          writing = true;
+          await work();
+          writing = false;
+          if (feed.stopping.aborted) end();
+        };
+        // An id without data moves a reader's Last-Event-ID on and is no event: who breaks off before the first event, or
+        // is told of few, comes back to the right point.
+        const sign = (position: number) => write(() => stream.write(`: heartbeat\nid: ${position}\n\n`));
+        try {
+          if (missed) {
+            const data = {
+              after: lastEventId(c) ?? query.after,
+              message: "Events in between are no longer kept.",
+            };
+            await write(() => stream.writeSSE({ event: MISSED_EVENTS, data: JSON.stringify(data) }));
+          }
+          await sign(from);
+          const batches = feed.follow(filter, from, { idleMs: HEARTBEAT_MS, signal: ended.signal });
+          for await (const { events, position } of batches) {
+            for (const event of events) {
+              if (ended.signal.aborted) break;
+              const data = JSON.stringify(event);
+              await write(() => stream.writeSSE({ id: String(event.id), event: event.type, data }));
+            }
+            if (events.length === 0) await sign(position);
+          }
+        } finally {
+          feed.stopping.removeEventListener("abort", stop);
+        }
+      },
+      async (err) => log.error({ requestId: c.get("requestId"), err }, "a stream of events broke off"),
+    );
+    // Its connection ends with it, as the engine's own end waits for it.
+    response.headers.set("Connection", "close");
+    response.headers.set("X-Accel-Buffering", "no");
+    return response as Response & TypedResponse<string, 200, "text">;
+  }
+
+  return createRouter()
+    .openapi(all, async (c) => {
+      const query = c.req.valid("query");
+      const filter = { types: query.types };
+      return wantsStream(c) ? stream(c, filter, query) : c.json(await page(filter, query), 200);
+    })
+    .openapi(ofSession, async (c) => {
+      const query = c.req.valid("query");
+      const filter = { sessionId: c.req.valid("param").sessionId, types: query.types };
+      return wantsStream(c) ? stream(c, filter, query) : c.json(await page(filter, query), 200);
+    });
+}
+
+const wantsStream = (c: Context) => c.req.header("Accept")?.includes(EVENT_STREAM) === true;
+
+/** What an EventSource says when it comes back. It has the last word over `after`, which stays in the address. */
+function lastEventId(c: Context): number | undefined {
+  const text = c.req.header("Last-Event-ID");
+  if (text === undefined || text === "") return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new AppError("invalid_request", "The header Last-Event-ID is not valid.", {
+    details: [{ field: "Last-Event-ID", message: "must be the id of an event" }],
+  });
+}

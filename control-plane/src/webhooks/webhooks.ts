@@ -1,0 +1,85 @@
+import type { Db } from "@whatsapp-engine/db";
+import { isPublicAddress } from "../address-guard.ts";
+import type { Clock } from "../clock.ts";
+import type { EventStore } from "../events/store.ts";
+import type { Log } from "../logger.ts";
+import type { SweepStep } from "../sweeper.ts";
+import { createWebhookCaller } from "./caller.ts";
+import { createDeliveryStore } from "./deliveries.ts";
+import { createWebhookDispatcher } from "./dispatcher.ts";
+import { createWebhookService } from "./service.ts";
+import { createWebhookStore } from "./store.ts";
+
+/** How long one can look up what was delivered. */
+const DELIVERED_KEPT_MS = 3 * 24 * 60 * 60_000;
+
+/** Puts the parts of this folder together. */
+export function createWebhooks(deps: {
+  db: Db;
+  events: EventStore;
+  allowPrivate: boolean;
+  /** How long events are kept; 0: for ever. */
+  keepEventsMs: number;
+  requestSweep: () => void;
+  random: () => number;
+  clock: Clock;
+  log: Log;
+}) {
+  const { events, clock } = deps;
+  const store = createWebhookStore(deps);
+  const deliveries = createDeliveryStore(deps);
+  const permits = deps.allowPrivate ? () => true : isPublicAddress;
+  const caller = createWebhookCaller({ permits, clock });
+  const dispatcher = createWebhookDispatcher({ ...deps, webhooks: store, deliveries, caller });
+  const service = createWebhookService({ ...deps, store, deliveries, dispatcher, caller });
+
+  /** Lines that something was added to since the dispatcher was told. */
+  let grown = new Map<string, Set<string>>();
+  events.onAppend((event) => {
+    for (const { id } of store.toldOf(event)) {
+      deliveries.add(id, event);
+      const sessions = grown.get(id) ?? new Set();
+      grown.set(id, sessions.add(event.sessionId));
+    }
+  });
+  const unsubscribe = events.onStored(() => {
+    const lines = grown;
+    grown = new Map();
+    for (const [id, sessions] of lines) for (const sessionId of sessions) dispatcher.touch(id, sessionId);
+  });
+
+  const removeDelivered: SweepStep = () => {
+    const before = clock.now() - DELIVERED_KEPT_MS;
+    return store.all().reduce((rows, { id }) => rows + deliveries.removeDelivered(id, before), 0);
+  };
+
+  /** What a disabled webhook would keep for ever: its deliveries, and with them their events. */
+  const giveUpDisabled: SweepStep = () => {
+    if (deps.keepEventsMs === 0) return 0;
+    const before = clock.now() - deps.keepEventsMs;
+    const why = "the webhook was disabled for as long as events are kept";
+    return store
+      .all()
+      .filter(({ enabled }) => !enabled)
+      .reduce((rows, { id }) => rows + deliveries.giveUpWaiting(id, before, why), 0);
+  };
+
+  const removeDeleted: SweepStep = () => {
+    const [id] = store.deletedIds();
+    if (id === undefined) return 0;
+    const rows = deliveries.removeSome(id);
+    if (rows === 0) store.remove(id);
+    return Math.max(rows, 1);
+  };
+
+  return {
+    service,
+    /** What of this is to be removed in time. */
+    sweepSteps: [removeDeleted, removeDelivered, giveUpDisabled],
+    open: () => dispatcher.open(),
+    async close(): Promise<void> {
+      unsubscribe();
+      await dispatcher.close();
+    },
+  };
+}
