@@ -2,6 +2,8 @@ export * from "./bulks.ts";
 export * from "./event-retention.ts";
 export * from "./events.ts";
 export * from "./message-counts.ts";
+export * from "./message-days.ts";
+export * from "./message-views.ts";
 export * from "./messages.ts";
 export * from "./paces.ts";
 export * from "./profiles.ts";

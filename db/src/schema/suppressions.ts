@@ -1,4 +1,4 @@
-import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { suppressionSources } from "@whatsapp-engine/contract";
 
 /** Somebody who must not be written to. `sessionId` is empty where it holds for all sessions. */
@@ -12,6 +12,9 @@ export const suppressions = sqliteTable(
     note: text(),
     createdAt: integer("created_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.sessionId, table.recipient] })],
+  (table) => [
+    primaryKey({ columns: [table.sessionId, table.recipient] }),
+    index("suppressions_recipient").on(table.recipient),
+  ],
 );
 export type SuppressionRow = typeof suppressions.$inferSelect;

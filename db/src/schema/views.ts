@@ -1,7 +1,11 @@
 import { sql } from "drizzle-orm";
 import { integer, sqliteView, text } from "drizzle-orm/sqlite-core";
+import { readable } from "./readable.ts";
 
-const readable = (column: string) => sql.raw(`strftime('%Y-%m-%d %H:%M:%S', ${column} / 1000, 'unixepoch')`);
+const counted = (statuses: string) =>
+  sql.raw(
+    `(select coalesce(sum(c.count), 0) from message_counts c where c.session_id = s.id and c.status in (${statuses}))`,
+  );
 
 /** For administrators, in plain `sqlite3`: each session in one readable line. Times are UTC. */
 export const sessionOverview = sqliteView("session_overview", {
@@ -24,9 +28,8 @@ export const sessionOverview = sqliteView("session_overview", {
   select s.id as session, s.status, s.reason, s.detail, s.desired as wanted,
     coalesce(s.linked_phone_number, s.expected_phone_number) as phone_number, s.push_name as name,
     s.whatsapp_version, s.runner_id as runner,
-    (select count(*) from messages m where m.session_id = s.id and m.status in ('sent', 'delivered', 'read')) as messages_sent,
-    (select count(*) from messages m where m.session_id = s.id and m.status = 'failed') as messages_failed,
-    (select count(*) from messages m where m.session_id = s.id and m.status = 'unknown') as messages_unknown,
+    ${counted("'sent', 'delivered', 'read'")} as messages_sent, ${counted("'failed'")} as messages_failed,
+    ${counted("'unknown'")} as messages_unknown,
     ${readable("s.created_at")} as created, ${readable("s.connected_at")} as connected,
     ${readable("s.updated_at")} as updated
   from sessions s order by s.id`);
