@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { messageContentSchema } from "./content.ts";
+import { locationSchema, messageContentSchema } from "./content.ts";
 import { messageTypeSchema } from "./kinds.ts";
 import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
 
@@ -14,7 +14,12 @@ import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
  *   POST /claim            ClaimCommand -> 204; writes which session the profile serves into the profile
  *   POST /send             `encodeSend(SendCommand)` -> 200 SendRecord. Same messageId again: the record there is, no second send
  *   GET  /sends/:messageId 200 SendRecord, 404 if this profile never heard of it (then it was not sent)
- *   GET  /numbers/:digits  200 NumberCheck
+ *   GET  /numbers/:digits  200 NumberCheck, 409 if not connected
+ *   POST /messages/:whatsappId/react|edit|delete
+ *                          ReactCommand, EditCommand, nothing -> 200 ActionResult, 409 if not connected
+ *   GET  /messages/:whatsappId/media
+ *                          200 the bytes with their type (and name, as a URI component, in X-Filename); 404: no such message, or no file in it; 410: WhatsApp has the
+ *                          file no more; 409 if not connected
  *   POST /logout           204: the account is unlinked (where WhatsApp answers) and the login deleted
  *   POST /shutdown         202: browser closed, login settled on disk, then the process ends
  */
@@ -134,6 +139,37 @@ export type SendRecord = z.infer<typeof sendRecordSchema>;
 export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: z.string().nullable() });
 export type NumberCheck = z.infer<typeof numberCheckSchema>;
 
+export const reactCommandSchema = z.object({ emoji: z.string() });
+export const editCommandSchema = z.object({ text: z.string() });
+
+/**
+ * What became of something done to a message. `not_found`: WhatsApp does not know the message; `refused`: it is not
+ * to be done, or not any more; `unknown`: WhatsApp did not say in time. Doing it again does no harm.
+ */
+export const actionOutcomes = ["done", "not_found", "refused", "unknown"] as const;
+export const actionResultSchema = z.object({
+  outcome: z.enum(actionOutcomes),
+  /** For people: why it is not `done`. */
+  detail: z.string().nullable(),
+});
+export type ActionResult = z.infer<typeof actionResultSchema>;
+
+/** Somebody else's doing in a chat. Ids are WhatsApp's: `…@c.us`, `…@lid`, `…@g.us`. */
+const inbound = {
+  /** Digits of who did it; null where WhatsApp tells only a LID. */
+  phoneNumber: z.string().nullable(),
+  timestamp: z.iso.datetime(),
+};
+const ofMessage = {
+  ...inbound,
+  /** The message it is about. */
+  whatsappId: z.string(),
+  chatId: z.string(),
+  /** The chat; in a group `author` is who wrote. */
+  from: z.string(),
+  author: z.string().nullable(),
+};
+
 /** What the journal keeps for the control plane, besides `seq` and `at`. */
 export const runnerEventSchema = z.discriminatedUnion("type", [
   z.object({
@@ -144,13 +180,41 @@ export const runnerEventSchema = z.discriminatedUnion("type", [
     ack: z.number().int().min(-1).max(4),
   }),
   z.object({
+    ...ofMessage,
     type: z.literal("message_received"),
-    whatsappId: z.string(),
-    from: z.string(),
+    pushName: z.string().nullable(),
+    isGroup: z.boolean(),
     /** The library's type name, such as `chat`, `image`, `ptt`. */
     kind: z.string(),
+    /** Text or caption; a contact's vCard, a place's name, a poll's question. */
     body: z.string(),
-    timestamp: z.iso.datetime(),
+    hasMedia: z.boolean(),
+    mimetype: z.string().nullable(),
+    filename: z.string().nullable(),
+    quotedId: z.string().nullable(),
+    location: locationSchema.pick({ latitude: true, longitude: true }).nullable(),
+  }),
+  z.object({
+    ...inbound,
+    type: z.literal("message_reaction"),
+    whatsappId: z.string(),
+    /** Our message's id, if it was sent through this profile. */
+    messageId: z.string().nullable(),
+    chatId: z.string(),
+    /** Who reacted. */
+    from: z.string(),
+    /** Empty: taken back. */
+    emoji: z.string(),
+  }),
+  z.object({ ...ofMessage, type: z.literal("message_edited"), body: z.string() }),
+  z.object({ ...ofMessage, type: z.literal("message_revoked") }),
+  z.object({
+    ...inbound,
+    type: z.literal("call_received"),
+    callId: z.string(),
+    from: z.string(),
+    isVideo: z.boolean(),
+    isGroup: z.boolean(),
   }),
   /** The send's outcome was settled after the caller had its answer. */
   z.object({ type: z.literal("send_settled"), record: sendRecordSchema }),

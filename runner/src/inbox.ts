@@ -1,39 +1,37 @@
+import { runnerEventSchema } from "@whatsapp-engine/contract";
+import type { InboundEvent } from "./inbound.ts";
 import type { Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
-import type { InboundMessage, WhatsAppClient } from "./whatsapp/client.ts";
+import type { WhatsAppClient } from "./whatsapp/client.ts";
 
-/** Journals messages that come in, each once. */
+/** Journals what comes in, each once. */
 export type Inbox = {
-  received(message: InboundMessage): void;
+  received(event: InboundEvent): void;
   /** Takes in what came while nobody listened: since the newest message that is known, or since the account was linked. */
   sweep(client: WhatsAppClient, linkedAt: string | null): Promise<void>;
 };
 
 /** Messages of one moment may come in any order, and clocks differ. */
 const OVERLAP_SECONDS = 600;
-/** Ids that are remembered, to know a message that comes twice. */
-const MAX_KNOWN = 20_000;
 
-export const createInbox = ({ journal, log }: { journal: Journal; log: Logger }): Inbox => {
-  const known = new Set<string>();
-  let newest = 0;
+type Deps = {
+  journal: Journal;
+  /** Our id of a message of ours, if this profile sent it. */
+  messageIdOf: (whatsappId: string) => string | null;
+  log: Logger;
+};
 
-  const remember = (key: string, unixSeconds: number): void => {
-    known.add(key);
-    newest = Math.max(newest, unixSeconds);
-    if (known.size > MAX_KNOWN) known.delete(known.values().next().value!);
-  };
-  for (const { event } of journal.eventsAfter(0)) {
-    if (event.type === "message_received") remember(event.whatsappId, Date.parse(event.timestamp) / 1000);
-  }
-
-  const received = ({ key, from, kind, body, unixSeconds }: InboundMessage): void => {
-    if (known.has(key)) return;
-    remember(key, unixSeconds);
-    const timestamp = new Date(unixSeconds * 1000).toISOString();
+export const createInbox = ({ journal, messageIdOf, log }: Deps): Inbox => {
+  const received = (told: InboundEvent): void => {
+    if (journal.hasSeen(told)) return;
+    const event =
+      told.type === "message_reaction" ? { ...told, messageId: messageIdOf(told.whatsappId) } : told;
+    // What the page says is no promise of ours; one line that the control plane cannot read would stop them all.
+    const { error } = runnerEventSchema.safeParse(event);
+    if (error !== undefined) return log.error({ err: error, type: told.type }, "the page told nonsense");
     journal
-      .addEvent({ type: "message_received", whatsappId: key, from, kind, body, timestamp })
-      .catch((cause: unknown) => log.error({ err: cause }, "journal not written"));
+      .addEvent(event)
+      .catch((cause: unknown) => log.error({ err: cause }, "the journal was not written"));
   };
 
   return {
@@ -41,8 +39,8 @@ export const createInbox = ({ journal, log }: { journal: Journal; log: Logger })
     sweep: async (client, linkedAt) => {
       if (linkedAt === null) return;
       const linked = Math.floor(Date.parse(linkedAt) / 1000);
-      const messages = await client.receivedSince(Math.max(linked, newest - OVERLAP_SECONDS));
-      messages.forEach(received);
+      const since = Math.max(linked, journal.newestMessageAt() - OVERLAP_SECONDS);
+      for (const event of await client.inboundSince(since)) received(event);
     },
   };
 };

@@ -15,6 +15,8 @@ export const journalEntrySchema = z.discriminatedUnion("kind", [
   z.object({ ...head, kind: z.literal("event"), event: runnerEventSchema }),
   /** The newest line of a message is what holds. */
   z.object({ ...head, kind: z.literal("send"), send: journaledSendSchema }),
+  /** What came in already, of all that was ever journaled; see `inbound.ts`. */
+  z.object({ ...head, kind: z.literal("seen"), newest: z.number(), ids: z.array(z.string()) }),
   /** Last line of a rewrite: keeps the numbering where newer lines are gone. */
   z.object({ ...head, kind: z.literal("start") }),
 ]);

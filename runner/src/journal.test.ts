@@ -82,9 +82,19 @@ test("the file does not grow without end while the runner runs", async () => {
   const body = "x".repeat(10_000);
   const message = {
     type: "message_received",
+    chatId: "a",
     from: "a",
+    author: null,
+    phoneNumber: null,
+    pushName: null,
+    isGroup: false,
     kind: "chat",
     body,
+    hasMedia: false,
+    mimetype: null,
+    filename: null,
+    quotedId: null,
+    location: null,
     timestamp: new Date().toISOString(),
   } as const;
   for (let index = 0; index < 400; index += 1)

@@ -1,5 +1,6 @@
 import type { RunnerEvent } from "@whatsapp-engine/contract";
 import { openAppendLog } from "./append-log.ts";
+import { createSeen } from "./inbound.ts";
 import {
   defaultRetention,
   journalEntrySchema,
@@ -17,6 +18,10 @@ import {
 export type Journal = {
   /** Number of the newest event that is on the disk. */
   readonly lastSeq: number;
+  /** Whether this, or the same by another id of the chat, was journaled before. */
+  hasSeen(event: RunnerEvent): boolean;
+  /** Time of the newest message that came in, in Unix seconds; 0: none did yet. */
+  newestMessageAt(): number;
   /** Resolves when the event is on the disk, and only then is it seen by others. */
   addEvent(event: RunnerEvent): Promise<void>;
   /** Keeps a send's state that the page would tell again after a loss of power; other than that it is kept for good. */
@@ -45,6 +50,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
 
   let events: { entry: EventEntry; bytes: number }[] = [];
   const sends = new Map<string, SendEntry>();
+  const seen = createSeen();
   let newest = 0;
   let eventBytes = 0;
   let lastSeq = 0;
@@ -55,9 +61,12 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     if (entry.kind === "event") {
       events.push({ entry, bytes });
       eventBytes += bytes;
+      seen.add(entry.event);
     } else if (entry.kind === "send") {
       sends.delete(entry.send.messageId); // so that the map stays ordered by age
       sends.set(entry.send.messageId, entry);
+    } else if (entry.kind === "seen") {
+      seen.restore(entry);
     }
   };
 
@@ -84,8 +93,12 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
   const keptLines = (): string[] => {
     forgetOld();
     const kept: JournalEntry[] = [...events.map(({ entry }) => entry), ...sends.values()];
-    const start: JournalEntry = { seq: newest, at: new Date(now()).toISOString(), kind: "start" };
-    return [...kept.toSorted((a, b) => a.seq - b.seq), start].map((entry) => JSON.stringify(entry));
+    const last = { seq: newest, at: new Date(now()).toISOString() };
+    const ends: JournalEntry[] = [
+      { ...last, kind: "seen", ...seen.kept() },
+      { ...last, kind: "start" },
+    ];
+    return [...kept.toSorted((a, b) => a.seq - b.seq), ...ends].map((entry) => JSON.stringify(entry));
   };
 
   let rewriteAt = 0;
@@ -110,7 +123,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
   for (const line of lines) {
     const entry = parseLine(line);
     // A line that is no entry is what a power loss left of the last batch: nobody was told of it.
-    if (entry !== undefined && (entry.seq > newest || entry.kind === "start")) {
+    if (entry !== undefined && (entry.seq > newest || entry.kind === "seen" || entry.kind === "start")) {
       remember(entry, line.length);
     }
   }
@@ -130,6 +143,8 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     rememberSend: (send) => remember({ ...head(), kind: "send", send }, 0),
     putSend: (send) => append({ ...head(), kind: "send", send }),
     noteSend: (send) => append({ ...head(), kind: "send", send }, log.appendWithoutSync),
+    hasSeen: seen.has,
+    newestMessageAt: seen.newest,
     eventsAfter: (seq) => {
       const known = events.findLastIndex(({ entry }) => entry.seq <= seq);
       return events.slice(known + 1).flatMap(({ entry }) => (entry.seq <= lastSeq ? [entry] : []));

@@ -47,13 +47,13 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       mends: [],
     },
   });
-  const inbox = createInbox({ journal, log });
   const sends = createSends({
     journal,
     log,
     connected: () => session.connected(),
     chatOf: createNumbers().chatOf,
   });
+  const inbox = createInbox({ journal, log, messageIdOf: sends.idOf });
   const session: Session = createSession({
     config,
     dieWithRunner,
@@ -69,7 +69,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
         loadTimeoutMs: config.startTimeoutMs,
       });
     },
-    messages: { ...sends, message: inbox.received },
+    messages: { ...sends, inbound: inbox.received },
     onReady: async (client, linkedAt) => {
       await Promise.all([sends.reconcile(client), inbox.sweep(client, linkedAt)]);
     },

@@ -1,6 +1,6 @@
 import type { SendCommand, SendRecord } from "@whatsapp-engine/contract";
 import type { JournaledSend } from "./journal-entries.ts";
-import type { FoundMessage } from "./whatsapp/client.ts";
+import { NotSendable, type FoundMessage } from "./whatsapp/client.ts";
 
 /*
  * The rules by which a send's outcome is known. The library's own answer is no part of them: it resolves while
@@ -60,6 +60,7 @@ export const settledBy = (send: JournaledSend, found: FoundMessage): JournaledSe
 export const whyNotTaken = (command: SendCommand, cause: unknown): Change => {
   if (cause === undefined) return notSent("chat_not_found", "WhatsApp does not know this chat.");
   const reason = cause instanceof Error ? cause.message.split("\n")[0]! : String(cause);
+  if (cause instanceof NotSendable) return notSent("rejected", reason);
   if (/No LID for user/i.test(reason)) return notSent("not_on_whatsapp", "This number is not on WhatsApp.");
   if (cause instanceof DOMException && cause.name === "TimeoutError") {
     return notSent("rejected", "WhatsApp Web did not take the message in time.");

@@ -25,6 +25,8 @@ export type Sends = Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack"> &
    */
   send(command: SendCommand, caller?: EventEmitter): Promise<SendRecord>;
   find(messageId: string): SendRecord | undefined;
+  /** Our id of the message that WhatsApp knows by this one; null if none of ours. */
+  idOf(whatsappId: string): string | null;
   /** Looks up, in a page that has synced, what is not settled yet. */
   reconcile(client: WhatsAppClient): Promise<void>;
   /** The account is gone, and with it every way to learn more. */
@@ -123,11 +125,11 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
   };
 
   const hand = async (command: SendCommand, client: WhatsAppClient): Promise<void> => {
-    const { messageId, to, type, text, media } = command;
+    const { messageId, to, type, text, content, media } = command;
     const chatId = await chatOf(client, to);
     if (chatId === null) settle(messageId, notSent("not_on_whatsapp", "This number is not on WhatsApp."));
     else if (journal.send(messageId)?.outcome === "pending") {
-      await client.send({ ref: messageId, chatId, type, text, media });
+      await client.send({ ref: messageId, chatId, type, text, content, media });
     }
   };
 
@@ -170,6 +172,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
       const send = journal.send(messageId);
       return send && toRecord(send);
     },
+    idOf: (whatsappId) => byShortId.get(shortIdOf(whatsappId)) ?? null,
     beforeSend: async (ref, key) => {
       const send = journal.send(ref);
       if (send === undefined || isSettled(send) || send.key !== null) {

@@ -1,10 +1,18 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { claimCommandSchema, decodeSend, type RunnerHealth } from "@whatsapp-engine/contract";
+import {
+  claimCommandSchema,
+  decodeSend,
+  editCommandSchema,
+  reactCommandSchema,
+  type ActionResult,
+  type RunnerHealth,
+} from "@whatsapp-engine/contract";
 import type { HttpBindings } from "@hono/node-server";
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import { z } from "zod";
 import { streamLines } from "./event-stream.ts";
 import type { Runner } from "./runner.ts";
+import type { WhatsAppClient } from "./whatsapp/client.ts";
 
 /** How long the page gets to answer a health check. */
 const HEALTH_MS = 3_000;
@@ -71,6 +79,43 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
       .regex(/^\d{5,20}$/)
       .parse(c.req.param("digits"));
     return c.json(await client.checkNumber(digits));
+  });
+
+  const act = async (
+    c: Context,
+    run: (client: WhatsAppClient, whatsappId: string) => Promise<ActionResult>,
+  ): Promise<Response> => {
+    const client = session.connected();
+    if (client === null) return c.json({ error: "not connected" }, 409);
+    return c.json(await run(client, c.req.param("whatsappId")!));
+  };
+  app.post("/messages/:whatsappId/react", async (c) => {
+    const { emoji } = reactCommandSchema.parse(await c.req.json());
+    return act(c, (client, id) => client.react(id, emoji));
+  });
+  app.post("/messages/:whatsappId/edit", async (c) => {
+    const { text } = editCommandSchema.parse(await c.req.json());
+    return act(c, (client, id) => client.edit(id, text));
+  });
+  app.post("/messages/:whatsappId/delete", (c) => act(c, (client, id) => client.revoke(id)));
+
+  app.get("/messages/:whatsappId/media", async (c) => {
+    const client = session.connected();
+    if (client === null) return c.json({ error: "not connected" }, 409);
+    const download = await client.download(c.req.param("whatsappId"));
+    if (download.outcome === "gone") return c.json({ error: "gone" }, 410);
+    if (download.outcome !== "done") return c.json({ error: download.outcome }, 404);
+    const { bytes, mimetype, filename } = download;
+    return new Response(new Uint8Array(bytes), {
+      headers: {
+        // The sender of the file named its type.
+        "content-type": /^[\x21-\x7e]+(; ?[\x21-\x7e]+)*$/.test(mimetype)
+          ? mimetype
+          : "application/octet-stream",
+        "content-length": String(bytes.length),
+        ...(filename !== null && { "x-filename": encodeURIComponent(filename) }),
+      },
+    });
   });
 
   app.post("/logout", async (c) => {

@@ -1,4 +1,5 @@
-import type { Account, NumberCheck, SendCommand } from "@whatsapp-engine/contract";
+import type { Account, ActionResult, NumberCheck, SendCommand } from "@whatsapp-engine/contract";
+import type { InboundEvent } from "../inbound.ts";
 
 /** Our port to one page of WhatsApp Web. What library stands behind it is known to its implementation only. */
 export type WhatsAppClient = {
@@ -11,8 +12,16 @@ export type WhatsAppClient = {
   send(message: OutgoingMessage): Promise<void>;
   /** What the page knows of these messages. Those it does not know are missing in the answer. */
   findMessages(keys: readonly string[]): Promise<FoundMessage[]>;
-  /** Messages that came in at or after this time, as far as the page holds them. */
-  receivedSince(unixSeconds: number): Promise<InboundMessage[]>;
+  /** What came in at or after this time, oldest first, as far as the page holds it. */
+  inboundSince(unixSeconds: number): Promise<InboundEvent[]>;
+  /** Reacts to a message; an empty emoji takes the reaction back. */
+  react(whatsappId: string, emoji: string): Promise<ActionResult>;
+  /** Replaces the text, or the caption, of a message of ours. */
+  edit(whatsappId: string, text: string): Promise<ActionResult>;
+  /** Deletes a message for everyone. */
+  revoke(whatsappId: string): Promise<ActionResult>;
+  /** Downloads the file of a message. */
+  download(whatsappId: string): Promise<Download>;
   account(): Promise<Account>;
   /** Asks WhatsApp for new codes after the last one ran out. */
   refreshQr(): Promise<void>;
@@ -26,7 +35,17 @@ export type WhatsAppClient = {
 
 export type PageHealth = "answering" | "silent" | "gone";
 
-type OutgoingMessage = Pick<SendCommand, "type" | "text" | "media"> & {
+/** `gone`: WhatsApp has the file no more, or not now. */
+export type Download =
+  | { outcome: "done"; bytes: Buffer; mimetype: string; filename: string | null }
+  | { outcome: "not_found" | "no_media" | "gone" };
+
+/** Why a message cannot be sent as it is, in a sentence for the caller; nothing was handed to WhatsApp. */
+export class NotSendable extends Error {
+  override readonly name = "NotSendable";
+}
+
+export type OutgoingMessage = Pick<SendCommand, "type" | "text" | "content" | "media"> & {
   /** Ours; comes back in `beforeSend`. */
   ref: string;
   chatId: string;
@@ -40,15 +59,6 @@ export type FoundMessage = {
   shortId: string;
   ack: number;
   unixSeconds: number | null;
-};
-
-export type InboundMessage = {
-  key: string;
-  from: string;
-  /** The library's type name, such as `chat`, `image`, `ptt`. */
-  kind: string;
-  body: string;
-  unixSeconds: number;
 };
 
 /** What the page tells. Calls come in the order in which things happened. */
@@ -70,7 +80,7 @@ export type WhatsAppListener = {
   /** The page's send call ended (by `failure`), or waits; `found`: what the page holds then, null if nothing. */
   afterSend(ref: string, found: FoundMessage | null, failure: string | null): void;
   ack(message: FoundMessage): void;
-  message(message: InboundMessage): void;
+  inbound(event: InboundEvent): void;
   /** Something inside the library failed that nobody waits for. */
   fault(cause: unknown): void;
 };

@@ -29,6 +29,8 @@ const hear = (report: PageReport, session: CDPSession, listener: WhatsAppListene
       return listener.afterSend(report.ref, report.found, report.failure);
     case "ack":
       return listener.ack(report.message);
+    case "inbound":
+      return listener.inbound(report.event);
   }
 };
 

@@ -31,7 +31,7 @@ type Deps = {
   log: Logger;
   createClient: (options: { userAgent: string; listener: WhatsAppListener }) => Promise<WhatsAppClient>;
   /** What the page says of messages; the rest is heard here. */
-  messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "message">;
+  messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "inbound">;
   /** Messages can be sent, and what was missed can be looked up. */
   onReady: (client: WhatsAppClient, linkedAt: string | null) => Promise<void>;
   /** The account is gone. */

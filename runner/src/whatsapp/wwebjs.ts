@@ -2,14 +2,18 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Account } from "@whatsapp-engine/contract";
 import type { Browser, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
-import type { WhatsAppClient, WhatsAppListener } from "./client.ts";
+import { NotSendable, type WhatsAppClient, type WhatsAppListener } from "./client.ts";
 import { openPageChannel } from "./page-channel.ts";
+import { lookAt } from "./page/actions.ts";
+import { hearInbound, inboundSince, installInbound, noticeTypes } from "./page/inbound.ts";
 import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
-import { findMessages, logOut, noticeTypes, readAccount, receivedSince, refreshQr } from "./page/queries.ts";
+import { findMessages, logOut, readAccount, refreshQr } from "./page/queries.ts";
 import { gateSends } from "./page/send-gate.ts";
 import { isLoaded, repeatEndOfSync, unusedHandlers, watchLogin, watchSocket } from "./page/watch.ts";
+import { createActions } from "./wwebjs-actions.ts";
+import { toLibrary } from "./wwebjs-content.ts";
 
-const { Client, LocalAuth, MessageMedia } = wwebjs;
+const { Client, LocalAuth } = wwebjs;
 
 type Options = {
   /** LocalAuth's folder; the browser's own profile is `session` in it. */
@@ -113,6 +117,8 @@ class MendedClient extends OpenClient {
   async #attach(): Promise<void> {
     if (await this.page.evaluate(mendMessageKeys)) this.mends.add("message_key_text");
     await this.page.evaluate(installEngine);
+    await this.page.evaluate(installInbound, noticeTypes);
+    await this.page.evaluate(hearInbound);
     await this.page.evaluate(gateSends, QUEUED_MS);
     await super.attachEventListeners();
     await this.page.evaluate(watchMessages);
@@ -166,19 +172,20 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     client = new MendedClient(options, endpoint);
     client.on("qr", (code: string) => listener.qr(code));
     client.on("ready", () => listener.ready());
-    client.on("message", (message: wwebjs.Message) =>
-      listener.message({
-        key: message.id._serialized,
-        from: message.from,
-        kind: message.type,
-        body: message.body,
-        unixSeconds: message.timestamp,
-      }),
-    );
     await client.initialize();
   };
 
+  /** The id under which the page holds the message that is to be answered. */
+  const quotable = async (key: string): Promise<string> => {
+    const target = await page().evaluate(lookAt, key);
+    if (target === null)
+      throw new NotSendable("WhatsApp does not know the message that quotedId names, so nothing was sent.");
+    if (target.canReply && !target.deleted) return target.key;
+    throw new NotSendable("The message that quotedId names cannot be answered, so nothing was sent.");
+  };
+
   return {
+    ...createActions(() => ({ page: page(), client: client! })),
     get mends() {
       return [...(client?.mends ?? [])];
     },
@@ -200,23 +207,17 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
       const wid = await client!.getNumberId(digits);
       return { exists: wid !== null, chatId: wid?._serialized ?? null };
     },
-    send: async ({ ref, chatId, type, text, media }) => {
+    send: async (message) => {
       page();
-      const content =
-        media === null
-          ? (text ?? "")
-          : new MessageMedia(media.mimetype, media.bytes.toString("base64"), media.filename ?? "file");
-      await client!.sendMessage(chatId, content, {
-        extra: { engineRef: ref },
-        sendSeen: false,
-        linkPreview: false,
-        parseVCards: false,
-        sendMediaAsDocument: type === "document",
-        ...(media !== null && text !== null && { caption: text }),
+      const { body, options } = toLibrary(message);
+      const { quotedId } = message.content ?? {};
+      await client!.sendMessage(message.chatId, body, {
+        ...options,
+        ...(quotedId !== undefined && { quotedMessageId: await quotable(quotedId) }),
       });
     },
     findMessages: (keys) => page().evaluate(findMessages, keys),
-    receivedSince: (unixSeconds) => page().evaluate(receivedSince, unixSeconds, noticeTypes),
+    inboundSince: (unixSeconds) => page().evaluate(inboundSince, unixSeconds),
     account: async () => toAccount(await page().evaluate(readAccount)),
     refreshQr: () => page().evaluate(refreshQr),
     logOut: () => page().evaluate(logOut),

@@ -41,7 +41,7 @@ export const mendMessageKeys = (): boolean => {
   return true;
 };
 
-/** Makes `window.engine`, which the other scripts use. */
+/** Makes `window.engine`, which the other scripts use; `installInbound` adds to it. */
 export const installEngine = (): void => {
   const { Msg } = window.require("WAWebCollections");
 
@@ -59,7 +59,7 @@ export const installEngine = (): void => {
   };
 
   const gates = new Map<string, { pass: () => void; refuse: (cause: Error) => void }>();
-  const engine: PageEngine = {
+  const engine: Omit<PageEngine, "received" | "edited" | "revoked" | "reacted" | "called"> = {
     inHand: new Map(),
     tell: (report) => window.tellEngine(JSON.stringify(report)),
     decision: (ref) => new Promise((pass, refuse) => gates.set(ref, { pass, refuse })),
@@ -75,22 +75,25 @@ export const installEngine = (): void => {
       ack: ack ?? 0,
       unixSeconds: t ?? null,
     }),
-    find: async (key) => {
-      const shortId = key.split("_")[2];
+    model: async (key) => {
+      const [fromMe, , shortId] = key.split("_");
       const held =
         Msg.get(key) ??
-        Msg.getModelsArray().find((message) => message.id.fromMe && message.id.id === shortId);
-      if (held !== undefined) return engine.describe(held);
+        Msg.getModelsArray().find(({ id }) => String(id.fromMe) === fromMe && id.id === shortId);
+      if (held !== undefined) return held;
       const sibling = siblingOf(key);
       const stored = await Msg.getMessagesById(sibling === null ? [key] : [key, sibling]);
-      const message = stored?.messages?.find((candidate) => candidate !== undefined);
-      return message === undefined ? null : engine.describe(message);
+      return stored?.messages?.find((candidate) => candidate !== undefined) ?? null;
+    },
+    find: async (key) => {
+      const message = await engine.model(key);
+      return message && engine.describe(message);
     },
   };
-  window.engine = engine;
+  window.engine = engine as PageEngine;
 };
 
-/** Once the library listens: tells acks of our messages, and keeps our own messages from the library's inbound path. */
+/** Tells acks of our messages. */
 export const watchMessages = (): void => {
   const engine = window.engine!;
   const { Msg } = window.require("WAWebCollections");
@@ -104,6 +107,4 @@ export const watchMessages = (): void => {
     engine.inHand.delete(message.id.id);
     engine.tell({ type: "ack", message: engine.describe(message) });
   });
-  const forward = window.onAddMessageEvent;
-  window.onAddMessageEvent = (message) => (message.id.fromMe ? undefined : forward(message));
 };

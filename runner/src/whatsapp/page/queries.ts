@@ -1,4 +1,4 @@
-import type { FoundMessage, InboundMessage } from "../client.ts";
+import type { FoundMessage } from "../client.ts";
 import type { PageWindow } from "./window.ts";
 
 declare const window: PageWindow;
@@ -20,35 +20,6 @@ export const findMessages = async (keys: readonly string[]): Promise<FoundMessag
   const found = await Promise.all(keys.map((key) => engine.find(key)));
   return found.filter((message) => message !== null);
 };
-
-/** Messages of people (not WhatsApp's own notices) that came in since then. */
-export const receivedSince = (unixSeconds: number, notices: readonly string[]): InboundMessage[] => {
-  const { Msg } = window.require("WAWebCollections");
-  return Msg.getModelsArray()
-    .filter(({ id, t, type }) => !id.fromMe && t !== undefined && t >= unixSeconds && !notices.includes(type))
-    .map((message) => ({
-      key: message.id.toString(),
-      from: message.from?._serialized ?? message.id.remote._serialized,
-      kind: message.type,
-      body: (message.directPath === undefined ? message.body : message.caption) ?? "",
-      unixSeconds: message.t ?? 0,
-    }));
-};
-
-/** Types of entries in a chat that are not messages of a person. */
-export const noticeTypes = [
-  "gp2",
-  "e2e_notification",
-  "notification",
-  "notification_template",
-  "broadcast_notification",
-  "group_notification",
-  "protocol",
-  "ciphertext",
-  "revoked",
-  "call_log",
-  "debug",
-] as const;
 
 export const refreshQr = (): void => window.require("WAWebCmd").Cmd.refreshQR();
 

@@ -1,3 +1,4 @@
+import type { InboundEvent } from "../../inbound.ts";
 import type { FoundMessage } from "../client.ts";
 
 /*
@@ -11,31 +12,82 @@ export type PageReport =
   | { type: "logout" }
   | { type: "before_send"; ref: string; key: string }
   | { type: "after_send"; ref: string; found: FoundMessage | null; failure: string | null }
-  | { type: "ack"; message: FoundMessage };
+  | { type: "ack"; message: FoundMessage }
+  | { type: "inbound"; event: InboundEvent };
 
 type Emitter = { on(event: string, listener: (...args: never[]) => void): unknown };
 
 /** A model's events come with the model first. */
 type Collection<Model> = {
   on(event: string, listener: (model: Model) => void): unknown;
+  off(event: string, listener: (model: Model) => void): unknown;
   get(id: string): Model | undefined;
   getModelsArray(): Model[];
 };
 
 type Wid = { _serialized: string };
+/** Where WhatsApp Web holds a wid, what the library hands on may be its text. */
+export type Id = Wid | string;
 
 /** Its text is `_serialized`, or since build 2.3000.1042401057 `$1`; both through `toString`. */
 export type MsgKey = { id: string; fromMe: boolean; remote: Wid; toString(): string };
 
-type Msg = {
-  id: MsgKey;
+/** A message of the page, or what the library makes of one to hand it on: then its key is a plain object. */
+export type Msg = {
+  id: MsgKey & { _serialized?: string; participant?: Id };
   ack?: number;
+  /** Unix time in seconds, of WhatsApp's server. */
   t?: number;
   type: string;
-  body?: string;
-  caption?: string;
-  from?: Wid;
-  directPath?: string;
+  body?: string | null;
+  caption?: string | null;
+  from?: Id | null;
+  author?: Id | null;
+  notifyName?: string | null;
+  directPath?: string | null;
+  mimetype?: string | null;
+  filename?: string | null;
+  quotedStanzaID?: string | null;
+  quotedParticipant?: Id | null;
+  loc?: string | null;
+  lat?: number | null;
+  lng?: number | null;
+  pollName?: string | null;
+  vcardList?: { vcard: string }[] | null;
+  hasReaction?: boolean;
+  isVideoCall?: boolean;
+  isSendFailure?: boolean;
+  /** When it was last edited, by its writer's clock; null: never. */
+  latestEditSenderTimestampMs?: number | null;
+  revokeTimestamp?: number | null;
+  /** Of a revoked message, which gets an id of its own: the id it had. */
+  protocolMessageKey?: (MsgKey & { _serialized?: string }) | null;
+};
+
+/** As the page's table of reactions is told of one. */
+export type TableReaction = {
+  id: MsgKey;
+  reactionParentKey: MsgKey | string;
+  author?: Id | null;
+  from?: Id | null;
+  reactionText?: string | null;
+  reactionTimestamp: number;
+};
+/** As the page's collection of reactions shows one. */
+type ShownReaction = {
+  parentMsgKey: MsgKey | string;
+  senderUserJid: Id;
+  reactionText: string;
+  /** Unix time in milliseconds. */
+  timestamp: number;
+};
+export type Call = { id: string; peerJid: Id; isVideo?: boolean; isGroup?: boolean; outgoing?: boolean };
+
+type Chat = {
+  id: Wid;
+  t?: number;
+  lastReceivedKey?: MsgKey;
+  msgs: { getModelsArray(): Msg[] };
 };
 
 type OutgoingModel = { id: MsgKey; engineRef?: string };
@@ -55,10 +107,26 @@ type Modules = {
     Msg: Collection<Msg> & {
       getMessagesById(keys: string[]): Promise<{ messages?: (Msg | undefined)[] } | undefined>;
     };
-    Chat: Collection<{ lastReceivedKey?: MsgKey }>;
+    Chat: Collection<Chat>;
+    Reactions: {
+      find(
+        key: string,
+      ): Promise<{ reactions: { serialize(): { senders: ShownReaction[] }[] } } | null | undefined>;
+    };
   };
   WAWebWidFactory: { createWid(id: string): Wid };
-  WAWebApiContact: { getAlternateUserWid(wid: Wid): Wid | null | undefined };
+  WAWebApiContact: {
+    getAlternateUserWid(wid: Wid): Wid | null | undefined;
+    getPhoneNumber(wid: Wid): Wid | null | undefined;
+  };
+  WAWebChatLoadMessages: { loadEarlierMsgs(options: { chat: Chat }): Promise<unknown[] | undefined> };
+  WAWebMsgReply: { canReplyMsg(message: Msg): boolean };
+  WAWebMsgActionCapability: {
+    canSenderRevokeMsg(message: Msg): boolean;
+    canAdminRevokeMsg(message: Msg): boolean;
+    canEditText(message: Msg): boolean;
+    canEditCaption(message: Msg): boolean;
+  };
 };
 
 /** Our own functions in the page, made once per document. */
@@ -69,7 +137,14 @@ export type PageEngine = {
   decision(ref: string): Promise<void>;
   describe(message: Msg): FoundMessage;
   /** The message as the page holds it now, under this id or under its sibling's; or from its database. */
+  model(key: string): Promise<Msg | null>;
   find(key: string): Promise<FoundMessage | null>;
+  /** What came in, in the runner's words; null for what is none of its business. */
+  received(message: Msg): InboundEvent | null;
+  edited(message: Msg): InboundEvent | null;
+  revoked(message: Msg): InboundEvent | null;
+  reacted(parent: MsgKey | string, who: Id, emoji: string, unixMs: number): InboundEvent | null;
+  called(call: Call, unixMs: number): InboundEvent | null;
   /** By short id: messages that passed the gate, until the runner knows what became of them. */
   inHand: Map<string, "sending" | "acked" | "missing">;
 };
@@ -82,6 +157,5 @@ export type PageWindow = {
   /** Takes a `PageReport` as JSON; nothing is answered. */
   tellEngine(report: string): void;
   onAppStateHasSyncedEvent(): Promise<void>;
-  onAddMessageEvent(message: { id: { fromMe: boolean } }): Promise<void> | undefined;
   [handler: string]: unknown;
 };

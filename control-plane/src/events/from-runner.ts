@@ -1,0 +1,33 @@
+import type { EventType, RunnerEvent } from "@whatsapp-engine/contract";
+
+/** WhatsApp's names of what our API calls otherwise; any other kind keeps its name. */
+const TYPES: Record<string, string> = {
+  chat: "text",
+  ptt: "voice",
+  vcard: "contact",
+  multi_vcard: "contact",
+  poll_creation: "poll",
+};
+
+/** What an application is told of a runner's event; null: nothing of its own. */
+export function publicEventOf(event: RunnerEvent): { type: EventType; data: Record<string, unknown> } | null {
+  switch (event.type) {
+    case "message_received": {
+      const { type: _, kind, ...data } = event;
+      return { type: "message.received", data: { ...data, type: TYPES[kind] ?? kind } };
+    }
+    case "message_reaction":
+      return { type: "message.reaction", data: withoutType(event) };
+    case "message_edited":
+      return { type: "message.edited", data: withoutType(event) };
+    case "message_revoked":
+      return { type: "message.revoked", data: withoutType(event) };
+    case "call_received":
+      return { type: "call.received", data: withoutType(event) };
+    case "message_ack":
+    case "send_settled":
+      return null;
+  }
+}
+
+const withoutType = ({ type: _, ...data }: RunnerEvent): Record<string, unknown> => data;

@@ -1,0 +1,63 @@
+import type { RunnerEvent } from "@whatsapp-engine/contract";
+import { shortIdOf } from "./send-outcome.ts";
+
+/** What others did in a chat: what came in, as against what became of what went out. */
+export type InboundEvent = Exclude<RunnerEvent, { type: "message_ack" | "send_settled" }>;
+
+/** The same for the same happening, told live or found later; null for what is not inbound. */
+export const inboundId = (event: RunnerEvent): string | null => {
+  switch (event.type) {
+    case "message_received":
+      return `message ${shortIdOf(event.whatsappId)}`;
+    case "message_reaction": {
+      // A person may be named by number in one place and by LID in another.
+      const who = event.phoneNumber ?? event.from;
+      return `reaction ${shortIdOf(event.whatsappId)} ${who} ${event.timestamp} ${event.emoji}`;
+    }
+    case "message_edited":
+      return `edit ${shortIdOf(event.whatsappId)} ${event.timestamp}`;
+    case "message_revoked":
+      return `revocation ${shortIdOf(event.whatsappId)}`;
+    case "call_received":
+      return `call ${event.callId}`;
+    case "message_ack":
+    case "send_settled":
+      return null;
+  }
+};
+
+/** Ids that are remembered; a sweep reaches back a few minutes behind the newest message. */
+const MAX_KNOWN = 10_000;
+
+/**
+ * What came in already. It outlives the events themselves, which the journal forgets after a while: a sweep that found
+ * them again would tell them twice.
+ */
+export const createSeen = () => {
+  const ids = new Set<string>();
+  let newest = 0;
+
+  const remember = (id: string): void => {
+    ids.add(id);
+    if (ids.size > MAX_KNOWN) ids.delete(ids.values().next().value!);
+  };
+
+  return {
+    has: (event: RunnerEvent): boolean => ids.has(inboundId(event) ?? ""),
+    add: (event: RunnerEvent): void => {
+      const id = inboundId(event);
+      if (id === null) return;
+      remember(id);
+      // Only this time is of WhatsApp's server; those of other events are of their senders' clocks.
+      if (event.type === "message_received")
+        newest = Math.max(newest, Math.floor(Date.parse(event.timestamp) / 1000));
+    },
+    /** Time of the newest message in Unix seconds; 0: none came yet. */
+    newest: (): number => newest,
+    kept: () => ({ newest, ids: [...ids] }),
+    restore: (kept: { newest: number; ids: readonly string[] }): void => {
+      newest = Math.max(newest, kept.newest);
+      kept.ids.forEach(remember);
+    },
+  };
+};

@@ -1,0 +1,228 @@
+import type { Call, Id, Msg, MsgKey, PageEngine, PageWindow, TableReaction } from "./window.ts";
+
+declare const window: PageWindow;
+
+/** Types of entries in a chat that are not messages of a person. */
+export const noticeTypes = [
+  "gp2",
+  "e2e_notification",
+  "notification",
+  "notification_template",
+  "broadcast_notification",
+  "group_notification",
+  "protocol",
+  "ciphertext",
+  "revoked",
+  "call_log",
+  "debug",
+] as const;
+
+/** Adds to `window.engine` how WhatsApp's objects read in the runner's words. */
+export const installInbound = (notices: readonly string[]): void => {
+  const { getMaybeMeLidUser, getMaybeMePnUser } = window.require("WAWebUserPrefsMeUser");
+  const { Msg } = window.require("WAWebCollections");
+
+  /** Without the number of the device. */
+  const idOf = (id: Id | null | undefined): string | null =>
+    id ? (typeof id === "string" ? id : id._serialized).replace(/:\d+@/, "@") : null;
+  const textOf = (key: (MsgKey & { _serialized?: string }) | string): string =>
+    typeof key === "string" ? key : (key._serialized ?? String(key));
+  const isMe = (id: string | null): boolean =>
+    id !== null && [idOf(getMaybeMePnUser()), idOf(getMaybeMeLidUser())].includes(id);
+  const iso = (unixMs: number): string => new Date(unixMs).toISOString();
+  /** People and groups; not posts to everyone, nor channels. */
+  const isChat = (id: string): boolean => /@(c\.us|lid|g\.us)$/.test(id);
+
+  const phoneNumberOf = (id: string): string | null => {
+    if (id.endsWith("@c.us")) return id.replace(/@.*/, "");
+    if (!id.endsWith("@lid")) return null;
+    const { createWid } = window.require("WAWebWidFactory");
+    try {
+      const number = idOf(window.require("WAWebApiContact").getPhoneNumber(createWid(id)));
+      return number?.endsWith("@c.us") === true ? number.replace(/@.*/, "") : null;
+    } catch {
+      return null; // who it is from is no reason to lose a message
+    }
+  };
+
+  const quotedIdOf = (chatId: string, { quotedStanzaID, quotedParticipant }: Msg): string | null => {
+    if (!quotedStanzaID) return null;
+    const held = Msg.getModelsArray().find(
+      ({ id }) => id.id === quotedStanzaID && idOf(id.remote) === chatId,
+    );
+    if (held !== undefined) return textOf(held.id);
+    const writer = idOf(quotedParticipant);
+    const inGroup = chatId.endsWith("@g.us") && writer !== null ? `_${writer}` : "";
+    return `${isMe(writer)}_${chatId}_${quotedStanzaID}${inGroup}`;
+  };
+
+  const bodyOf = (message: Msg): string => {
+    if (message.directPath) return message.caption ?? "";
+    if (message.type === "location") return message.loc ?? "";
+    if (message.type === "multi_vcard") return message.vcardList?.map(({ vcard }) => vcard).join("\n") ?? "";
+    return message.body ?? message.pollName ?? "";
+  };
+
+  const placeOf = (message: Msg, unixMs: number) => {
+    const chatId = idOf(message.id.remote as Id)!;
+    const isGroup = chatId.endsWith("@g.us");
+    const author = isGroup ? idOf(message.author ?? message.id.participant) : null;
+    const from = idOf(message.from) ?? chatId;
+    return {
+      whatsappId: textOf(message.id),
+      chatId,
+      from,
+      author,
+      phoneNumber: phoneNumberOf(author ?? from),
+      timestamp: iso(unixMs),
+    };
+  };
+  const isOthers = ({ id }: Msg): boolean => !id.fromMe && isChat(idOf(id.remote as Id)!);
+
+  const words: Pick<PageEngine, "received" | "edited" | "revoked" | "reacted" | "called"> = {
+    received: (message) => {
+      if (!isOthers(message) || notices.includes(message.type) || message.t === undefined) return null;
+      const place = placeOf(message, message.t * 1000);
+      const { type: kind, notifyName, directPath, mimetype, filename, lat, lng } = message;
+      return {
+        ...place,
+        type: "message_received",
+        pushName: notifyName ?? null,
+        isGroup: place.chatId.endsWith("@g.us"),
+        kind,
+        body: bodyOf(message),
+        hasMedia: Boolean(directPath),
+        mimetype: directPath ? (mimetype ?? null) : null,
+        filename: directPath ? (filename ?? null) : null,
+        quotedId: quotedIdOf(place.chatId, message),
+        location:
+          typeof lat === "number" && typeof lng === "number" ? { latitude: lat, longitude: lng } : null,
+      };
+    },
+    edited: (message) => {
+      if (!isOthers(message) || notices.includes(message.type)) return null;
+      const editedAt = message.latestEditSenderTimestampMs ?? Date.now();
+      return { ...placeOf(message, editedAt), type: "message_edited", body: bodyOf(message) };
+    },
+    revoked: (message) => {
+      // The message that says so has an id of its own where the page knew the other.
+      const whatsappId = textOf(message.protocolMessageKey ?? message.id);
+      if (whatsappId.startsWith("true_") || !isChat(idOf(message.id.remote as Id)!)) return null;
+      const unixMs = message.revokeTimestamp ? message.revokeTimestamp * 1000 : Date.now();
+      return { ...placeOf(message, unixMs), type: "message_revoked", whatsappId };
+    },
+    reacted: (parent, who, emoji, unixMs) => {
+      const whatsappId = textOf(parent);
+      const chatId = whatsappId.split("_")[1] ?? "";
+      const from = idOf(who)!;
+      if (isMe(from) || !isChat(chatId)) return null;
+      const phoneNumber = phoneNumberOf(from);
+      const timestamp = iso(unixMs);
+      return {
+        type: "message_reaction",
+        whatsappId,
+        messageId: null,
+        chatId,
+        from,
+        phoneNumber,
+        emoji,
+        timestamp,
+      };
+    },
+    called: ({ id, peerJid, isVideo, isGroup, outgoing }, unixMs) => {
+      const from = idOf(peerJid)!;
+      if (outgoing === true || isMe(from)) return null;
+      const phoneNumber = phoneNumberOf(from);
+      return {
+        type: "call_received",
+        callId: id,
+        from,
+        phoneNumber,
+        isVideo: isVideo === true,
+        isGroup: isGroup === true,
+        timestamp: iso(unixMs),
+      };
+    },
+  };
+  Object.assign(window.engine!, words);
+};
+
+/**
+ * Takes the place of the handlers that the library would expose to Node: what it tells them is told in the runner's own
+ * words, without a round trip. A document's handlers must stand before the library attaches its own.
+ */
+export const hearInbound = (): void => {
+  const engine = window.engine!;
+  const tell = (event: ReturnType<PageEngine["received"]>) => {
+    if (event !== null) engine.tell({ type: "inbound", event });
+  };
+  window["onAddMessageEvent"] = (message: Msg) =>
+    tell(message.type === "revoked" ? engine.revoked(message) : engine.received(message));
+  window["onEditMessageEvent"] = (message: Msg, _now: string, before?: string) => {
+    // A picture's body is its preview, and an undecrypted text becomes one: neither is an edit.
+    const isEdit = message.latestEditSenderTimestampMs || (message.type === "chat" && before);
+    if (isEdit) tell(engine.edited(message));
+  };
+  window["onChangeMessageTypeEvent"] = (message: Msg) => {
+    if (message.type === "revoked") tell(engine.revoked(message));
+  };
+  window["onReaction"] = (reactions: TableReaction[]) => {
+    for (const { id, reactionParentKey, author, from, reactionText, reactionTimestamp } of reactions) {
+      const who = author ?? from;
+      if (id.fromMe || !who) continue;
+      tell(engine.reacted(reactionParentKey, who, reactionText ?? "", reactionTimestamp));
+    }
+  };
+  window["onIncomingCall"] = (call: Call) => tell(engine.called(call, Date.now()));
+};
+
+/**
+ * What came in since then, oldest first, as far as the page holds it. Chats that have more that is new than the page
+ * loaded are read further back.
+ */
+export const inboundSince = async (
+  unixSeconds: number,
+): Promise<NonNullable<ReturnType<PageEngine["received"]>>[]> => {
+  /** So that a chat without an end holds up nobody. WhatsApp Web loads some 20 to 50 messages at a time. */
+  const MAX_LOADS = 100;
+  const engine = window.engine!;
+  const { Chat, Msg, Reactions } = window.require("WAWebCollections");
+  const { loadEarlierMsgs } = window.require("WAWebChatLoadMessages");
+
+  for (const chat of Chat.getModelsArray()) {
+    for (let loads = 0; (chat.t ?? 0) >= unixSeconds && loads < MAX_LOADS; loads += 1) {
+      const [oldest] = chat.msgs.getModelsArray();
+      if (oldest !== undefined && (oldest.t ?? 0) < unixSeconds) break;
+      const loaded = await loadEarlierMsgs({ chat });
+      if (!loaded || loaded.length === 0) break;
+    }
+  }
+
+  const since = (time: number | null | undefined): time is number =>
+    typeof time === "number" && time >= unixSeconds;
+  const found = [];
+  for (const message of Msg.getModelsArray()) {
+    const { type, t, latestEditSenderTimestampMs: editedMs } = message;
+    if (type === "revoked") {
+      if (since(message.revokeTimestamp ?? t)) found.push(engine.revoked(message));
+    } else if (type === "call_log") {
+      const { remote, id, fromMe, participant } = message.id;
+      const isGroup = remote._serialized.endsWith("@g.us");
+      const peerJid = isGroup ? (participant ?? remote) : remote;
+      const call = { id, peerJid, isVideo: message.isVideoCall === true, isGroup, outgoing: fromMe };
+      if (since(t)) found.push(engine.called(call, t * 1000));
+    } else {
+      if (since(t)) found.push(engine.received(message));
+      if (editedMs && since(editedMs / 1000)) found.push(engine.edited(message));
+    }
+    if (message.hasReaction !== true) continue;
+    const shown = await Reactions.find(message.id.toString());
+    for (const { parentMsgKey, senderUserJid, reactionText, timestamp } of shown?.reactions
+      .serialize()
+      .flatMap(({ senders }) => senders) ?? []) {
+      if (since(timestamp / 1000))
+        found.push(engine.reacted(parentMsgKey, senderUserJid, reactionText, timestamp));
+    }
+  }
+  return found.filter((event) => event !== null).toSorted((a, b) => a.timestamp.localeCompare(b.timestamp));
+};
