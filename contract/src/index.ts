@@ -11,5 +11,6 @@ export * from "./pace.ts";
 export * from "./runner-protocol.ts";
 export * from "./send-options.ts";
 export * from "./session.ts";
+export * from "./steps.ts";
 export * from "./suppression.ts";
 export * from "./webhook.ts";

@@ -1,4 +1,4 @@
-import type { RunnerEvent } from "@whatsapp-engine/contract";
+import { passStep, type RunnerEvent } from "@whatsapp-engine/contract";
 import { openAppendLog } from "./append-log.ts";
 import { createSeen } from "./inbound.ts";
 import {
@@ -136,7 +136,9 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     },
     addEvent: async (event) => {
       const entry: EventEntry = { ...head(), kind: "event", event };
+      passStep("event.before_journaled", { type: event.type });
       await append(entry);
+      passStep("event.journaled", { type: event.type });
       lastSeq = Math.max(lastSeq, entry.seq);
       for (const listener of listeners) listener();
     },

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import type { SendCommand, SendRecord } from "@whatsapp-engine/contract";
+import { passStep, type SendCommand, type SendRecord } from "@whatsapp-engine/contract";
 import type { JournaledSend } from "./journal-entries.ts";
 import type { Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
@@ -86,7 +86,9 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     const send = journal.send(messageId);
     if (send === undefined) return;
     const after = settledBy(send, found);
-    if (after !== send) change(send, after);
+    if (after === send) return;
+    if (after.outcome === "sent" && !isSettled(send)) passStep("send.taken", { messageId });
+    change(send, after);
   };
 
   /** Learns what the page knows of these; answers those it does not know. */
@@ -179,6 +181,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
         throw new Error("This message is not to be sent any more.");
       }
       follow(ref, key);
+      passStep("send.before_key_journaled", { messageId: ref });
       try {
         await journal.putSend({ ...send, key });
       } catch (cause) {
@@ -186,6 +189,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
         change(send, notSent("rejected", "The runner cannot write its journal, so nothing was sent.")(send));
         throw cause;
       }
+      passStep("send.key_journaled", { messageId: ref });
       gatePassed.get(ref)?.();
       lookedUpLater.add(ref);
       void lookUpLater(ref)

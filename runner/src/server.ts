@@ -3,6 +3,7 @@ import {
   claimCommandSchema,
   decodeSend,
   editCommandSchema,
+  passStep,
   reactCommandSchema,
   type ActionResult,
   type RunnerHealth,
@@ -63,7 +64,11 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
 
   app.post("/send", async (c) => {
     const command = decodeSend(Buffer.from(await c.req.arrayBuffer()));
-    return c.json(await sends.send(command, c.env.outgoing));
+    const { messageId } = command;
+    passStep("send.received", { messageId });
+    const record = await sends.send(command, c.env.outgoing);
+    passStep("send.before_answer", { messageId });
+    return c.json(record);
   });
 
   app.get("/sends/:messageId", (c) => {

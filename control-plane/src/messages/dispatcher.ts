@@ -1,4 +1,4 @@
-import type { SendCommand } from "@whatsapp-engine/contract";
+import { passStep, type SendCommand } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
@@ -166,13 +166,17 @@ export function createDispatcher(deps: {
     row: MessageRow,
     command: SendCommand,
   ): Promise<"next" | "later"> {
+    const { messageId } = command;
     try {
+      passStep("message.before_call", { messageId });
       const record = await client.send(command);
+      passStep("message.answered", { messageId });
       if (record.outcome === "not_sent" && record.error?.code === "not_connected") {
         store.requeue(row);
         return "later";
       }
       store.settle(record);
+      passStep("message.settled", { messageId });
       return "next";
     } catch (err) {
       log.warn({ sessionId: row.sessionId, messageId: row.id, err }, "a send's answer was lost");

@@ -23,7 +23,13 @@ import {
   type BulkRow,
   type MessageRow,
 } from "@whatsapp-engine/db";
-import { AppError, type BulkState, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
+import {
+  AppError,
+  passStep,
+  type BulkState,
+  type MessageStatus,
+  type SendRecord,
+} from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 
@@ -236,6 +242,7 @@ export function createMessageStore(deps: {
       createdAt: now,
       updatedAt: now,
     });
+    passStep("message.before_commit", { messageId: message.id });
     if (row) return { row, created: true };
     const { sessionId, clientMessageId } = message;
     return { row: findByClientId.get({ sessionId, clientMessageId })!, created: false };
@@ -258,19 +265,24 @@ export function createMessageStore(deps: {
      * Accepts a message: resolves when it is on disk, in line or waiting for its time. `created` is false where its
      * `clientMessageId` was used before: then nothing changed, and `row` is that message. Throws `queue_full`.
      */
-    add: (message: NewMessage): Promise<{ row: MessageRow; created: boolean }> =>
-      commit(() => {
+    async add(message: NewMessage): Promise<{ row: MessageRow; created: boolean }> {
+      const added = await commit(() => {
         refuseIfFull(message.sessionId, 1);
         return insertQueued(message, (message.scheduledAt ?? null) === null);
-      }),
+      });
+      passStep("message.committed", { messageId: message.id });
+      return added;
+    },
 
     /** Accepts a bulk's messages, all or none. Throws `queue_full`. */
-    addAll: (all: readonly NewMessage[], bulk: typeof bulks.$inferInsert): Promise<void> =>
-      commit(() => {
+    async addAll(all: readonly NewMessage[], bulk: typeof bulks.$inferInsert): Promise<void> {
+      await commit(() => {
         refuseIfFull(bulk.sessionId, all.length);
         db.insert(bulks).values(bulk).run();
         for (const message of all) insertQueued(message, (message.scheduledAt ?? null) === null);
-      }),
+      });
+      passStep("message.committed", { bulkId: bulk.id });
+    },
 
     /** Whether a message that is not out yet has this media. */
     needsMedia: (sha256: string): boolean =>

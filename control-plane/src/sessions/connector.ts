@@ -1,4 +1,4 @@
-import type { RunnerEvent, RunnerState } from "@whatsapp-engine/contract";
+import { passStep, type RunnerEvent, type RunnerState } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { createRunnerClient, RunnerUnavailable } from "../runner-client.ts";
@@ -89,7 +89,12 @@ export function createConnector(deps: {
             if (runner.state === null) claim();
             return onState(sessionId, runner, line.state);
           }
-          store.takeOver({ profileId, seq: line.seq }, () => deps.onEvent(sessionId, line.event, line.at));
+          const { seq, event, at } = line;
+          store.takeOver({ profileId, seq }, () => {
+            deps.onEvent(sessionId, event, at);
+            passStep("event.before_commit", { type: event.type });
+          });
+          passStep("event.committed", { type: event.type });
           live.notify(sessionId);
         },
         onBroken: (silentMs, error) => onBroken(sessionId, runnerId, silentMs, error),

@@ -1,0 +1,36 @@
+import { channel } from "node:diagnostics_channel";
+
+/**
+ * Moments on the way of a message or an event at which a process may die, in the order in which they are passed.
+ * ARCHITECTURE.md says what is on disk at each.
+ */
+export const steps = [
+  "message.before_commit",
+  "message.committed",
+  "message.before_call",
+  "message.answered",
+  "message.settled",
+  "event.before_commit",
+  "event.committed",
+  "send.received",
+  "send.before_key_journaled",
+  "send.key_journaled",
+  "send.taken",
+  "send.before_answer",
+  "event.before_journaled",
+  "event.journaled",
+] as const;
+export type Step = (typeof steps)[number];
+
+/** What a subscriber of the channel is given. */
+export type StepPassed = { step: Step; details: Readonly<Record<string, unknown>> };
+
+/** For tracing and for tests, by `node:diagnostics_channel`. */
+export const STEP_CHANNEL = "whatsapp-engine.step";
+
+const passed = channel(STEP_CHANNEL);
+
+/** Tells who listens that this process has come to `step`. Nobody listens in production, and then it costs nothing. */
+export function passStep(step: Step, details: StepPassed["details"]): void {
+  if (passed.hasSubscribers) passed.publish({ step, details } satisfies StepPassed);
+}
