@@ -52,6 +52,10 @@ export const sessionSchema = z
     sessionId: sessionIdSchema,
     status: sessionStatusSchema,
     reason: sessionReasonSchema.nullable(),
+    detail: z.string().nullable().meta({
+      description:
+        "What stands behind `reason`, for people; while a session is started again, why it failed before",
+    }),
     phoneNumber: z.string().nullable().meta({
       description: "Linked account, or before linking the one that must link; digits, international",
     }),

@@ -4,6 +4,8 @@ import { compareAccounts } from "./account.ts";
 import { fateOf, type RunnerFate } from "./lifecycle.ts";
 import type { SessionChange, SessionRow, SessionStore } from "./store.ts";
 
+const DOUBT = "The linked account could not be compared with phoneNumber.";
+
 /** Turns what a runner says of itself into the session's row. Answers what is to become of the runner. */
 export function createObserver({ store, log }: { store: SessionStore; log: Log }) {
   return function observe(sessionId: string, state: RunnerState): RunnerFate {
@@ -22,9 +24,7 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     const change: SessionChange = {
       status: state.status,
       reason: state.reason,
-      detail:
-        state.detail ??
-        (account === "doubtful" ? "The linked account could not be compared with phoneNumber." : null),
+      detail: state.detail ?? (account === "doubtful" ? DOUBT : whyAgain(row, state)),
       whatsappVersion: state.whatsappVersion ?? row.whatsappVersion,
       linkedPhoneNumber:
         state.account?.phoneNumber ?? (state.reason === "logged_out" ? null : row.linkedPhoneNumber),
@@ -49,6 +49,9 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     return fate;
   };
 }
+
+/** While a runner is still starting, what the one before it failed by. */
+const whyAgain = (row: SessionRow, { reason }: RunnerState) => (reason === "starting" ? row.detail : null);
 
 /** Null where there is nothing to compare. */
 function checkAccount(row: SessionRow, { account }: RunnerState) {

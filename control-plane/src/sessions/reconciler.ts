@@ -96,7 +96,8 @@ export function createReconciler(deps: {
     if (row?.desired !== "running") return;
     const runnerId = randomUUID();
     store.addRunner(runnerId, profileId);
-    store.transition(row, { status: "connecting", reason: "starting", runnerId });
+    // What the last start failed by stays to be read while the next one tries.
+    store.transition(row, { status: "connecting", reason: "starting", detail: row.detail, runnerId });
     live.notify(sessionId);
     try {
       const token = deps.runnerToken(runnerId);

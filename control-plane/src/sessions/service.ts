@@ -178,6 +178,7 @@ const toSession = (row: SessionRow): Session => ({
   sessionId: row.id,
   status: row.status,
   reason: row.reason,
+  detail: row.detail,
   phoneNumber: row.linkedPhoneNumber ?? row.expectedPhoneNumber,
   pushName: row.pushName,
   whatsappVersion: row.whatsappVersion,

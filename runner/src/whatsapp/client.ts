@@ -83,4 +83,6 @@ export type WhatsAppListener = {
   inbound(event: InboundEvent): void;
   /** Something inside the library failed that nobody waits for. */
   fault(cause: unknown): void;
+  /** The page asked for something and the network failed: Chromium's name of the failure, and the host it was asked of. */
+  requestFailed(failure: string, host: string): void;
 };

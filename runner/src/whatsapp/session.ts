@@ -61,6 +61,7 @@ export const createSession = (deps: Deps): Session => {
   let linkedAt: string | null = null;
   let freshUntil = 0;
   let documents = 0;
+  let networkFailure: string | null = null;
   let stopWatching = (): void => {};
 
   const background = (task: Promise<unknown>, failure: string): void => {
@@ -112,7 +113,8 @@ export const createSession = (deps: Deps): Session => {
   });
 
   const startDeadline = createDeadline(() => {
-    const detail = `Neither a QR code nor a login within ${config.startTimeoutMs / 1000} s.`;
+    const network = networkFailure === null ? "" : `; the network failed, last with ${networkFailure}`;
+    const detail = `Neither a QR code nor a login within ${config.startTimeoutMs / 1000} s${network}.`;
     void end({ standing: disconnected("start_timeout", detail), hard: true });
   });
   const readyDeadline = createDeadline(() => {
@@ -193,6 +195,7 @@ export const createSession = (deps: Deps): Session => {
     ready: whileLive(() => background(ready(), "the page was ready and could not be read")),
     loggedOut: whileLive(loggedOut),
     pageGone: (detail) => void end({ standing: disconnected("page_crashed", detail), hard: true }),
+    requestFailed: (failure, host) => (networkFailure = `${failure} (${host})`),
     fault: whileLive((cause) => log.warn({ err: cause }, "fault in the page")),
   };
 

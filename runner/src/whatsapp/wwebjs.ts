@@ -141,6 +141,12 @@ class MendedClient extends OpenClient {
       if (frame.url().includes("post_logout=1")) listener.loggedOut();
       listener.newDocument();
     });
+    page.on("requestfailed", (request) => {
+      const failure = request.failure()?.errorText ?? "";
+      // Pages give up requests of their own, and so does one that is closed.
+      if (failure.startsWith("net::") && failure !== "net::ERR_ABORTED")
+        listener.requestFailed(failure, new URL(request.url()).host);
+    });
     await openPageChannel(page, listener);
   }
 }

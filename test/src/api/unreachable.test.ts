@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startEngine, type Engine } from "../support/engine.ts";
+import { statusEvents } from "../support/events.ts";
+import { until } from "../support/until.ts";
+
+/** Browsers that find no WhatsApp: what an operator sees whose network or proxy lets nobody through. */
+describe("a session that cannot reach WhatsApp", () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await startEngine({ runtime: "process", settings: { RUNNER_START_TIMEOUT_SECONDS: "5" } });
+  });
+  afterAll(() => engine.stop());
+
+  it("says what the network failed with, in every answer that shows it, and while it tries again too", async () => {
+    const created = await engine.api("POST /sessions", { sessionId: "s" });
+    expect(created.body.session).toMatchObject({ status: "connecting", reason: "starting", detail: null });
+
+    const detail = /^Neither .+ net::ERR_NAME_NOT_RESOLVED \(web\.whatsapp\.com\)\.$/;
+    const first = await until("a reason", async () => {
+      const { body } = await engine.api("GET /sessions/s/status");
+      return typeof body.detail === "string" && body;
+    });
+    expect(first.detail).toMatch(detail);
+    expect((await engine.api("GET /sessions")).body.sessions?.[0]?.detail).toMatch(detail);
+    expect((await engine.api("POST /sessions", { sessionId: "s" })).body.session?.detail).toMatch(detail);
+
+    const details = new Set<unknown>();
+    await until("a second start to fail", async () => {
+      details.add((await engine.api("GET /sessions/s/status")).body.detail);
+      return statusEvents(engine, "s").filter(({ reason }) => reason === "start_timeout").length > 1;
+    });
+    expect([...details]).toEqual([first.detail]);
+  });
+});
