@@ -2,6 +2,7 @@ import type { CountryCode } from "libphonenumber-js/max";
 import type { RunnerEvent } from "@whatsapp-engine/contract";
 import type { Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
+import { publicEventOf } from "../events/from-runner.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
 import type { LiveSessions } from "../sessions/live.ts";
@@ -73,12 +74,17 @@ export function createMessages(deps: {
     pace,
 
     /** Takes over what a journal event means, inside the transaction that stores it. */
-    onEvent(_sessionId: string, event: RunnerEvent, at: string): void {
+    onEvent(sessionId: string, event: RunnerEvent, at: string): void {
       service.onEvent(event, at);
+      const told = publicEventOf(event);
+      if (told) deps.appendEvent(sessionId, told.type, told.data, Date.parse(at));
     },
 
     /** Finds out what became of messages without an outcome, and goes on with the session's line. */
     settle: (sessionId: string) => dispatcher.settle(sessionId),
+
+    /** What waits in the session's line may go sooner now. */
+    wake: (sessionId: string): void => dispatcher.wake(sessionId),
 
     /** Within the transaction that forgets a session. */
     endSession: (sessionId: string): void => store.endSession(sessionId),
