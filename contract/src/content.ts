@@ -59,13 +59,9 @@ export const contentFields = {
   quotedId: whatsappIdSchema
     .optional()
     .meta({ description: "The message this one answers: its WhatsApp id" }),
-  mentions: z
-    .array(z.string().min(1).max(64))
-    .max(MAX_MENTIONS)
-    .optional()
-    .meta({
-      description: "Phone numbers or chat ids (…@c.us, …@lid) that the text names as `@6281234567890`",
-    }),
+  mentions: z.array(z.string().min(1).max(64)).max(MAX_MENTIONS).optional().meta({
+    description: "Phone numbers or chat ids (…@c.us, …@lid) that the text names as `@6281234567890`",
+  }),
 };
 
 /** The same as it is kept and handed to the runner: phone numbers are digits, mentions chat ids. */

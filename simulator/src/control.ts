@@ -1,12 +1,12 @@
-import { randomBytes } from "node:crypto";
 import type { Phone } from "./accounts.ts";
 import { digitsOf } from "./directory.ts";
+import { newId } from "./doings.ts";
 import type { Fault, FaultScope } from "./faults.ts";
 import type { StoredMessage } from "./history.ts";
 import type { SentMessage } from "./outbox.ts";
 import type { PageInfo, PageSession } from "./page-session.ts";
 import { applySettings, type Settings, type SettingsChanges } from "./settings.ts";
-import { keyText, type WireMedia } from "./wire.ts";
+import { keyText, type WireContent, type WireMedia } from "./wire.ts";
 import type { World } from "./world.ts";
 
 /** A message that comes in from somebody. */
@@ -20,6 +20,10 @@ export type Inbound = {
   pushName?: string;
   media?: { base64: string; mimetype: string; filename?: string };
   caption?: string;
+  /** The message it answers. */
+  quotedId?: string;
+  /** What its type holds besides, such as a place or a poll. */
+  content?: WireContent;
   /** Written by the account itself, on its phone, to `from`. */
   fromPhone?: boolean;
 };
@@ -39,6 +43,20 @@ export type Control = {
 
   deliver(account: string, message: Inbound): Promise<{ id: string }>;
   ack(account: string, messageId: string, level: number): Promise<void>;
+  /** Somebody reacts to a message of the chat; an empty emoji takes the reaction back. */
+  react(account: string, messageId: string, reaction: { from: string; emoji: string }): Promise<void>;
+  /** Its writer edits a message, or its caption. */
+  edit(account: string, messageId: string, text: string): Promise<void>;
+  /** Its writer deletes a message for everyone. */
+  revoke(account: string, messageId: string): Promise<void>;
+  /** Somebody calls, and nobody answers. */
+  call(account: string, call: { from: string; isVideo?: boolean }): Promise<{ id: string }>;
+  /** The newest reactions to a message. */
+  reactions(account: string, messageId: string): Promise<{ from: string; emoji: string }[]>;
+  /** The message is that much older from now on, too old for some of what can be done to a message. */
+  age(account: string, messageId: string, seconds: number): Promise<void>;
+  /** WhatsApp's server has the file of this message no more. */
+  expireMedia(account: string, messageId: string): Promise<void>;
   /** What WhatsApp's server took, of one account or of all, oldest first. */
   sent(account?: string): Promise<SentMessage[]>;
   fault(fault: Fault, scope?: FaultScope): Promise<void>;
@@ -69,6 +87,7 @@ export const createControl = ({
   accounts,
   faults,
   media,
+  doings,
   outbox,
   pages,
   pagesOf,
@@ -122,14 +141,16 @@ export const createControl = ({
 
     deliver: async (phoneNumber, inbound) => {
       const { from, body = "", type, author, pushName, media: file, caption, fromPhone = false } = inbound;
+      const { quotedId, content } = inbound;
       const account = accounts.get(phoneNumber);
       const remote = chatOf(from);
       const participant = author === undefined ? undefined : chatOf(author);
+      const quoted = quotedId === undefined ? undefined : doings.messageOf(account, quotedId).key;
       const message: StoredMessage = {
         key: {
           fromMe: fromPhone,
           remote,
-          id: `3A${randomBytes(9).toString("hex").toUpperCase()}`,
+          id: newId(),
           ...(participant !== undefined && { participant }),
         },
         from: fromPhone ? account.me.pn : remote,
@@ -142,11 +163,21 @@ export const createControl = ({
         ...(pushName !== undefined && { notifyName: pushName }),
         ...(caption !== undefined && { caption }),
         ...(file && { media: storeMedia(file) }),
+        ...((content ?? quoted) && {
+          content: {
+            ...content,
+            ...(quoted && {
+              quotedStanzaID: quoted.id,
+              quotedParticipant: quoted.fromMe ? account.me.pn : (quoted.participant ?? quoted.remote),
+            }),
+          },
+        }),
         queued: false,
         pageId: null,
       };
       account.history.add(message);
-      tell(account, { push: "message", message, chat: account.history.chat(remote) });
+      const people = doings.people([remote, participant]);
+      tell(account, { push: "message", message, chat: account.history.chat(remote), people });
       return { id: keyText(message.key) };
     },
 
@@ -155,6 +186,51 @@ export const createControl = ({
       const message = account.history.find(messageId);
       if (!message) throw new Error(`The account ${phoneNumber} has no message ${messageId}.`);
       outbox.acknowledge(account, message, level);
+    },
+
+    react: async (phoneNumber, messageId, { from, emoji }) =>
+      doings.react(accounts.get(phoneNumber), messageId, chatOf(from), emoji),
+    edit: async (phoneNumber, messageId, text) => doings.edit(accounts.get(phoneNumber), messageId, text),
+    revoke: async (phoneNumber, messageId) => doings.revoke(accounts.get(phoneNumber), messageId),
+    call: async (phoneNumber, { from, isVideo = false }) => {
+      const account = accounts.get(phoneNumber);
+      const [id, remote] = [newId(), chatOf(from)];
+      const people = doings.people([remote]);
+      for (const page of pagesOf(account)) {
+        // It rings only where the connection stands; the entry in the chat comes in any case.
+        if (page.connected())
+          page.push({ push: "call", id, peerJid: remote, isVideo, isGroup: false, people });
+      }
+      const message: StoredMessage = {
+        key: { fromMe: false, remote, id },
+        from: remote,
+        to: account.me.pn,
+        type: "call_log",
+        body: "",
+        t: Math.floor(Date.now() / 1000),
+        ack: 1,
+        content: { isVideoCall: isVideo },
+        queued: false,
+        pageId: null,
+      };
+      account.history.add(message);
+      tell(account, { push: "message", message, chat: account.history.chat(remote), people });
+      return { id };
+    },
+    reactions: async (phoneNumber, messageId) =>
+      (doings.messageOf(accounts.get(phoneNumber), messageId).reactions ?? []).map(({ from, emoji }) => ({
+        from,
+        emoji,
+      })),
+    age: async (phoneNumber, messageId, seconds) => {
+      const account = accounts.get(phoneNumber);
+      const message = doings.messageOf(account, messageId);
+      message.t -= seconds;
+      tell(account, { push: "changed", key: keyText(message.key), message });
+    },
+    expireMedia: async (phoneNumber, messageId) => {
+      const { media: file } = doings.messageOf(accounts.get(phoneNumber), messageId);
+      if (file) media.remove(file.directPath);
     },
 
     sent: async (account) =>

@@ -1,4 +1,4 @@
-import { keyText, type WireChat, type WireGroup, type WireMessage } from "./wire.ts";
+import { keyText, type MessageKey, type WireChat, type WireGroup, type WireMessage } from "./wire.ts";
 
 /** A message as the account keeps it. */
 export type StoredMessage = WireMessage & {
@@ -48,6 +48,12 @@ export const createHistory = () => {
       const stored = chat(message.key.remote);
       stored.messages = stored.messages.filter((one) => one !== message);
       messages.delete(keyText(message.key));
+    },
+    /** The message stands under another key from now on. */
+    rename: (message: StoredMessage, key: MessageKey) => {
+      messages.delete(keyText(message.key));
+      message.key = key;
+      messages.set(keyText(key), message);
     },
     all: () => [...messages.values()],
 

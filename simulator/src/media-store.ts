@@ -13,6 +13,7 @@ export const createMediaStore = () => {
       stored.set(path, { bytes, mimetype, sha256: createHash("sha256").update(bytes).digest("hex") });
       return path;
     },
+    remove: (path: string): void => void stored.delete(path),
     get: (path: string | undefined): StoredMedia | undefined =>
       path === undefined ? undefined : stored.get(path),
   };

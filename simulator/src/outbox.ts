@@ -22,6 +22,14 @@ export type SentMessage = {
   mimetype: string | null;
   mediaSha256: string | null;
   mediaSize: number | null;
+  location: { latitude: number; longitude: number; name: string | null; address: string | null } | null;
+  vcards: string[];
+  poll: { question: string; options: string[]; multiple: boolean } | null;
+  /** The message it answers, by its key's text. */
+  quotedId: string | null;
+  mentions: string[];
+  edited: boolean;
+  revoked: boolean;
   ack: number;
   /** ISO 8601 */
   at: string;
@@ -43,6 +51,30 @@ const verdicts: Record<Fault["kind"], (taken: boolean) => Omit<Verdict, "remote"
   silence: () => ({ answer: "answer", added: true }),
   refuse: () => ({ answer: "answer", added: true }),
   late: () => ({ answer: "answer", added: true }),
+};
+
+/** A message's content in words. */
+const shown = ({ type, body, content = {} }: WireMessage, { history }: Account) => {
+  const { lat, lng, loc, vcardList, pollName, pollOptions, pollSelectableOptionsCount } = content;
+  const [name, address] = loc?.split("\n") ?? [];
+  const quoted = content.quotedStanzaID === undefined ? undefined : history.find(content.quotedStanzaID);
+  return {
+    location:
+      lat === undefined || lng === undefined
+        ? null
+        : { latitude: lat, longitude: lng, name: name || null, address: address ?? null },
+    vcards: type === "vcard" ? [body] : (vcardList?.map(({ vcard }) => vcard) ?? []),
+    poll:
+      pollName === undefined
+        ? null
+        : {
+            question: pollName,
+            options: pollOptions?.map((option) => option.name) ?? [],
+            multiple: pollSelectableOptionsCount === 0,
+          },
+    quotedId: quoted ? keyText(quoted.key) : (content.quotedStanzaID ?? null),
+    mentions: content.mentionedJidList ?? [],
+  };
 };
 
 /** The way of a message from the page to WhatsApp's server, and its first ack. */
@@ -120,8 +152,10 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
     sent: (): SentMessage[] =>
       [...taken].map(([message, { account, at }]) => {
         const file = media.get(message.media?.directPath);
+        const { key, revoked, editedAt } = message;
+        const { location, vcards, poll, quotedId, mentions } = shown(message, account);
         return {
-          id: keyText(message.key),
+          id: keyText(revoked?.key ?? key),
           account: account.phoneNumber,
           to: message.to.endsWith("@g.us") ? message.to : (directory.find(message.to)?.pn ?? message.to),
           type: message.type,
@@ -131,6 +165,13 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
           mimetype: message.media?.mimetype ?? null,
           mediaSha256: file?.sha256 ?? null,
           mediaSize: file?.bytes.length ?? null,
+          location,
+          vcards,
+          poll,
+          quotedId,
+          mentions,
+          edited: editedAt !== undefined,
+          revoked: revoked !== undefined,
           ack: message.ack,
           at,
         };

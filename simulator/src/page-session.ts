@@ -2,11 +2,13 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { Account, Accounts, Phone } from "./accounts.ts";
 import { pause } from "./clock.ts";
 import type { Settings } from "./settings.ts";
-import type { Build, Credentials, DeviceKeys, Push } from "./wire.ts";
+import type { Build, Credentials, DeviceKeys, Listing, Push } from "./wire.ts";
 
 type Deps = {
   settings: Settings;
   accounts: Accounts;
+  /** Who these ids are, as far as they are on WhatsApp. */
+  people: (ids: readonly string[]) => Listing[];
   /** A page came up with a login, or got one; its account's history is not with it yet. */
   onLogin: (page: PageSession, account: Account) => void;
   /** What WhatsApp Web does once its connection stands, or stands again. */
@@ -25,7 +27,7 @@ export type PageInfo = {
 export const createPageSession = (
   build: Build,
   push: (push: Push) => void,
-  { settings, accounts, onLogin, onConnected }: Deps,
+  { settings, accounts, people, onLogin, onConnected }: Deps,
 ) => {
   const id = randomUUID();
   let keys: DeviceKeys | undefined;
@@ -89,7 +91,9 @@ export const createPageSession = (
     account = entered;
     deviceId = device;
     onLogin(page, account);
-    push({ push: "account", me: account.me, chats: account.history.chats() });
+    const chats = account.history.chats();
+    const known = people(chats.flatMap(({ id, messages }) => [id, ...messages.map(({ from }) => from)]));
+    push({ push: "account", me: account.me, chats, people: known });
     setState("CONNECTED");
     void sync();
   };

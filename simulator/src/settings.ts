@@ -26,6 +26,8 @@ export type Settings = {
   /** Whether a number that was not named is on WhatsApp. */
   registeredByDefault: boolean;
   uploadsFail: boolean;
+  /** What the server does with a reaction, an edit or a deletion: takes it, turns it down, or never answers. */
+  actions: "take" | "refuse" | "silence";
 };
 
 type Changes<T> = { [K in keyof T]?: T[K] extends object ? Partial<T[K]> : T[K] };
@@ -40,6 +42,7 @@ export const defaultSettings = (build: Build): Settings => ({
   queueAfterRestart: "send",
   registeredByDefault: true,
   uploadsFail: false,
+  actions: "take",
 });
 
 /** Versions as WhatsApp numbers them, on either side of the build that renamed the keys' text. */

@@ -34,6 +34,34 @@ export type WireMedia = {
   filehash: string;
 };
 
+/** What a message holds besides text and media, under the names that the page has for it. */
+export type WireContent = {
+  quotedStanzaID?: string;
+  quotedParticipant?: string;
+  mentionedJidList?: string[];
+  lat?: number;
+  lng?: number;
+  /** Name and address, a line each. */
+  loc?: string;
+  pollName?: string;
+  pollOptions?: { name: string; localId: number }[];
+  /** 0: as many as there are. */
+  pollSelectableOptionsCount?: number;
+  vcardList?: { displayName: string; vcard: string }[];
+  vcardFormattedName?: string;
+  isVideoCall?: boolean;
+};
+
+export type WireReaction = {
+  /** Of the reaction itself. */
+  key: MessageKey;
+  from: string;
+  /** Empty: taken back. */
+  emoji: string;
+  /** Unix time in milliseconds. */
+  at: number;
+};
+
 export type WireMessage = {
   key: MessageKey;
   from: string;
@@ -47,6 +75,13 @@ export type WireMessage = {
   t: number;
   ack: number;
   media?: WireMedia;
+  content?: WireContent;
+  /** When it was last edited, Unix time in milliseconds. */
+  editedAt?: number;
+  /** Deleted for everyone: when, in Unix time, and the key it had before; its type is `revoked` then. */
+  revoked?: { at: number; key: MessageKey };
+  /** The newest of each person. */
+  reactions?: WireReaction[];
 };
 
 export type WireGroup = { subject: string; participants: string[]; announce: boolean };
@@ -87,6 +122,10 @@ export type Calls = {
   messages: [{ keys: string[] }, WireMessage[]];
   earlier: [{ chat: string; before: string | null }, WireMessage[]];
   seen: [{ chat: string }, void];
+  /** These three answer whether the server took it. */
+  react: [{ key: string; emoji: string }, boolean];
+  edit: [{ key: string; text: string; at: number }, boolean];
+  revoke: [{ key: string }, boolean];
 };
 export type CallName = keyof Calls;
 export type Call = { id: number; call: CallName; input: unknown };
@@ -96,8 +135,13 @@ export type Push =
   | { push: "state"; state?: string; ref?: string; synced?: boolean }
   /** Pairing worked: what to keep in the profile. */
   | { push: "linked"; credentials: Credentials }
-  | { push: "account"; me: Me; chats: WireChat[] }
-  | { push: "message"; message: WireMessage; chat: WireChat }
+  | { push: "account"; me: Me; chats: WireChat[]; people: Listing[] }
+  /** `people`: who is named in it, as far as they are on WhatsApp. */
+  | { push: "message"; message: WireMessage; chat: WireChat; people: Listing[] }
+  /** A message is not any more what it was; `key`: the one it had. */
+  | { push: "changed"; key: string; message: WireMessage }
+  | { push: "reaction"; key: string; reaction: WireReaction; people: Listing[] }
+  | { push: "call"; id: string; peerJid: string; isVideo: boolean; isGroup: boolean; people: Listing[] }
   | { push: "ack"; key: string; ack: number }
   /** The phone ended the login: the page leaves and comes up again without it. */
   | { push: "logout" }

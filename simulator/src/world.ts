@@ -1,6 +1,7 @@
 import { createAccounts, type Account } from "./accounts.ts";
 import { pause } from "./clock.ts";
 import { createDirectory } from "./directory.ts";
+import { createDoings } from "./doings.ts";
 import { createFaults } from "./faults.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createOutbox } from "./outbox.ts";
@@ -23,6 +24,7 @@ export const createWorld = (build: Build) => {
   const tell = (account: Account, what: Push) => {
     for (const page of pagesOf(account)) page.tell(what);
   };
+  const doings = createDoings({ settings, directory, tell });
   const outbox = createOutbox({
     settings,
     faults,
@@ -49,7 +51,13 @@ export const createWorld = (build: Build) => {
 
   /** Connects a page that has loaded; answers what its calls do. */
   const connectPage = (pageBuild: Build, push: (push: Push) => void) => {
-    const page = createPageSession(pageBuild, push, { settings, accounts, onLogin, onConnected });
+    const page = createPageSession(pageBuild, push, {
+      settings,
+      accounts,
+      people: doings.people,
+      onLogin,
+      onConnected,
+    });
     pages.add(page);
 
     const account = (): Account => {
@@ -81,6 +89,9 @@ export const createWorld = (build: Build) => {
       messages: ({ keys }) => keys.flatMap((key) => account().history.find(key) ?? []),
       earlier: ({ chat, before }) => account().history.earlier(chat, before),
       seen: ({ chat }) => account().history.seen(chat),
+      react: ({ key, emoji }) => doings.asSet(() => doings.react(account(), key, account().me.pn, emoji)),
+      edit: ({ key, text, at }) => doings.asSet(() => doings.edit(account(), key, text, at)),
+      revoke: ({ key }) => doings.asSet(() => doings.revoke(account(), key)),
     };
 
     return {
@@ -92,6 +103,18 @@ export const createWorld = (build: Build) => {
     };
   };
 
-  return { settings, directory, accounts, faults, media, outbox, pages, pagesOf, tell, connectPage };
+  return {
+    settings,
+    directory,
+    accounts,
+    faults,
+    media,
+    doings,
+    outbox,
+    pages,
+    pagesOf,
+    tell,
+    connectPage,
+  };
 };
 export type World = ReturnType<typeof createWorld>;

@@ -31,6 +31,8 @@ const hear = (report: PageReport, session: CDPSession, listener: WhatsAppListene
       return listener.ack(report.message);
     case "inbound":
       return listener.inbound(report.event);
+    case "fault":
+      return listener.fault(new Error(report.message));
   }
 };
 

@@ -119,6 +119,10 @@ export const createChats = (link: Link, messages: MessagesArea, contacts: Contac
         for (const message of newest) place(chat, messages.fromWire(message, false));
       }
     },
+    change: (before: string, message: WireMessage) => {
+      const { msg, renamed } = messages.change(before, message);
+      if (msg && renamed) all.get(msg.id.remote)?.msgs.rename(before);
+    },
     receive: (message: WireMessage, { messages: _, ...rest }: WireChat) => {
       const chat = all.get(rest.id) ?? make(rest);
       place(chat, messages.fromWire(message, true));

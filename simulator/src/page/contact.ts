@@ -46,6 +46,10 @@ export const createContacts = (link: Link, me: () => Wid | undefined) => {
   return {
     all,
     lookUp,
+    /** WhatsApp tells with a message who its writer is. */
+    know: (people: readonly Listing[]) => {
+      for (const person of people) listings.set(person.pn, person).set(person.lid, person);
+    },
     /** Chats can be addressed otherwise from now on. */
     forget: () => listings.clear(),
 

@@ -2,6 +2,7 @@ import type { PageConfig, Push } from "../wire.ts";
 import { createChats } from "./chat.ts";
 import { createContacts } from "./contact.ts";
 import { createDevice } from "./device.ts";
+import { createDoings } from "./doings.ts";
 import { crash, hang } from "./failures.ts";
 import { openLink } from "./link.ts";
 import { createMedia } from "./media.ts";
@@ -27,6 +28,7 @@ const messages = createMessages(link, build);
 const contacts = createContacts(link, socket.mePn);
 const chats = createChats(link, messages, contacts);
 const send = createSend(link, chats, build);
+const doings = createDoings(link, messages, socket.cmd, build);
 const { collections, modules } = createSurroundings();
 
 const react = (said: Push): void => {
@@ -37,10 +39,20 @@ const react = (said: Push): void => {
       return device.keep(said.credentials);
     case "account":
       contacts.forget();
+      contacts.know(said.people);
       socket.setAccount(said.me);
       return chats.load(said.chats);
     case "message":
+      contacts.know(said.people);
       return chats.receive(said.message, said.chat);
+    case "changed":
+      return chats.change(said.key, said.message);
+    case "reaction":
+      contacts.know(said.people);
+      return doings.react(said);
+    case "call":
+      contacts.know(said.people);
+      return doings.ring(said);
     case "ack":
       return messages.acknowledge(said.key, said.ack);
     case "logout":
@@ -55,13 +67,22 @@ const react = (said: Push): void => {
 };
 
 const modulesByName = createRegistry([
-  { WAWebCollections: { ...collections, Msg: messages.all, Chat: chats.all, Contact: contacts.all } },
+  {
+    WAWebCollections: {
+      ...collections,
+      ...doings.collections,
+      Msg: messages.all,
+      Chat: chats.all,
+      Contact: contacts.all,
+    },
+  },
   widModules(),
   device.modules,
   socket.modules,
   contacts.modules,
   chats.modules,
   send.modules,
+  doings.modules,
   createMedia().modules,
   modules,
 ]);

@@ -120,6 +120,21 @@ export const createMedia = () => {
     };
   };
 
+  /** Stickers go up as they are. */
+  const encryptAndUpload = async ({ blob, mediaKey }: { blob: Blob; mediaKey: string }) => {
+    const answer = await fetch("/mms/upload", { method: "POST", body: blob });
+    if (!answer.ok) throw new Error("upload failed");
+    const { directPath } = (await answer.json()) as { directPath: string };
+    const encFilehash = encodeB64(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()));
+    return {
+      url: new URL(directPath, location.href).href,
+      directPath,
+      encFilehash,
+      mediaKey,
+      mimetype: blob.type,
+    };
+  };
+
   const downloadAndMaybeDecrypt = async ({ directPath }: { directPath: string }): Promise<ArrayBuffer> => {
     const answer = await fetch(directPath);
     if (!answer.ok) throw Object.assign(new Error("media not found"), { status: answer.status });
@@ -141,6 +156,7 @@ export const createMedia = () => {
         getRandomFilehash: async () => encodeB64(crypto.getRandomValues(new Uint8Array(32))),
       },
       WAWebMediaMmsV4Upload: { uploadMedia: upload, uploadUnencryptedMedia: upload },
+      WAWebUploadManager: { encryptAndUpload },
       WAWebStartMediaUploadQpl: { startMediaUploadQpl: () => ({}) },
       WAWebDownloadManager: { downloadManager: { downloadAndMaybeDecrypt } },
     },

@@ -118,6 +118,15 @@ export class Collection<M extends Identified> extends Emitter {
     return added;
   }
 
+  /** The model has another id than it had. */
+  rename(before: string): void {
+    const entries = [...this.#models].map(
+      ([id, model]) => [id === before ? String(model.id) : id, model] as const,
+    );
+    this.#models.clear();
+    for (const [id, model] of entries) this.#models.set(id, model);
+  }
+
   remove(model: M): void {
     if (!this.#models.delete(String(model.id))) return;
     model.trigger("remove", model, this);

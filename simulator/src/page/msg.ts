@@ -1,4 +1,4 @@
-import type { Build, WireMessage } from "../wire.ts";
+import { keyText, type Build, type WireContent, type WireMessage, type WireReaction } from "../wire.ts";
 import type { Link } from "./link.ts";
 import { Collection, Model } from "./model.ts";
 import { keyFromWire, type MsgKey } from "./msg-key.ts";
@@ -9,7 +9,9 @@ const fields = [
   "id", "type", "subtype", "body", "caption", "filename", "mimetype", "size", "t", "ack", "from", "to", "author", "notifyName",
   "self", "isNewMsg", "isForwarded", "star", "directPath", "filehash", "encFilehash", "mediaKey", "mediaKeyTimestamp",
   "deprecatedMms3Url", "clientUrl", "uploadhash", "isGif", "isViewOnce", "mentionedJidList", "groupMentions", "quotedMsg",
-  "quotedStanzaID", "lat", "lng", "loc", "pollName", "pollOptions", "vcardList", "vcardFormattedName",
+  "quotedStanzaID", "quotedParticipant", "lat", "lng", "loc", "pollName", "pollOptions", "pollSelectableOptionsCount",
+  "vcardList", "vcardFormattedName", "isVideoCall", "hasReaction", "latestEditMsgKey", "latestEditSenderTimestampMs",
+  "revokeTimestamp", "protocolMessageKey",
 ] as const; // prettier-ignore
 
 type Attributes = {
@@ -45,6 +47,7 @@ export class Msg extends Model<Attributes> {
   declare from: Wid;
   declare to: Wid;
   declare isNewMsg: boolean;
+  declare isSendFailure: boolean | undefined;
 
   constructor(given: Attributes) {
     const kept = fields.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]);
@@ -72,7 +75,11 @@ export class Msg extends Model<Attributes> {
     return true;
   }
   msgContextInfo(): Record<string, unknown> {
-    return { quotedMsg: { type: this.type, body: this.body }, quotedStanzaID: this.id.id };
+    return {
+      quotedMsg: { type: this.type, body: this.body },
+      quotedStanzaID: this.id.id,
+      quotedParticipant: this.author ?? this.from,
+    };
   }
 }
 
@@ -105,13 +112,41 @@ class Messages extends Collection<Msg> {
 
 /** The collection of all messages, and how one is made of what the server tells. */
 export const createMessages = (link: Link, build: Build) => {
+  let heardReactions: (key: string, reactions: WireReaction[]) => void = () => {};
   /** Acks of messages that do not stand in the collection yet. */
   const early = new Map<string, number>();
 
-  const fromWire = ({ key, from, to, author, media, ...rest }: WireMessage, isNewMsg: boolean): Msg =>
-    new Msg({
-      ...rest,
+  /** What an edit or a deletion changes. */
+  const changing = ({ type, body, caption, t, editedAt, revoked }: WireMessage) => ({
+    type,
+    t,
+    body: revoked ? undefined : body,
+    ...(caption !== undefined && { caption }),
+    latestEditSenderTimestampMs: editedAt ?? null,
+    ...(revoked && {
+      subtype: "sender",
+      revokeTimestamp: revoked.at,
+      protocolMessageKey: keyFromWire(build, revoked.key),
+    }),
+  });
+
+  const fromContent = ({ quotedParticipant, mentionedJidList, ...content }: WireContent) => ({
+    ...content,
+    ...(content.quotedStanzaID !== undefined && { quotedMsg: {} }),
+    ...(quotedParticipant !== undefined && { quotedParticipant: createWid(quotedParticipant) }),
+    ...(mentionedJidList && { mentionedJidList: mentionedJidList.map(createWid) }),
+  });
+
+  const fromWire = (message: WireMessage, isNewMsg: boolean): Msg => {
+    const { key, from, to, author, notifyName, ack, media, content = {}, reactions } = message;
+    if (reactions && reactions.length > 0) heardReactions(keyText(key), reactions);
+    return new Msg({
+      ack,
+      notifyName,
+      ...changing(message),
       ...media,
+      ...fromContent(content),
+      ...(reactions && reactions.length > 0 && { hasReaction: true }),
       id: keyFromWire(build, key),
       from: createWid(from),
       to: createWid(to),
@@ -119,6 +154,7 @@ export const createMessages = (link: Link, build: Build) => {
       self: key.fromMe ? "out" : "in",
       isNewMsg,
     });
+  };
 
   const all = new Messages(async (keys) =>
     (await link.call("messages", { keys })).map((message) => fromWire(message, false)),
@@ -127,11 +163,28 @@ export const createMessages = (link: Link, build: Build) => {
   return {
     all,
     fromWire,
+    /** Reactions that come with a message. */
+    onReactions: (listener: typeof heardReactions) => {
+      heardReactions = listener;
+    },
     add: (msg: Msg): Msg => {
       const added = all.add(msg);
       const ack = early.get(String(added.id));
       if (ack !== undefined && early.delete(String(added.id))) added.set({ ack });
       return added;
+    },
+    /** Answers the message, and whether it has another key than it had. */
+    change: (before: string, message: WireMessage): { msg: Msg | undefined; renamed: boolean } => {
+      const msg = all.get(before);
+      const renamed = keyText(message.key) !== before;
+      if (!msg) return { msg, renamed };
+      msg.set({
+        ...changing(message),
+        ...(renamed && { id: keyFromWire(build, message.key) }),
+        ...(message.revoked && { directPath: undefined, caption: undefined }),
+      });
+      if (renamed) all.rename(before);
+      return { msg, renamed };
     },
     acknowledge: (key: string, ack: number) => {
       const msg = all.get(key);

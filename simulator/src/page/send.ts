@@ -1,4 +1,4 @@
-import type { Build, Verdict, WireMessage } from "../wire.ts";
+import type { Build, Verdict, WireContent, WireMessage } from "../wire.ts";
 import type { Chat, ChatsArea } from "./chat.ts";
 import type { Link } from "./link.ts";
 import { keyFromWire, msgKeyClass, wireKey } from "./msg-key.ts";
@@ -6,6 +6,22 @@ import { Msg } from "./msg.ts";
 
 type Outgoing = ConstructorParameters<typeof Msg>[0];
 type SendResult = { messageSendResult: "OK" | "ERROR_UNKNOWN"; t: number };
+
+const contentNames = [
+  "quotedStanzaID", "quotedParticipant", "lat", "lng", "loc", "pollName", "pollOptions", "pollSelectableOptionsCount",
+  "vcardList", "vcardFormattedName",
+] as const; // prettier-ignore
+
+/** Ids cross as texts. */
+const contentOf = (msg: Msg): WireContent => {
+  const fields = msg as unknown as Record<string, unknown>;
+  const there = contentNames.filter((name) => fields[name] !== undefined && fields[name] !== null);
+  const mentions = (fields["mentionedJidList"] ?? []) as unknown[];
+  return {
+    ...(Object.fromEntries(there.map((name) => [name, fields[name]])) as WireContent),
+    ...(mentions.length > 0 && { mentionedJidList: mentions.map(String) }),
+  };
+};
 
 const toWire = (msg: Msg): WireMessage => ({
   key: wireKey(msg.id),
@@ -16,6 +32,7 @@ const toWire = (msg: Msg): WireMessage => ({
   ...(msg.caption !== undefined && { caption: msg.caption }),
   t: msg.t,
   ack: msg.ack,
+  content: contentOf(msg),
   ...(msg.directPath !== undefined && {
     media: {
       directPath: msg.directPath,

@@ -42,6 +42,11 @@ class Commands extends Emitter {
     return this.#link.call("refreshQr", {});
   }
 
+  /** Somebody else listens and does it. */
+  sendRevokeMsgs(...args: unknown[]): void {
+    this.trigger("send_revoke_msgs", ...args);
+  }
+
   /** `logout_from_bridge` is the last event that whatsapp-web.js listens for: then the end of sync finds it attached. */
   override on(...[events, listener, context]: Parameters<Emitter["on"]>): this {
     super.on(events, listener, context);
@@ -94,6 +99,7 @@ export const createSocket = (link: Link, device: Device) => {
 
   return {
     leave,
+    cmd,
     meLid: getMaybeMeLidUser,
     mePn: getMaybeMePnUser,
 

@@ -12,7 +12,8 @@ const findLinks = (text?: string) =>
     suspiciousCharacters: new Set(),
   }));
 
-class Calls extends Emitter {
+/** Calls that ring. */
+export class Calls extends Emitter {
   /** whatsapp-web.js looks for a Map among the collection's own properties. */
   readonly callMap = new Map<string, unknown>();
 }
@@ -37,13 +38,11 @@ export const createSurroundings = () => ({
   modules: {
     WALinkify: { findLinks, findLink: (text?: string) => findLinks(text)[0] },
     WAWebLinkPreviewChatAction: { getLinkPreview: async () => undefined },
-    WAWebAddonReactionTableMode: { reactionTableMode: { bulkUpsert: async () => {} } },
     WAWebAddonPollVoteTableMode: { pollVoteTableMode: { bulkUpsert: async () => {} } },
     WAWebBackendJobsCommon: { mediaTypeFromProtobuf: () => null },
     WAWebE2EProtoUtils: { typeAttributeFromProtobuf: () => "text" },
     WAWebNonMessageDataRequestPlaceholderMessageResendUtils: { handlePlaceholderMsgsSeen: async () => {} },
     WAWebSyncGatingUtils: { isPlaceholderMessageResendEnabled: () => false },
-    WAWebCallCollection: new Calls(),
     WAWebChatStateBridge: {
       sendChatStateComposing: async () => {},
       sendChatStateRecording: async () => {},

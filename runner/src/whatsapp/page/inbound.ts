@@ -79,25 +79,35 @@ export const installInbound = (notices: readonly string[]): void => {
   };
   const isOthers = ({ id }: Msg): boolean => !id.fromMe && isChat(idOf(id.remote as Id)!);
 
+  const received: PageEngine["received"] = (message) => {
+    if (!isOthers(message) || notices.includes(message.type) || message.t === undefined) return null;
+    const place = placeOf(message, message.t * 1000);
+    const { type: kind, notifyName, directPath, mimetype, filename, lat, lng } = message;
+    return {
+      ...place,
+      type: "message_received",
+      pushName: notifyName ?? null,
+      isGroup: place.chatId.endsWith("@g.us"),
+      kind,
+      body: bodyOf(message),
+      hasMedia: Boolean(directPath),
+      mimetype: directPath ? (mimetype ?? null) : null,
+      filename: directPath ? (filename ?? null) : null,
+      quotedId: quotedIdOf(place.chatId, message),
+      location: typeof lat === "number" && typeof lng === "number" ? { latitude: lat, longitude: lng } : null,
+    };
+  };
+
   const words: Pick<PageEngine, "received" | "edited" | "revoked" | "reacted" | "called"> = {
     received: (message) => {
-      if (!isOthers(message) || notices.includes(message.type) || message.t === undefined) return null;
-      const place = placeOf(message, message.t * 1000);
-      const { type: kind, notifyName, directPath, mimetype, filename, lat, lng } = message;
-      return {
-        ...place,
-        type: "message_received",
-        pushName: notifyName ?? null,
-        isGroup: place.chatId.endsWith("@g.us"),
-        kind,
-        body: bodyOf(message),
-        hasMedia: Boolean(directPath),
-        mimetype: directPath ? (mimetype ?? null) : null,
-        filename: directPath ? (filename ?? null) : null,
-        quotedId: quotedIdOf(place.chatId, message),
-        location:
-          typeof lat === "number" && typeof lng === "number" ? { latitude: lat, longitude: lng } : null,
-      };
+      if (message.type === "revoked") return words.revoked(message);
+      if (message.type !== "call_log") return received(message);
+      const { remote, id, fromMe, participant } = message.id;
+      const chatId = idOf(remote as Id)!;
+      const isGroup = chatId.endsWith("@g.us");
+      const peerJid = isGroup ? (participant ?? chatId) : chatId;
+      const call = { id, peerJid, isVideo: message.isVideoCall === true, isGroup, outgoing: fromMe };
+      return words.called(call, (message.t ?? 0) * 1000);
     },
     edited: (message) => {
       if (!isOthers(message) || notices.includes(message.type)) return null;
@@ -144,7 +154,27 @@ export const installInbound = (notices: readonly string[]): void => {
       };
     },
   };
-  Object.assign(window.engine!, words);
+  // One thing that WhatsApp wrote in a way of its own must not take all others along.
+  const safely =
+    <Args extends unknown[], Result>(name: string, word: (...args: Args) => Result) =>
+    (...args: Args): Result | null => {
+      try {
+        return word(...args);
+      } catch (cause) {
+        window.engine!.tell({
+          type: "fault",
+          message: `Something ${name} could not be read: ${String(cause)}`,
+        });
+        return null;
+      }
+    };
+  Object.assign(window.engine!, {
+    received: safely("received", words.received),
+    edited: safely("edited", words.edited),
+    revoked: safely("revoked", words.revoked),
+    reacted: safely("reacted", words.reacted),
+    called: safely("called", words.called),
+  } satisfies typeof words);
 };
 
 /**
@@ -156,8 +186,7 @@ export const hearInbound = (): void => {
   const tell = (event: ReturnType<PageEngine["received"]>) => {
     if (event !== null) engine.tell({ type: "inbound", event });
   };
-  window["onAddMessageEvent"] = (message: Msg) =>
-    tell(message.type === "revoked" ? engine.revoked(message) : engine.received(message));
+  window["onAddMessageEvent"] = (message: Msg) => tell(engine.received(message));
   window["onEditMessageEvent"] = (message: Msg, _now: string, before?: string) => {
     // A picture's body is its preview, and an undecrypted text becomes one: neither is an edit.
     const isEdit = message.latestEditSenderTimestampMs || (message.type === "chat" && before);
@@ -203,18 +232,8 @@ export const inboundSince = async (
   const found = [];
   for (const message of Msg.getModelsArray()) {
     const { type, t, latestEditSenderTimestampMs: editedMs } = message;
-    if (type === "revoked") {
-      if (since(message.revokeTimestamp ?? t)) found.push(engine.revoked(message));
-    } else if (type === "call_log") {
-      const { remote, id, fromMe, participant } = message.id;
-      const isGroup = remote._serialized.endsWith("@g.us");
-      const peerJid = isGroup ? (participant ?? remote) : remote;
-      const call = { id, peerJid, isVideo: message.isVideoCall === true, isGroup, outgoing: fromMe };
-      if (since(t)) found.push(engine.called(call, t * 1000));
-    } else {
-      if (since(t)) found.push(engine.received(message));
-      if (editedMs && since(editedMs / 1000)) found.push(engine.edited(message));
-    }
+    if (since(type === "revoked" ? (message.revokeTimestamp ?? t) : t)) found.push(engine.received(message));
+    if (editedMs && since(editedMs / 1000)) found.push(engine.edited(message));
     if (message.hasReaction !== true) continue;
     const shown = await Reactions.find(message.id.toString());
     for (const { parentMsgKey, senderUserJid, reactionText, timestamp } of shown?.reactions

@@ -13,7 +13,8 @@ export type PageReport =
   | { type: "before_send"; ref: string; key: string }
   | { type: "after_send"; ref: string; found: FoundMessage | null; failure: string | null }
   | { type: "ack"; message: FoundMessage }
-  | { type: "inbound"; event: InboundEvent };
+  | { type: "inbound"; event: InboundEvent }
+  | { type: "fault"; message: string };
 
 type Emitter = { on(event: string, listener: (...args: never[]) => void): unknown };
 
@@ -139,7 +140,10 @@ export type PageEngine = {
   /** The message as the page holds it now, under this id or under its sibling's; or from its database. */
   model(key: string): Promise<Msg | null>;
   find(key: string): Promise<FoundMessage | null>;
-  /** What came in, in the runner's words; null for what is none of its business. */
+  /**
+   * What came in, in the runner's words; null for what is none of its business. An entry in a chat may also say that
+   * a message was revoked, or that somebody called.
+   */
   received(message: Msg): InboundEvent | null;
   edited(message: Msg): InboundEvent | null;
   revoked(message: Msg): InboundEvent | null;
