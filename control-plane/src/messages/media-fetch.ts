@@ -2,8 +2,6 @@ import { Agent, request } from "undici";
 import { AppError } from "@whatsapp-engine/contract";
 import { AddressRefused, createAddressGuard } from "../address-guard.ts";
 
-export { isPublicAddress } from "../address-guard.ts";
-
 const MAX_REDIRECTS = 3;
 
 type FetchedMedia = { bytes: Buffer; mimetype: string | null; filename: string | null };

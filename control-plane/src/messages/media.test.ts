@@ -2,7 +2,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { AppError } from "@whatsapp-engine/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createMediaFetcher, isPublicAddress, type MediaFetcher } from "./media-fetch.ts";
+import { isPublicAddress } from "../address-guard.ts";
+import { createMediaFetcher, type MediaFetcher } from "./media-fetch.ts";
 import { readMedia } from "./media.ts";
 
 const PNG = Buffer.from(

@@ -5,15 +5,19 @@ import type { Clock } from "../clock.ts";
 import { publicEventOf } from "../events/from-runner.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
+import { toRecipient } from "../phone-number.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { createBulkService } from "./bulks.ts";
 import { createDispatcher } from "./dispatcher.ts";
-import { createMediaFetcher, isPublicAddress } from "./media-fetch.ts";
+import { isPublicAddress } from "../address-guard.ts";
+import { createMediaFetcher } from "./media-fetch.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createPace, type PaceLimits } from "./pace.ts";
+import { createRetention } from "./retention.ts";
 import { createMessageService } from "./service.ts";
 import { createMessageStore } from "./store.ts";
+import { createSuppressions } from "./suppressions.ts";
 
 /** Part of a caller's time that is kept for the runner's answer on its way back, and what it says of a message not settled. */
 const ANSWER_MARGIN_MS = 3_000;
@@ -30,6 +34,10 @@ export function createMessages(deps: {
     sendTimeoutMs: number;
     maxQueued: number;
     expireAfterMs: number;
+    /** Words by which somebody asks not to be written to any more. */
+    stopWords: readonly string[];
+    /** How long messages are kept that are at their end; 0: for ever. */
+    retentionMs: number;
     mediaRetentionMs: number;
     media: { maxBytes: number; fetchTimeoutMs: number; allowPrivate: boolean };
     pace: PaceLimits;
@@ -42,13 +50,14 @@ export function createMessages(deps: {
   const store = createMessageStore({ ...deps, maxQueued: settings.maxQueued });
   const media = createMediaStore(deps);
   const pace = createPace({ db, clock, defaults: settings.pace });
-  const suppressed = () => false;
+  const suppressions = createSuppressions({ db, clock, log, stopWords: settings.stopWords });
+  const retention = createRetention({ db, clock, log, retentionMs: settings.retentionMs });
   const fetcher = createMediaFetcher({
     maxBytes: settings.media.maxBytes,
     timeoutMs: settings.media.fetchTimeoutMs,
     permits: settings.media.allowPrivate ? () => true : isPublicAddress,
   });
-  const shared = { ...deps, ...settings, store, media, pace, suppressed, fetcher };
+  const shared = { ...deps, ...settings, store, media, pace, suppressed: suppressions.has, fetcher };
   // Of a short time half remains for the answer.
   const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
   const dispatcher = createDispatcher({
@@ -72,10 +81,14 @@ export function createMessages(deps: {
     service,
     bulks,
     pace,
+    suppressions,
+    /** As the API writes it, as digits or chat id. Throws `invalid_phone_number`. */
+    toRecipient: (text: string, field: string) => toRecipient(text, field, settings.defaultCountry),
 
     /** Takes over what a journal event means, inside the transaction that stores it. */
     onEvent(sessionId: string, event: RunnerEvent, at: string): void {
       service.onEvent(event, at);
+      if (event.type === "message_received") suppressions.onReceived(sessionId, event);
       const told = publicEventOf(event);
       if (told) deps.appendEvent(sessionId, told.type, told.data, Date.parse(at));
     },
@@ -87,16 +100,21 @@ export function createMessages(deps: {
     wake: (sessionId: string): void => dispatcher.wake(sessionId),
 
     /** Within the transaction that forgets a session. */
-    endSession: (sessionId: string): void => store.endSession(sessionId),
+    endSession(sessionId: string): void {
+      store.endSession(sessionId);
+      pace.forget(sessionId);
+    },
 
     open(): void {
       dispatcher.open();
+      retention.open();
       void removeOldMedia();
     },
 
     /** Callers who wait have their answer; what is under way gets `timeoutMs` to have its own. */
     async close(timeoutMs: number): Promise<void> {
       clearInterval(cleanup);
+      await retention.close();
       service.release();
       await dispatcher.close(timeoutMs);
       await fetcher.close();

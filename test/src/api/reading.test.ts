@@ -92,6 +92,18 @@ describe("reading", () => {
         "GET /sessions/{sessionId}/status",
         "DELETE /sessions/{sessionId}",
         "POST /sessions/{sessionId}/send",
+        "GET /events",
+        "GET /sessions/{sessionId}/events",
+        "POST /webhooks",
+        "GET /webhooks",
+        "GET /webhooks/{webhookId}",
+        "PATCH /webhooks/{webhookId}",
+        "DELETE /webhooks/{webhookId}",
+        "POST /webhooks/{webhookId}/test",
+        "POST /webhooks/{webhookId}/rotate-secret",
+        "GET /webhooks/{webhookId}/deliveries",
+        "POST /webhooks/{webhookId}/deliveries/replay",
+        "POST /webhooks/{webhookId}/deliveries/{deliveryId}/replay",
       ].toSorted(),
     );
     expect(JSON.stringify(document.components.schemas["Session"])).toContain(sessionReasons[0]);
