@@ -115,6 +115,10 @@ export async function startService(deps: {
       sessions: sessions.service,
       messages: messages.service,
       bulks: messages.bulks,
+      pace: messages.pace,
+      onPaceChanged: messages.wake,
+      suppressions: messages.suppressions,
+      toRecipient: messages.toRecipient,
       feed,
       webhooks: webhooks.service,
       health: {

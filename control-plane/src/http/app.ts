@@ -4,7 +4,9 @@ import type { Clock } from "../clock.ts";
 import type { EventFeed } from "../events/feed.ts";
 import type { Log } from "../logger.ts";
 import type { BulkService } from "../messages/bulks.ts";
+import type { Pace } from "../messages/pace.ts";
 import type { MessageService } from "../messages/service.ts";
+import type { Suppressions } from "../messages/suppressions.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { WebhookService } from "../webhooks/service.ts";
 import { createApiKeyCheck } from "./api-key.ts";
@@ -19,8 +21,10 @@ import { bulkRoutes } from "./routes/bulks.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes, type Health } from "./routes/health.ts";
 import { messageRoutes } from "./routes/messages.ts";
+import { paceRoutes } from "./routes/pace.ts";
 import { qrRoutes } from "./routes/qr.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
+import { suppressionRoutes } from "./routes/suppressions.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 
 /** JSON around the media: the other fields, quotes and names. */
@@ -30,6 +34,12 @@ export type AppDeps = {
   sessions: SessionService;
   messages: MessageService;
   bulks: BulkService;
+  pace: Pace;
+  /** What waits for its turn may go sooner now. */
+  onPaceChanged: (sessionId: string) => void;
+  suppressions: Suppressions;
+  /** A recipient as it is kept. Throws `invalid_phone_number`, naming the field. */
+  toRecipient: (text: string, field: string) => string;
   feed: EventFeed;
   webhooks: WebhookService;
   health: Health;
@@ -77,6 +87,8 @@ export function createApp(deps: AppDeps) {
   app.route("/", qrRoutes(deps));
   app.route("/", messageRoutes(deps));
   app.route("/", bulkRoutes(deps));
+  app.route("/", paceRoutes(deps));
+  app.route("/", suppressionRoutes(deps));
   app.route("/", eventRoutes(deps));
   app.route("/", webhookRoutes(deps));
   return app;

@@ -35,8 +35,10 @@ const start = (limits: Partial<PaceLimits>) => {
   defaults = { ...NONE, ...limits };
   restart();
 };
-/** What the hand-over does: the row, then the pace is told. */
+/** What the hand-over does: it asks, writes the row, then tells the pace. */
 function hand(recipient = A, sessionId = "a"): void {
+  pace.readyAt(sessionId);
+  pace.recipientReadyAt(sessionId, recipient);
   database.db
     .insert(messages)
     .values({
