@@ -21,6 +21,24 @@ const ack = (whatsappId: string): RunnerEvent => ({
   messageId: null,
   ack: 1,
 });
+const received = (whatsappId: string, timestamp = new Date().toISOString()) => ({
+  type: "message_received" as const,
+  whatsappId,
+  chatId: "a",
+  from: "a",
+  author: null,
+  phoneNumber: null,
+  pushName: null,
+  isGroup: false,
+  kind: "chat",
+  body: "hello",
+  hasMedia: false,
+  mimetype: null,
+  filename: null,
+  quotedId: null,
+  location: null,
+  timestamp,
+});
 const sent = (messageId: string): JournaledSend => ({
   ...newRecord(messageId),
   outcome: "sent",
@@ -77,28 +95,28 @@ test("keeps only so much, but every send that is not settled", async () => {
   await second.close();
 });
 
+test("what came in is known for good, though events are forgotten", async () => {
+  const at = "2026-11-22T12:00:00.000Z";
+  const first = await openJournal({ path, retention });
+  await first.addEvent(received("false_a@c.us_3A1", at));
+  for (let index = 0; index < 2 * retention.maxEvents; index += 1) await first.addEvent(ack(String(index)));
+  await first.close();
+  // Forgotten at the first start, and known from what that wrote at the second.
+  for (const _ of [1, 2]) {
+    const next = await openJournal({ path, retention });
+    expect(next.eventsAfter(0).some(({ event }) => event.type === "message_received")).toBe(false);
+    expect(next.hasSeen(received("false_a@c.us_3A1"))).toBe(true);
+    expect(next.hasSeen(received("false_123@lid_3A1"))).toBe(true); // the chat's other id
+    expect(next.hasSeen(received("false_a@c.us_3A2"))).toBe(false);
+    expect(next.newestMessageAt()).toBe(Date.parse(at) / 1000);
+    await next.close();
+  }
+});
+
 test("the file does not grow without end while the runner runs", async () => {
   const journal = await openJournal({ path, retention: { ...retention, maxEvents: 10 } });
   const body = "x".repeat(10_000);
-  const message = {
-    type: "message_received",
-    chatId: "a",
-    from: "a",
-    author: null,
-    phoneNumber: null,
-    pushName: null,
-    isGroup: false,
-    kind: "chat",
-    body,
-    hasMedia: false,
-    mimetype: null,
-    filename: null,
-    quotedId: null,
-    location: null,
-    timestamp: new Date().toISOString(),
-  } as const;
-  for (let index = 0; index < 400; index += 1)
-    await journal.addEvent({ ...message, whatsappId: String(index) });
+  for (let index = 0; index < 400; index += 1) await journal.addEvent({ ...received(String(index)), body });
   await journal.close();
   expect((await stat(path)).size).toBeLessThan(1_500_000);
 });

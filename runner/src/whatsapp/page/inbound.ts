@@ -60,7 +60,7 @@ export const installInbound = (notices: readonly string[]): void => {
     if (message.directPath) return message.caption ?? "";
     if (message.type === "location") return message.loc ?? "";
     if (message.type === "multi_vcard") return message.vcardList?.map(({ vcard }) => vcard).join("\n") ?? "";
-    return message.body ?? message.pollName ?? "";
+    return message.body || message.pollName || "";
   };
 
   const placeOf = (message: Msg, unixMs: number) => {
@@ -230,7 +230,9 @@ export const inboundSince = async (
   const since = (time: number | null | undefined): time is number =>
     typeof time === "number" && time >= unixSeconds;
   const found = [];
-  for (const message of Msg.getModelsArray()) {
+  // A chat keeps its messages in order, which their times, in whole seconds, do not tell.
+  const inChats = Chat.getModelsArray().flatMap(({ msgs }) => msgs.getModelsArray());
+  for (const message of new Set([...inChats, ...Msg.getModelsArray()])) {
     const { type, t, latestEditSenderTimestampMs: editedMs } = message;
     if (since(type === "revoked" ? (message.revokeTimestamp ?? t) : t)) found.push(engine.received(message));
     if (editedMs && since(editedMs / 1000)) found.push(engine.edited(message));

@@ -1,0 +1,281 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { ActionResult, SendCommand } from "@whatsapp-engine/contract";
+import { afterEach, expect, test } from "vitest";
+import type { RunnerUnderTest } from "../test-support/run-runner.ts";
+import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
+
+let world: World;
+afterEach(() => world.end());
+
+const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+const file = (mimetype: string, filename: string) => ({ bytes: randomBytes(3_000), mimetype, filename });
+const media = {
+  image: file("image/webp", "a.webp"),
+  document: file("application/zip", "a.zip"),
+  audio: file("audio/mpeg", "a.mp3"),
+  voice: file("audio/ogg", "a.ogg"),
+  video: file("video/mp4", "a.mp4"),
+  sticker: file("image/webp", "s.webp"),
+};
+const place = { latitude: -6.1754, longitude: 106.8272, name: "Monas", address: "Jakarta" };
+const poll = { question: "Lunch?", options: ["Soto", "Gado-gado"], multiple: false };
+const ani = { name: "Ani, S.H.", phoneNumber: "6281200000005" };
+const budi = { name: "Budi", phoneNumber: "6281200000006" };
+
+type Kind = Partial<SendCommand> & Pick<SendCommand, "type">;
+const kinds: [Kind, sent: object][] = [
+  [
+    { type: "image", media: media.image, text: "look" },
+    { type: "image", caption: "look" },
+  ],
+  [
+    { type: "document", media: media.document },
+    { type: "document", filename: "a.zip" },
+  ],
+  [
+    { type: "audio", media: media.audio },
+    { type: "audio", mimetype: "audio/mpeg" },
+  ],
+  [
+    { type: "voice", media: media.voice },
+    { type: "ptt", mimetype: "audio/ogg; codecs=opus" },
+  ],
+  [
+    { type: "video", media: media.video, text: "watch" },
+    { type: "video", caption: "watch" },
+  ],
+  [
+    { type: "sticker", media: media.sticker },
+    { type: "sticker", caption: null },
+  ],
+  [
+    { type: "location", content: { location: place } },
+    { type: "location", location: place },
+  ],
+  [
+    { type: "location", content: { location: { latitude: 0, longitude: 0 } } },
+    { type: "location", location: { latitude: 0, longitude: 0, name: null, address: null } },
+  ],
+  [
+    { type: "contact", content: { contacts: [ani] } },
+    {
+      type: "vcard",
+      vcards: [expect.stringMatching(/\nFN:Ani\\, S\.H\.\nTEL.*waid=6281200000005:\+6281200000005\n/)],
+    },
+  ],
+  [
+    { type: "contact", content: { contacts: [ani, budi] } },
+    { type: "multi_vcard", vcards: [expect.stringContaining("Ani"), expect.stringContaining("FN:Budi\n")] },
+  ],
+  [
+    { type: "poll", content: { poll } },
+    { type: "poll_creation", poll },
+  ],
+  [{ type: "poll", content: { poll: { ...poll, multiple: true } } }, { poll: { ...poll, multiple: true } }],
+];
+
+const act = async (runner: RunnerUnderTest, whatsappId: string, what: string, body?: object) => {
+  const answer = await runner.post(`/messages/${encodeURIComponent(whatsappId)}/${what}`, body);
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as ActionResult;
+};
+
+test.each(["new", "old"] as const)(
+  "every kind goes out once, by the key that was journaled: %s build",
+  async (build) => {
+    world = await makeWorld(build);
+    const { control } = world.simulator;
+    const runner = await world.link();
+    const { id: quotedId } = await control.deliver(ACCOUNT, { from: FRIEND, body: "a question" });
+    const mentions = [`${FRIEND}@c.us`];
+    for (const [command, expected] of kinds) {
+      const content = { ...command.content, quotedId, mentions };
+      const record = await runner.send({ to: FRIEND, ...command, content });
+      expect(record, command.type).toMatchObject({ outcome: "sent", error: null });
+      expect((await control.sent()).at(-1)).toMatchObject({
+        ...expected,
+        id: record.whatsappId,
+        quotedId,
+        mentions,
+        mediaSha256: command.media ? sha256(command.media.bytes) : null,
+      });
+      // The same id again is no second message.
+      expect(await runner.send({ messageId: record.messageId, to: FRIEND, ...command, content })).toEqual(
+        record,
+      );
+    }
+    expect(await control.sent()).toHaveLength(kinds.length);
+  },
+);
+
+test("what cannot be sent is not sent, and the error says why", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const runner = await world.link();
+  const quotedId = `false_${FRIEND}@c.us_3ANOBODYKNOWSTHIS`;
+  const reply = await runner.send({
+    to: FRIEND,
+    type: "sticker",
+    media: media.sticker,
+    content: { quotedId },
+  });
+  expect(reply).toMatchObject({ outcome: "not_sent", whatsappId: null, error: { code: "rejected" } });
+  expect(reply.error?.message).toContain("quotedId");
+
+  const { id } = await control.deliver(ACCOUNT, { from: FRIEND, body: "never mind" });
+  await control.revoke(ACCOUNT, id);
+  expect(await runner.send({ to: FRIEND, text: "what?", content: { quotedId: id } })).toMatchObject({
+    outcome: "not_sent",
+    error: { code: "rejected" },
+  });
+  const text = file("text/plain", "a.txt");
+  expect(await runner.send({ to: FRIEND, type: "sticker", media: text })).toMatchObject({
+    outcome: "not_sent",
+    error: { code: "invalid_media" },
+  });
+  await control.configure({ uploadsFail: true });
+  for (const type of ["sticker", "voice", "video"] as const) {
+    expect(await runner.send({ to: FRIEND, type, media: media[type] })).toMatchObject({
+      outcome: "not_sent",
+      error: { code: "invalid_media" },
+    });
+  }
+  expect(await control.sent()).toEqual([]);
+});
+
+test("a kind's outcome is what happened, whatever the library says", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const runner = await world.link();
+  const send = (kind: Kind) => runner.send({ to: FRIEND, ...kind });
+  await control.fault({ kind: "throw", taken: true });
+  expect(await send({ type: "poll", content: { poll } })).toMatchObject({ outcome: "sent" });
+  await control.fault({ kind: "throw", taken: false });
+  expect(await send({ type: "location", content: { location: place } })).toMatchObject({
+    outcome: "unknown",
+  });
+  await control.fault({ kind: "refuse" });
+  expect(await send({ type: "contact", content: { contacts: [ani, budi] } })).toMatchObject({
+    outcome: "not_sent",
+    ack: -1,
+  });
+  expect(await control.sent()).toHaveLength(1);
+});
+
+test.each(["new", "old"] as const)("reacts, edits and deletes: %s build", async (build) => {
+  world = await makeWorld(build);
+  const { control } = world.simulator;
+  const runner = await world.link();
+  const { id } = await control.deliver(ACCOUNT, { from: FRIEND, body: "hello" });
+  expect(await act(runner, id, "react", { emoji: "👍🏽" })).toEqual({ outcome: "done", detail: null });
+  expect(await control.reactions(ACCOUNT, id)).toEqual([{ from: `${ACCOUNT}@c.us`, emoji: "👍🏽" }]);
+  expect(await act(runner, id, "react", { emoji: "" })).toMatchObject({ outcome: "done" });
+  expect(await control.reactions(ACCOUNT, id)).toEqual([]);
+
+  const { whatsappId } = await runner.send({ to: FRIEND, text: "wrogn" });
+  expect(await act(runner, whatsappId!, "edit", { text: "wrong" })).toMatchObject({ outcome: "done" });
+  const video = await runner.send({ to: FRIEND, type: "video", media: media.video, text: "se" });
+  expect(await act(runner, video.whatsappId!, "edit", { text: "see" })).toMatchObject({ outcome: "done" });
+  expect(await control.sent()).toMatchObject([
+    { id: whatsappId, body: "wrong", edited: true },
+    { id: video.whatsappId, caption: "see", edited: true },
+  ]);
+  expect(await act(runner, whatsappId!, "delete")).toMatchObject({ outcome: "done" });
+  expect(await control.sent()).toMatchObject([
+    { id: whatsappId, revoked: true },
+    { id: video.whatsappId, revoked: false },
+  ]);
+});
+
+test("what WhatsApp does not let be done is refused, and nothing is done instead", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const runner = await world.link();
+  const { whatsappId } = await runner.send({ to: FRIEND, text: "old" });
+  const { id: theirs } = await control.deliver(ACCOUNT, { from: FRIEND, body: "theirs" });
+  const nobodys = `true_${FRIEND}@c.us_3EB0NOBODYKNOWSIT`;
+  for (const [what, body] of [
+    ["react", { emoji: "👍" }],
+    ["edit", { text: "x" }],
+    ["delete", undefined],
+  ] as const) {
+    expect(await act(runner, nobodys, what, body)).toMatchObject({ outcome: "not_found" });
+  }
+  expect(await act(runner, theirs, "edit", { text: "x" })).toMatchObject({ outcome: "refused" });
+  // The library would delete it on this side alone.
+  expect(await act(runner, theirs, "delete")).toMatchObject({ outcome: "refused" });
+  expect(
+    await runner.send({ to: FRIEND, text: "still there?", content: { quotedId: theirs } }),
+  ).toMatchObject({
+    outcome: "sent",
+  });
+
+  await control.age(ACCOUNT, whatsappId!, 16 * 60);
+  expect(await act(runner, whatsappId!, "edit", { text: "new" })).toMatchObject({
+    outcome: "refused",
+    detail: expect.stringContaining("15 minutes"),
+  });
+  await control.age(ACCOUNT, whatsappId!, 60 * 60 * 60);
+  expect(await act(runner, whatsappId!, "delete")).toMatchObject({ outcome: "refused" });
+  expect(await control.sent()).toMatchObject([{ body: "old", edited: false, revoked: false }, {}]);
+});
+
+test("WhatsApp's refusal is told as one, its silence as unknown", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const runner = await world.link();
+  const { whatsappId } = await runner.send({ to: FRIEND, text: "hello" });
+  await control.configure({ actions: "refuse" });
+  expect(await act(runner, whatsappId!, "react", { emoji: "👍" })).toMatchObject({ outcome: "refused" });
+  // Shown in the page already, and not taken by the server.
+  expect(await act(runner, whatsappId!, "edit", { text: "bye" })).toMatchObject({ outcome: "refused" });
+  await control.configure({ actions: "silence" });
+  expect(
+    await Promise.all([
+      act(runner, whatsappId!, "react", { emoji: "👍" }),
+      act(runner, whatsappId!, "edit", { text: "bye" }),
+      act(runner, whatsappId!, "delete"),
+    ]),
+  ).toMatchObject([{ outcome: "unknown" }, { outcome: "unknown" }, { outcome: "unknown" }]);
+});
+
+test("acts on a message by the id it was sent under and by its sibling's", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  await control.configure({ lids: "sibling" });
+  const runner = await world.link();
+  const { whatsappId } = await runner.send({ to: FRIEND, text: "hello" });
+  expect(whatsappId).toContain("@lid");
+  const other = whatsappId!.replace(/_[^_]+@lid_/, `_${FRIEND}@c.us_`);
+  expect(await act(runner, other, "edit", { text: "hello you" })).toMatchObject({ outcome: "done" });
+  expect(await act(runner, whatsappId!, "react", { emoji: "👍" })).toMatchObject({ outcome: "done" });
+  expect(await control.sent()).toMatchObject([{ id: whatsappId, body: "hello you" }]);
+});
+
+test.each(["new", "old"] as const)(
+  "media is fetched on demand, with its type and name: %s build",
+  async (build) => {
+    world = await makeWorld(build);
+    const { control } = world.simulator;
+    const runner = await world.link();
+    const bytes = randomBytes(300_000);
+    const about = { mimetype: "application/pdf", filename: "Faktur 07/2026 ✓.pdf" };
+    const { id } = await control.deliver(ACCOUNT, {
+      from: FRIEND,
+      media: { base64: bytes.toString("base64"), ...about },
+    });
+    await runner.line((line) => line.line === "event" && line.event.type === "message_received");
+    const get = (whatsappId: string) => runner.get(`/messages/${encodeURIComponent(whatsappId)}/media`);
+    const answer = await get(id);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get("content-type")).toBe("application/pdf");
+    expect(decodeURIComponent(answer.headers.get("x-filename") ?? "")).toBe(about.filename);
+    expect(sha256(Buffer.from(await answer.arrayBuffer()))).toBe(sha256(bytes));
+
+    await control.expireMedia(ACCOUNT, id);
+    expect((await get(id)).status).toBe(410);
+    const { id: text } = await control.deliver(ACCOUNT, { from: FRIEND, body: "no file" });
+    expect((await get(text)).status).toBe(404);
+    expect((await get(`false_${FRIEND}@c.us_3ANOBODYKNOWSIT`)).status).toBe(404);
+  },
+);
