@@ -1,4 +1,4 @@
-import { pino, type Logger } from "pino";
+import { pino, type DestinationStream, type Logger, type LoggerOptions } from "pino";
 
 export type Log = Logger;
 
@@ -19,7 +19,7 @@ const secret = [
 
 /** Structured lines on stdout. Phone numbers, QR codes, message texts and keys are redacted by field name. */
 export function createLogger(level: string): Log {
-  return pino({
+  const options: LoggerOptions = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -28,7 +28,18 @@ export function createLogger(level: string): Log {
       paths: secret.flatMap((name) => [name, `*.${name}`]).filter((path) => !allowed.has(path)),
       censor: "[redacted]",
     },
-  });
+  };
+  return pino(options, openStdout());
+}
+
+/**
+ * Where nobody takes the lines any more (a terminal that was closed) they are dropped. Pino does so for a pipe (EPIPE)
+ * and would throw for a terminal (EIO), then try for ever to write what is left.
+ */
+function openStdout(): DestinationStream {
+  const stdout = pino.destination(1);
+  stdout.on("error", () => Object.assign(stdout, { write: () => true, flushSync: () => {} }));
+  return stdout;
 }
 
 /** `err.message` is ours, or an engine's or browser's; those texts carry no content of messages. */

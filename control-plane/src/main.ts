@@ -15,6 +15,8 @@ async function main(): Promise<void> {
   const stop = new Promise<NodeJS.Signals>((resolve) => {
     process.once("SIGTERM", resolve);
     process.once("SIGINT", resolve);
+    // A terminal that is closed says so more than once: its shell, then the kernel.
+    process.on("SIGHUP", resolve);
   });
   const service = await startService({ config, environment: process.env, log });
   log.info({ url: service.url, runtime: service.runtime }, "engine started");

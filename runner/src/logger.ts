@@ -32,7 +32,7 @@ const serializeError = (error: unknown) => {
 /** One JSON line per entry on stdout. Phone numbers, bodies, codes and tokens are blotted out. */
 export const createLogger = (
   options: { level: string; runnerId: string },
-  destination?: DestinationStream,
+  destination: DestinationStream = openStdout(),
 ): Logger =>
   pino(
     {
@@ -45,3 +45,13 @@ export const createLogger = (
     },
     destination,
   );
+
+/**
+ * Where nobody takes the lines any more (a terminal that was closed) they are dropped. Pino does so for a pipe (EPIPE)
+ * and would throw for a terminal (EIO), then try for ever to write what is left.
+ */
+const openStdout = (): DestinationStream => {
+  const stdout = pino.destination(1);
+  stdout.on("error", () => Object.assign(stdout, { write: () => true, flushSync: () => {} }));
+  return stdout;
+};

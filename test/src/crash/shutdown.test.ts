@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { containersOf, startedAt } from "../support/docker.ts";
 import { query } from "../support/database.ts";
+import { lastSeq, statusEvents } from "../support/events.ts";
 import { processesWith } from "../support/processes.ts";
 import { onDocker } from "../support/runtimes.ts";
 import { linkSession, takenBy, waitForStatus } from "../support/session.ts";
@@ -15,8 +16,10 @@ const TO = "6281200000001";
 let stage: Stage;
 afterEach(() => stage.close());
 
-describe("SIGTERM", () => {
-  it("lets a running call end, takes no new one, and leaves neither process nor open database behind", async () => {
+describe("a signal to end", () => {
+  const what =
+    "lets a running call end, takes no new one, and leaves neither process nor open database behind";
+  it.each(["SIGTERM", "SIGHUP"] as const)(`%s: ${what}`, async (signal) => {
     stage = await startStage("process", { SHUTDOWN_TIMEOUT_SECONDS: "20" });
     const { engine, simulator } = stage;
     await linkSession(engine, simulator, "a", ACCOUNT);
@@ -27,7 +30,10 @@ describe("SIGTERM", () => {
       async () => (await takenBy(simulator, ACCOUNT, TO)).length === 1,
     );
 
-    const ended = engine.kill("SIGTERM");
+    const ended = engine.kill(signal);
+    await until("the engine to stop", () => engine.output().includes("engine stops"));
+    // A terminal that is closed says so more than once.
+    if (signal === "SIGHUP") void engine.kill(signal);
     expect((await running).body).toMatchObject({ status: "sent" });
     expect(await ended).toBe(0);
     await expect(engine.api("GET /health")).rejects.toThrow();
@@ -61,6 +67,28 @@ describe("SIGTERM", () => {
       return row?.["status"] === "sent";
     });
     expect(await takenBy(simulator, ACCOUNT, TO)).toHaveLength(1);
+  });
+});
+
+describe("a terminal that is closed", () => {
+  it("ends the engine in order, though nobody takes its log any more, and keeps the login", async () => {
+    stage = await startStage("process", {}, { terminal: true });
+    const { engine, simulator } = stage;
+    await linkSession(engine, simulator, "a", ACCOUNT);
+    const seen = lastSeq(engine, "a");
+
+    await engine.kill("SIGKILL");
+    await until("engine, runner and browser to end", () => processesWith(engine.dataDir).length === 0, {
+      // A runner that hangs is killed after 25 s.
+      timeoutMs: 20_000,
+    });
+    expect(existsSync(join(engine.dataDir, "engine.sqlite-wal"))).toBe(false);
+
+    await engine.restart();
+    await waitForStatus(engine, "a", "connected");
+    expect(statusEvents(engine, "a", seen).map(({ status }) => status)).not.toContain("qr_ready");
+    const answer = await engine.api("POST /sessions/a/send", { to: TO, message: "after the terminal" });
+    expect(answer.status, answer.text).toBe(200);
   });
 });
 

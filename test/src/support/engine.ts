@@ -16,6 +16,8 @@ export type EngineOptions = {
   /** Where its browsers find WhatsApp; without one they find nothing. For Docker it listens on 0.0.0.0. */
   simulator?: Simulator;
   settings?: Settings;
+  /** Its first start is in a terminal, which `kill("SIGKILL")` closes. */
+  terminal?: boolean;
 };
 
 export type Engine = {
@@ -40,7 +42,8 @@ export type Engine = {
 const STOP_TIMEOUT_MS = 40_000;
 
 /** The real control plane, as a program of its own, on a data folder of its own. */
-export async function startEngine({ runtime, simulator, settings = {} }: EngineOptions): Promise<Engine> {
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { runtime, simulator, settings = {}, terminal = false } = options;
   const folder = makeDataFolder();
   const { dataDir } = folder;
   const apiKey = randomBytes(24).toString("base64url");
@@ -60,7 +63,12 @@ export async function startEngine({ runtime, simulator, settings = {} }: EngineO
   let url = "";
 
   async function start(more: Settings = {}) {
-    const program = startProgram({ cwd: folder.path, settings: { ...base, ...more } });
+    const inTerminal = terminal && programs.length === 0;
+    const program = startProgram({
+      cwd: folder.path,
+      settings: { ...base, ...more },
+      terminal: inTerminal,
+    });
     programs.push(program);
     const [line] = await program.says(/^\{.*"msg":"engine started".*\}$/m);
     url = (JSON.parse(line) as { url: string }).url;

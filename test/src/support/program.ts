@@ -24,13 +24,25 @@ export type Program = {
   kill(signal: NodeJS.Signals): void;
 };
 
+export type ProgramOptions = {
+  cwd: string;
+  settings: Settings;
+  uid?: number;
+  /** In a terminal of its own. What is signalled then is the terminal; SIGKILL closes it. */
+  terminal?: boolean;
+};
+
 /** Starts `control-plane/dist/main.js` in a folder without a `.env`. With TEST_LOG_DIR its output is kept there. */
-export function startProgram(options: { cwd: string; settings: Settings; uid?: number }): Program {
+export function startProgram(options: ProgramOptions): Program {
   const handedOn = HANDED_ON.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
   });
-  const child = spawn(process.execPath, [entry], {
+  const line = [process.execPath, entry];
+  const quoted = line.map((part) => `'${part}'`).join(" ");
+  const inTerminal = ["script", "--quiet", "--flush", "--command", `exec ${quoted}`, "/dev/null"];
+  const [command = "", ...args] = options.terminal === true ? inTerminal : line;
+  const child = spawn(command, args, {
     cwd: options.cwd,
     env: { ...Object.fromEntries(handedOn), ...options.settings },
     stdio: ["ignore", "pipe", "pipe"],
