@@ -64,7 +64,6 @@ export function createRecipientTimes({ recipientPauseMs, recipientPerDay }: Pace
   return {
     keepMs,
     newest: () => last,
-    count: () => byRecipient.size,
 
     handed(recipient: string, at: number): void {
       for (const [name, times] of byRecipient) {
