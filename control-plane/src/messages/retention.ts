@@ -19,8 +19,6 @@ const OPEN: MessageStatus[] = ["queued", "sending"];
 type Place = { createdAt: number; rowid: number };
 const START: Place = { createdAt: -1, rowid: -1 };
 
-export type Retention = ReturnType<typeof createRetention>;
-
 /**
  * Removes messages that are at their end and did not change for `retentionMs` (0: none is ever removed): at the start and
  * every hour, a few at a time, as the thread serves the API too.
