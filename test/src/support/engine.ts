@@ -18,6 +18,8 @@ export type EngineOptions = {
   settings?: Settings;
   /** Its first start is in a terminal, which `kill("SIGKILL")` closes. */
   terminal?: boolean;
+  /** Arguments of Node before the program. */
+  nodeArgs?: readonly string[];
 };
 
 export type Engine = {
@@ -43,7 +45,7 @@ const STOP_TIMEOUT_MS = 40_000;
 
 /** The real control plane, as a program of its own, on a data folder of its own. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { runtime, simulator, settings = {}, terminal = false } = options;
+  const { runtime, simulator, settings = {}, terminal = false, nodeArgs = [] } = options;
   const folder = makeDataFolder();
   const { dataDir } = folder;
   const apiKey = randomBytes(24).toString("base64url");
@@ -67,6 +69,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     const program = startProgram({
       cwd: folder.path,
       settings: { ...base, ...more },
+      nodeArgs,
       terminal: inTerminal,
     });
     programs.push(program);

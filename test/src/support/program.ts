@@ -27,6 +27,8 @@ export type Program = {
 export type ProgramOptions = {
   cwd: string;
   settings: Settings;
+  /** Arguments of Node before the program. */
+  nodeArgs?: readonly string[];
   uid?: number;
   /** In a terminal of its own. What is signalled then is the terminal; SIGKILL closes it. */
   terminal?: boolean;
@@ -38,7 +40,7 @@ export function startProgram(options: ProgramOptions): Program {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
   });
-  const line = [process.execPath, entry];
+  const line = [process.execPath, ...(options.nodeArgs ?? []), entry];
   const quoted = line.map((part) => `'${part}'`).join(" ");
   const inTerminal = ["script", "--quiet", "--flush", "--command", `exec ${quoted}`, "/dev/null"];
   const [command = "", ...args] = options.terminal === true ? inTerminal : line;

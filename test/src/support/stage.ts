@@ -8,7 +8,7 @@ export type Stage = { engine: Engine; simulator: Simulator; close(): Promise<voi
 export async function startStage(
   runtime: RuntimeKind,
   settings: Settings = {},
-  options: Pick<EngineOptions, "terminal"> = {},
+  options: Pick<EngineOptions, "terminal" | "nodeArgs"> = {},
 ): Promise<Stage> {
   const simulator = await startSimulator({ host: runtime === "docker" ? "0.0.0.0" : "127.0.0.1" });
   try {
