@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sessionIdSchema } from "./ids.ts";
+import { checkKind } from "./kinds.ts";
 import { MAX_TEXT_LENGTH, messageStatuses, recipientSchema, sendMessageFields } from "./message.ts";
 import { clientMessageIdSchema } from "./send-options.ts";
 
@@ -30,6 +31,19 @@ export const sendBulkSchema = z
     clientBulkId: clientMessageIdSchema
       .optional()
       .meta({ description: "The caller's own id of the bulk; the header Idempotency-Key does the same" }),
+  })
+  .check((ctx) => {
+    const { type, recipients, message, caption } = ctx.value;
+    const own = recipients.filter((recipient) => typeof recipient !== "string");
+    const parts = {
+      ...ctx.value,
+      // Whether each recipient has a text is told recipient by recipient.
+      message: type === "text" ? type : (message ?? own.find((one) => one.message)?.message),
+      caption: caption ?? own.find((one) => one.caption)?.caption,
+    };
+    for (const { field, message: text } of checkKind(type, parts)) {
+      ctx.issues.push({ code: "custom", path: [field], message: text, input: ctx.value });
+    }
   })
   .meta({ id: "SendBulk" });
 export type SendBulk = z.infer<typeof sendBulkSchema>;

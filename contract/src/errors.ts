@@ -4,6 +4,7 @@ import { z } from "zod";
 export const errorStatus = {
   invalid_request: 400,
   invalid_json: 400,
+  invalid_form: 400,
   invalid_session_id: 400,
   invalid_phone_number: 400,
   invalid_cursor: 400,
@@ -16,6 +17,7 @@ export const errorStatus = {
   not_found: 404,
   session_not_found: 404,
   message_not_found: 404,
+  media_not_found: 404,
   bulk_not_found: 404,
   suppression_not_found: 404,
   webhook_not_found: 404,
@@ -24,16 +26,19 @@ export const errorStatus = {
   session_not_connected: 409,
   idempotency_conflict: 409,
   message_not_queued: 409,
+  message_not_sent: 409,
   message_not_retryable: 409,
   bulk_ended: 409,
   delivery_not_dead: 409,
   qr_not_available: 409,
+  media_gone: 410,
   body_too_large: 413,
   media_too_large: 413,
   unsupported_media_type: 415,
   not_on_whatsapp: 422,
   media_unreachable: 422,
   send_failed: 422,
+  action_refused: 422,
   queue_full: 429,
   rate_limited: 429,
   too_many_wrong_keys: 429,
@@ -42,6 +47,7 @@ export const errorStatus = {
   runner_unavailable: 503,
   database_unavailable: 503,
   shutting_down: 503,
+  outcome_unknown: 504,
 } as const;
 export type ErrorCode = keyof typeof errorStatus;
 export type ErrorDetail = { field: string; message: string };

@@ -1,3 +1,4 @@
+export * from "./actions.ts";
 export * from "./bulk.ts";
 export * from "./content.ts";
 export * from "./errors.ts";

@@ -1,10 +1,15 @@
+import type { Readable } from "node:stream";
 import { Pool, errors } from "undici";
 import type { z } from "zod";
 import {
+  actionResultSchema,
   AppError,
   encodeSend,
+  numberCheckSchema,
   sendRecordSchema,
   streamLineSchema,
+  type ActionResult,
+  type NumberCheck,
   type SendCommand,
   type SendRecord,
   type StreamLine,
@@ -13,6 +18,11 @@ import {
 const CALL_TIMEOUT_MS = 2_000;
 /** Logging out talks to WhatsApp's server and closes a browser. */
 const LOGOUT_TIMEOUT_MS = 10_000;
+/** The page is asked, and asks WhatsApp's server. */
+const NUMBER_TIMEOUT_MS = 10_000;
+/** The runner itself answers after 10 s what it knows then, and gives a download 18 s. */
+const ACTION_TIMEOUT_MS = 12_000;
+const MEDIA_TIMEOUT_MS = 19_000;
 /** How much longer than the runner's own deadline a send's answer may take. */
 const SEND_MARGIN_MS = 1_000;
 /** The runner pings every 5 s; after this silence the stream counts as broken. */
@@ -33,12 +43,20 @@ export class RunnerUnavailable extends AppError {
   }
 }
 
+export type RunnerMedia = { body: Readable; bytes: number; mimetype: string; filename: string | null };
+
 /** One runner over HTTP, keep-alive. Calls that fail throw `RunnerUnavailable`. */
 export type RunnerClient = {
   claim(sessionId: string, claimedAt: string): Promise<void>;
   send(command: SendCommand): Promise<SendRecord>;
   /** null: this profile never heard of the message. */
   findSend(messageId: string): Promise<SendRecord | null>;
+  checkNumber(digits: string): Promise<NumberCheck>;
+  react(whatsappId: string, emoji: string): Promise<ActionResult>;
+  edit(whatsappId: string, text: string): Promise<ActionResult>;
+  revoke(whatsappId: string): Promise<ActionResult>;
+  /** A message's file; `not_found`: no such message, or no file in it; `gone`: WhatsApp has it no more. */
+  media(whatsappId: string): Promise<RunnerMedia | "not_found" | "gone">;
   logout(): Promise<void>;
   /** Lines from the journal after `after` and then live ones, until the stream breaks (throws) or `signal` aborts. */
   stream(after: number, signal: AbortSignal): AsyncGenerator<StreamLine>;
@@ -75,6 +93,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
   }
 
   async function read<S extends z.ZodType>(schema: S, answer: { status: number; text: string }) {
+    if (answer.status === 409) throw notConnected();
     if (answer.status >= 300) throw new RunnerUnavailable(new Error(`runner answered ${answer.status}`));
     try {
       return schema.parse(JSON.parse(answer.text)) as z.infer<S>;
@@ -88,6 +107,17 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
     if (status >= 300) throw new RunnerUnavailable(new Error(`runner answered ${status}`));
   }
 
+  const act = async (whatsappId: string, what: "react" | "edit" | "delete", body?: object) =>
+    read(
+      actionResultSchema,
+      await call(
+        "POST",
+        `/messages/${encodeURIComponent(whatsappId)}/${what}`,
+        body && JSON.stringify(body),
+        ACTION_TIMEOUT_MS,
+      ),
+    );
+
   return {
     claim: (sessionId, claimedAt) => command("/claim", { sessionId, claimedAt }, CALL_TIMEOUT_MS),
     send: async (send) =>
@@ -95,6 +125,37 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
     findSend: async (messageId) => {
       const answer = await call("GET", `/sends/${encodeURIComponent(messageId)}`, undefined, CALL_TIMEOUT_MS);
       return answer.status === 404 ? null : read(sendRecordSchema, answer);
+    },
+    checkNumber: async (digits) =>
+      read(numberCheckSchema, await call("GET", `/numbers/${digits}`, undefined, NUMBER_TIMEOUT_MS)),
+    react: (whatsappId, emoji) => act(whatsappId, "react", { emoji }),
+    edit: (whatsappId, text) => act(whatsappId, "edit", { text }),
+    revoke: (whatsappId) => act(whatsappId, "delete"),
+    media: async (whatsappId) => {
+      const path = `/messages/${encodeURIComponent(whatsappId)}/media`;
+      const {
+        statusCode,
+        headers: about,
+        body,
+      } = await pool
+        .request({ method: "GET", path, headers, headersTimeout: MEDIA_TIMEOUT_MS })
+        .catch((cause: unknown) => {
+          throw new RunnerUnavailable(cause);
+        });
+      if (statusCode === 200) {
+        const filename = about["x-filename"];
+        return {
+          body,
+          bytes: Number(about["content-length"]),
+          mimetype: String(about["content-type"]),
+          filename: typeof filename === "string" ? decodeURIComponent(filename) : null,
+        };
+      }
+      await body.dump();
+      if (statusCode === 404) return "not_found";
+      if (statusCode === 410) return "gone";
+      if (statusCode === 409) throw notConnected();
+      throw new RunnerUnavailable(new Error(`runner answered ${statusCode}`));
     },
     logout: () => command("/logout", undefined, LOGOUT_TIMEOUT_MS),
 
@@ -117,6 +178,9 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
     close: () => pool.destroy(),
   };
 }
+
+const notConnected = () =>
+  new AppError("session_not_connected", "The session has no connection to WhatsApp right now.");
 
 async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   const decoder = new TextDecoder();

@@ -114,6 +114,7 @@ export async function startService(deps: {
     const app = createApp({
       sessions: sessions.service,
       messages: messages.service,
+      actions: messages.actions,
       bulks: messages.bulks,
       pace: messages.pace,
       onPaceChanged: messages.wake,

@@ -3,6 +3,7 @@ import { AppError } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { EventFeed } from "../events/feed.ts";
 import type { Log } from "../logger.ts";
+import type { MessageActions } from "../messages/actions.ts";
 import type { BulkService } from "../messages/bulks.ts";
 import type { Pace } from "../messages/pace.ts";
 import type { MessageService } from "../messages/service.ts";
@@ -20,6 +21,7 @@ import { createRequestLog } from "./request-log.ts";
 import { bulkRoutes } from "./routes/bulks.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes, type Health } from "./routes/health.ts";
+import { messageActionRoutes } from "./routes/message-actions.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { paceRoutes } from "./routes/pace.ts";
 import { qrRoutes } from "./routes/qr.ts";
@@ -33,6 +35,7 @@ const BODY_MARGIN_BYTES = 256 * 1024;
 export type AppDeps = {
   sessions: SessionService;
   messages: MessageService;
+  actions: MessageActions;
   bulks: BulkService;
   pace: Pace;
   /** What waits for its turn may go sooner now. */
@@ -86,6 +89,7 @@ export function createApp(deps: AppDeps) {
   app.route("/", sessionRoutes(deps));
   app.route("/", qrRoutes(deps));
   app.route("/", messageRoutes(deps));
+  app.route("/", messageActionRoutes(deps));
   app.route("/", bulkRoutes(deps));
   app.route("/", paceRoutes(deps));
   app.route("/", suppressionRoutes(deps));

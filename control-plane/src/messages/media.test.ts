@@ -147,3 +147,60 @@ describe("media by base64", () => {
     expect(await codeOf(read(type, media))).toBe(code);
   });
 });
+
+/** First bytes by which the formats are known. */
+const START = {
+  ogg: Buffer.concat([Buffer.from("OggS"), Buffer.alloc(24), Buffer.from("OpusHead")]),
+  vorbis: Buffer.concat([Buffer.from("OggS"), Buffer.alloc(24), Buffer.from("\x01vorbis")]),
+  mp3: Buffer.from([0xff, 0xfb, 0x90, 0x64]),
+  m4a: Buffer.from("\0\0\0\x20ftypM4A \0\0\0\0"),
+  mp4: Buffer.from("\0\0\0\x20ftypisom\0\0\0\0"),
+  mov: Buffer.from("\0\0\0\x20ftypqt  \0\0\0\0"),
+  webm: Buffer.from("1a45dfa39f4286810142f7810142f2810442f381084282847765626d", "hex"),
+  wav: Buffer.from("RIFF\0\0\0\0WAVEfmt "),
+  webp: Buffer.from("RIFF\0\0\0\0WEBPVP8 "),
+};
+const whole = (start: Buffer) => Buffer.concat([start, Buffer.alloc(300)]);
+
+describe("media as bytes, for each kind", () => {
+  type Type = Parameters<typeof readMedia>[0];
+  const read = (type: Type, bytes: Uint8Array<ArrayBuffer>, mimetype?: string) =>
+    readMedia(type, { bytes, ...(mimetype === undefined ? {} : { mimetype }) }, { fetcher, maxBytes: MAX });
+
+  it.each([
+    ["audio", "mp3", "audio/mp3", "audio/mpeg"],
+    ["audio", "m4a", "audio/mp4", "audio/mp4"],
+    ["audio", "ogg", undefined, "audio/ogg"],
+    ["voice", "ogg", "audio/ogg; codecs=opus", "audio/ogg"],
+    ["voice", "ogg", "audio/opus", "audio/ogg"],
+    ["video", "mp4", undefined, "video/mp4"],
+    ["video", "mov", "video/quicktime", "video/quicktime"],
+    ["sticker", "webp", "image/webp", "image/webp"],
+    ["document", "webm", "video/webm", "video/webm"],
+  ] as const)("%s takes %s as %s", async (type, format, given, sentAs) => {
+    const bytes = whole(START[format]);
+    expect(await read(type, bytes, given)).toMatchObject({ bytes, mimetype: sentAs, filename: null });
+  });
+
+  it.each([
+    ["audio", "wav", undefined],
+    ["audio", "vorbis", undefined],
+    ["audio", "webm", undefined],
+    ["voice", "mp3", undefined],
+    ["voice", "ogg", "audio/mpeg"],
+    ["video", "webm", undefined],
+    ["video", "mp3", undefined],
+    ["sticker", "mp4", undefined],
+    ["sticker", "webp", "image/png"],
+  ] as const)("%s refuses %s as %s", async (type, format, given) => {
+    expect(await codeOf(read(type, whole(START[format]), given))).toBe("invalid_media");
+  });
+
+  it("takes the part of a larger buffer that it is given, and no more than is allowed", async () => {
+    const all = whole(PDF);
+    const { bytes } = await read("document", all.subarray(0, PDF.length));
+    expect(bytes).toEqual(PDF);
+    expect(await codeOf(read("document", Buffer.alloc(MAX + 1)))).toBe("media_too_large");
+    expect(await codeOf(read("document", new Uint8Array()))).toBe("invalid_media");
+  });
+});

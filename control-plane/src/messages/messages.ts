@@ -8,6 +8,8 @@ import type { Log } from "../logger.ts";
 import { toRecipient } from "../phone-number.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { SessionService } from "../sessions/service.ts";
+import { createConnectedRunner } from "../sessions/connected.ts";
+import { createMessageActions } from "./actions.ts";
 import { createBulkService } from "./bulks.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { isPublicAddress } from "../address-guard.ts";
@@ -77,8 +79,11 @@ export function createMessages(deps: {
   }
   const cleanup = setInterval(() => void removeOldMedia(), MEDIA_CLEANUP_MS).unref();
 
+  const actions = createMessageActions({ ...shared, connectedRunner: createConnectedRunner(deps) });
+
   return {
     service,
+    actions,
     bulks,
     pace,
     suppressions,

@@ -23,6 +23,9 @@ const unknown: ActionResult = {
 const isPageGone = (cause: unknown): boolean =>
   /target closed|session closed|context was destroyed|detached|connection closed/i.test(String(cause));
 
+const NOT_EDITABLE =
+  "Only a text or a caption of one's own can be edited, and only for 15 minutes after it was sent.";
+
 /** What can be done to a message that there is. */
 export const createActions = (open: Open): Pick<WhatsAppClient, "react" | "edit" | "revoke" | "download"> => {
   /** Checks with the page, and does it to the message as the library knows it. */
@@ -62,13 +65,10 @@ export const createActions = (open: Open): Pick<WhatsAppClient, "react" | "edit"
     edit: (whatsappId, text) =>
       act(
         whatsappId,
-        ({ canEdit }) =>
-          canEdit
-            ? null
-            : "Only a text or a caption of one's own can be edited, and only for 15 minutes after it was sent.",
+        ({ canEdit }) => (canEdit ? null : NOT_EDITABLE),
         async (message, key) => {
           const edited = await message.edit(text, { linkPreview: false });
-          if (edited === null) return refused("The message cannot be edited any more.");
+          if (edited === null) return refused(NOT_EDITABLE);
           const failed = await open().page.evaluate(failedToSend, key);
           return failed ? refused("WhatsApp did not take the edit.") : done;
         },

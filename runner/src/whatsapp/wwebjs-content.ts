@@ -1,6 +1,6 @@
 import type { MessageContent } from "@whatsapp-engine/contract";
 import wwebjs from "whatsapp-web.js";
-import type { OutgoingMessage } from "./client.ts";
+import { NotSendable, type OutgoingMessage } from "./client.ts";
 
 const { Location, MessageMedia, Poll } = wwebjs;
 
@@ -45,6 +45,9 @@ const bodyOf = ({ type, text, content, media }: OutgoingMessage): wwebjs.Message
   if (content?.poll) {
     const { question, options, multiple } = content.poll;
     return new Poll(question, options, { allowMultipleAnswers: multiple, messageSecret: undefined });
+  }
+  if (text === null && !content?.contacts) {
+    throw new NotSendable(`A message of type ${type} came without what it is made of; nothing was sent.`);
   }
   return text ?? "";
 };

@@ -6,7 +6,6 @@ import {
   messageAnswerSchema,
   messageListSchema,
   pendingAnswerSchema,
-  sendMessageSchema,
   sentAnswerSchema,
   sessionIdSchema,
   type SendMessage,
@@ -14,6 +13,7 @@ import {
 import type { MessageService } from "../../messages/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
+import { readSendBody, registerSendBody, sendBody } from "../send-body.ts";
 
 const params = z.object({ sessionId: sessionIdSchema });
 const messageParams = params.extend({ messageId: z.string().max(64) });
@@ -33,7 +33,7 @@ const send = createRoute({
     headers: idempotencyHeaders.extend({
       prefer: z.string().optional().meta({ description: '`respond-async` does the same as "async": true' }),
     }),
-    body: { required: true, content: { "application/json": { schema: sendMessageSchema } } },
+    body: sendBody,
   },
   responses: {
     200: {
@@ -47,6 +47,7 @@ const send = createRoute({
     ...errorResponses(
       "invalid_request",
       "invalid_json",
+      "invalid_form",
       "invalid_session_id",
       "invalid_phone_number",
       "invalid_media",
@@ -136,10 +137,12 @@ export function withClientId<K extends "clientMessageId" | "clientBulkId">(
 
 const asksForAsync = (prefer: string | undefined) => /(^|,)\s*respond-async\s*(,|;|$)/i.test(prefer ?? "");
 
-export const messageRoutes = ({ messages }: { messages: MessageService }) =>
-  createRouter()
+export function messageRoutes({ messages }: { messages: MessageService }) {
+  const router = createRouter();
+  registerSendBody(router);
+  return router
     .openapi(send, async (c) => {
-      const body = c.req.valid("json");
+      const body = await readSendBody(c);
       const headers = c.req.valid("header");
       const input: SendMessage = {
         ...body,
@@ -168,3 +171,4 @@ export const messageRoutes = ({ messages }: { messages: MessageService }) =>
       const { sessionId, messageId } = c.req.valid("param");
       return c.json({ success: true as const, message: await messages.retry(sessionId, messageId) }, 202);
     });
+}

@@ -1,0 +1,27 @@
+import { AppError } from "@whatsapp-engine/contract";
+import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
+import type { LiveSessions } from "./live.ts";
+import type { SessionService } from "./service.ts";
+
+/** The runner of a session that is connected to WhatsApp. */
+export type ConnectedRunner = (sessionId: string) => RunnerClient;
+
+/** Its function throws `session_not_found`, `session_not_connected`, `runner_unavailable`, `runtime_unavailable`. */
+export const createConnectedRunner =
+  ({
+    live,
+    sessions,
+  }: {
+    live: LiveSessions;
+    sessions: Pick<SessionService, "reachable">;
+  }): ConnectedRunner =>
+  (sessionId) => {
+    const { status, reason } = sessions.reachable(sessionId);
+    if (status !== "connected") {
+      const message = `Session '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}; it must be connected for this.`;
+      throw new AppError("session_not_connected", message, { extra: { status, reason } });
+    }
+    const runner = live.get(sessionId);
+    if (runner) return runner.client;
+    throw new RunnerUnavailable(new Error("not attached"));
+  };
