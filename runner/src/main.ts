@@ -15,25 +15,29 @@ const KEEP_ALIVE_MS = 75_000;
 
 const run = async (config: Config): Promise<void> => {
   const log = createLogger({ level: config.logLevel, runnerId: config.runnerId });
-  const hasParent = process.connected === true;
+  // Says that there was a parent also where it is gone already.
+  const hasParent = process.send !== undefined;
   // The library leaves promises alone that fail when the page goes away; none of them carries an outcome.
   process.on("unhandledRejection", (cause) => log.warn({ err: cause }, "unhandled rejection"));
 
-  const runner = await createRunner({ config, log, dieWithRunner: hasParent });
+  // Heard from the first moment on: a parent that dies while the browser starts must not leave it behind.
   const asked = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => asked.abort(signal));
+  process.once("disconnect", () => asked.abort("parent gone"));
+  if (hasParent && !process.connected) return;
+
+  const runner = await createRunner({ config, log, dieWithRunner: hasParent });
   const { fetch } = createServer({
     runner,
     token: config.token,
     onShutdown: () => asked.abort("POST /shutdown"),
   });
   const server = createAdaptorServer({ fetch, serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS } }) as Server;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => asked.abort(signal));
-  process.once("disconnect", () => asked.abort("parent gone"));
 
   try {
     const port = await listen(server, config);
     log.info({ port }, "listening");
-    if (hasParent) process.send!({ listening: { port } });
+    if (process.connected) process.send!({ listening: { port } });
     if (!asked.signal.aborted) await once(asked.signal, "abort");
     log.info({ by: asked.signal.reason }, "runner ends");
   } finally {

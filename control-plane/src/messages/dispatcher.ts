@@ -13,6 +13,8 @@ const MAX_UNDER_WAY = 16;
 const RETRY_MS = 1_000;
 /** How often the line is looked through for messages whose time has come, or is over. */
 const TIMES_MS = 500;
+/** Messages looked at in one turn; the event loop gets its own before the next. */
+const MAX_LOOKED_AT = 200;
 /** A timer cannot wait longer; what is due later is looked at again then. */
 const LONGEST_TIMER_MS = 60_000;
 /** A runner's journal keeps a send for 7 days; what is younger than this it cannot have forgotten. */
@@ -69,28 +71,35 @@ export function createDispatcher(deps: {
     lane.timer = setTimeout(() => wake(sessionId), ms).unref();
   }
 
-  /** Hands out what may go now. Called whenever that may have changed; calling it too often does no harm. */
+  /**
+   * Hands out what may go now. Called whenever that may have changed; calling it too often does no harm. Never throws: a
+   * message that was just accepted must not be answered with an error.
+   */
   function wake(sessionId: string): void {
     if (!open) return;
+    try {
+      handOut(sessionId);
+    } catch (err) {
+      log.error({ sessionId, err }, "messages could not be handed out; tried again soon");
+      wakeAt(sessionId, laneOf(sessionId), clock.now() + RETRY_MS);
+    }
+  }
+
+  function handOut(sessionId: string): void {
     const client = connectedRunner(sessionId);
     if (!client) return;
     const lane = laneOf(sessionId);
     if (lane.heldUntil > performance.now()) return;
-    const waiting: string[] = [];
-    let soonest = Number.POSITIVE_INFINITY;
-    while (lane.underWay.size < MAX_UNDER_WAY) {
-      const row = store.next(sessionId, [...lane.chats, ...waiting]);
+    for (let looked = 0; lane.underWay.size < MAX_UNDER_WAY; looked++) {
+      const row = store.next(sessionId, [...lane.chats]);
       if (!row) break;
       const now = clock.now();
       const ready = pace.readyAt(sessionId);
-      if (ready > now) {
-        soonest = Math.min(soonest, ready);
-        break;
-      }
+      if (ready > now) return wakeAt(sessionId, lane, ready);
+      if (looked === MAX_LOOKED_AT) return wakeAt(sessionId, lane, now);
       const recipientReady = pace.recipientReadyAt(sessionId, row.recipient);
       if (recipientReady > now) {
-        soonest = Math.min(soonest, recipientReady);
-        waiting.push(row.recipient);
+        store.defer(row.id, recipientReady);
         continue;
       }
       if (row.expiresAt !== null && row.expiresAt <= now) {
@@ -103,6 +112,7 @@ export function createDispatcher(deps: {
       }
       lane.chats.add(row.recipient);
       lane.underWay.add(row.id);
+      pace.handed(sessionId, row.recipient, now);
       const sending = send(client, row, now)
         .catch((err: unknown) => {
           log.error({ sessionId, messageId: row.id, err }, "a message could not be handed over");
@@ -119,11 +129,15 @@ export function createDispatcher(deps: {
         });
       running.add(sending);
     }
-    if (soonest < Number.POSITIVE_INFINITY) wakeAt(sessionId, lane, soonest);
-    else if (lane.underWay.size === 0) {
+    if (lane.underWay.size === 0) {
       clearTimeout(lane.timer);
       lanes.delete(sessionId);
     }
+  }
+
+  function requeue(row: MessageRow): void {
+    store.requeue(row);
+    pace.reread(row.sessionId);
   }
 
   /** The runner may be tried again. */
@@ -140,6 +154,7 @@ export function createDispatcher(deps: {
       const bytes = await deps.media.read(row.mediaSha256);
       if (bytes === null) {
         store.fail(row.id, "media_missing", "The media is not in the data folder any more.");
+        pace.reread(row.sessionId);
         return "next";
       }
       media = {
@@ -148,8 +163,10 @@ export function createDispatcher(deps: {
         filename: row.mediaFilename,
       };
     }
-    if (!store.handOver(row.id, now)) return "next";
-    pace.handed(row.sessionId, row.recipient, now);
+    if (!store.handOver(row.id, now)) {
+      pace.reread(row.sessionId);
+      return "next";
+    }
     return transmit(client, row, {
       messageId: row.id,
       to: row.recipient,
@@ -172,7 +189,7 @@ export function createDispatcher(deps: {
       const record = await client.send(command);
       passStep("message.answered", { messageId });
       if (record.outcome === "not_sent" && record.error?.code === "not_connected") {
-        store.requeue(row);
+        requeue(row);
         return "later";
       }
       store.settle(record);
@@ -180,7 +197,7 @@ export function createDispatcher(deps: {
       return "next";
     } catch (err) {
       log.warn({ sessionId: row.sessionId, messageId: row.id, err }, "a send's answer was lost");
-      if (err instanceof RunnerUnavailable && err.neverArrived) store.requeue(row);
+      if (err instanceof RunnerUnavailable && err.neverArrived) requeue(row);
       else await settleOne(client, row).catch(() => undefined); // asked again when the session is connected
       return "later";
     }
@@ -194,7 +211,7 @@ export function createDispatcher(deps: {
     const record = await client.findSend(row.id);
     if (record) store.settle(record);
     else if (clock.now() - (row.handedAt ?? row.createdAt) > RUNNER_REMEMBERS_MS) store.giveUp(row.id);
-    else store.requeue(row);
+    else requeue(row);
   }
 
   const times = setInterval(() => {

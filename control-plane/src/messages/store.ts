@@ -357,6 +357,7 @@ export function createMessageStore(deps: {
           .update(messages)
           .set({
             status: bulk?.state === "cancelled" ? "cancelled" : "queued",
+            handedAt: null,
             ...(bulk?.state === "paused" ? { position: null } : {}),
             updatedAt: clock.now(),
           })
@@ -368,6 +369,16 @@ export function createMessageStore(deps: {
       });
       if (row?.status === "cancelled") settled([row]);
     },
+
+    /** Out of the line until `until`, when it gets behind those that are in it then. What the disk forgets is found again. */
+    defer: (id: string, until: number): void =>
+      void withoutSync(db, () =>
+        db
+          .update(messages)
+          .set({ position: null, scheduledAt: until })
+          .where(and(eq(messages.id, id), eq(messages.status, "queued")))
+          .run(),
+      ),
 
     /** Messages whose time has come get into line; answers their sessions. */
     promote(now: number): string[] {
