@@ -8,6 +8,9 @@ const TO = "6281200000001";
 const png = makePng(1).toString("base64");
 const pdf = makePdf("x").toString("base64");
 
+const place = { latitude: -6.2, longitude: 106.8 };
+const ani = { name: "Ani", phoneNumber: TO };
+
 let stage: Stage;
 beforeAll(async () => {
   stage = await startStage("process", { MEDIA_MAX_MB: "1" });
@@ -18,6 +21,8 @@ afterAll(() => stage.close());
 
 type Case = [what: string, call: string, body: unknown, status: number, code: string, field?: string];
 const send = (body: unknown, session = "linked") => [`POST /sessions/${session}/send`, body] as const;
+const OLD = `/sessions/linked/messages/true_${TO}@c.us_3EB0`;
+const react = (body: unknown) => [`PUT ${OLD}/reaction`, body] as const;
 const create = (body: unknown) => ["POST /sessions/create", body] as const;
 
 const cases: Case[] = [
@@ -172,6 +177,180 @@ const cases: Case[] = [
     "media",
   ],
   [
+    "a text with a place",
+    ...send({ to: TO, message: "x", location: place }),
+    400,
+    "invalid_request",
+    "location",
+  ],
+  ["a place without one", ...send({ to: TO, type: "location" }), 400, "invalid_request", "location"],
+  [
+    "a place off the earth",
+    ...send({ to: TO, type: "location", location: { latitude: 91, longitude: 0 } }),
+    400,
+    "invalid_request",
+    "location.latitude",
+  ],
+  [
+    "a place's name of two lines",
+    ...send({ to: TO, type: "location", location: { ...place, name: "a\nb" } }),
+    400,
+    "invalid_request",
+    "location.name",
+  ],
+  [
+    "a place with a text",
+    ...send({ to: TO, type: "location", location: place, message: "x" }),
+    400,
+    "invalid_request",
+    "message",
+  ],
+  ["a contact without one", ...send({ to: TO, type: "contact" }), 400, "invalid_request", "contact"],
+  [
+    "a contact and contacts",
+    ...send({ to: TO, type: "contact", contact: ani, contacts: [ani] }),
+    400,
+    "invalid_request",
+    "contact",
+  ],
+  [
+    "a contact without a name",
+    ...send({ to: TO, type: "contact", contact: { phoneNumber: TO } }),
+    400,
+    "invalid_request",
+    "contact.name",
+  ],
+  [
+    "a contact without a real number",
+    ...send({ to: TO, type: "contact", contacts: [ani, { name: "Budi", phoneNumber: "12" }] }),
+    400,
+    "invalid_phone_number",
+    "contacts.1.phoneNumber",
+  ],
+  ["no contacts", ...send({ to: TO, type: "contact", contacts: [] }), 400, "invalid_request", "contacts"],
+  [
+    "a poll with one option",
+    ...send({ to: TO, type: "poll", poll: { question: "?", options: ["a"] } }),
+    400,
+    "invalid_request",
+    "poll.options",
+  ],
+  [
+    "a poll with 13 options",
+    ...send({ to: TO, type: "poll", poll: { question: "?", options: "abcdefghijklm".split("") } }),
+    400,
+    "invalid_request",
+    "poll.options",
+  ],
+  [
+    "a poll with the same option twice",
+    ...send({ to: TO, type: "poll", poll: { question: "?", options: ["a", "a "] } }),
+    400,
+    "invalid_request",
+    "poll.options",
+  ],
+  [
+    "a poll with an empty option",
+    ...send({ to: TO, type: "poll", poll: { question: "?", options: ["a", " "] } }),
+    400,
+    "invalid_request",
+    "poll.options.1",
+  ],
+  ["an audio without a file", ...send({ to: TO, type: "audio" }), 400, "invalid_request", "media"],
+  [
+    "a voice note with a caption",
+    ...send({ to: TO, type: "voice", media: { base64: png }, caption: "x" }),
+    400,
+    "invalid_request",
+    "caption",
+  ],
+  [
+    "a voice note that is a picture",
+    ...send({ to: TO, type: "voice", media: { base64: png } }),
+    400,
+    "invalid_media",
+    "media",
+  ],
+  [
+    "a sticker that is a PNG",
+    ...send({ to: TO, type: "sticker", media: { base64: png } }),
+    400,
+    "invalid_media",
+    "media",
+  ],
+  [
+    "a video that is a document",
+    ...send({ to: TO, type: "video", media: { base64: pdf } }),
+    400,
+    "invalid_media",
+    "media",
+  ],
+  [
+    "bytes in JSON",
+    ...send({ to: TO, type: "image", media: { bytes: { 0: 137, length: 1 } } }),
+    400,
+    "invalid_request",
+    "media.bytes",
+  ],
+  [
+    "a reply to an id of ours",
+    ...send({ to: TO, message: "x", quotedId: "5d3c1f0e-0000-4000-8000-000000000000" }),
+    400,
+    "invalid_request",
+    "quotedId",
+  ],
+  [
+    "a mention that is no number",
+    ...send({ to: TO, message: "x", mentions: [TO, "mother"] }),
+    400,
+    "invalid_phone_number",
+    "mentions.1",
+  ],
+  [
+    "a mention of a group",
+    ...send({ to: TO, message: "x", mentions: ["120363000000000001@g.us"] }),
+    400,
+    "invalid_phone_number",
+    "mentions.0",
+  ],
+  [
+    "many polls without a poll",
+    "POST /sessions/linked/messages/bulk",
+    { type: "poll", recipients: [TO] },
+    400,
+    "invalid_request",
+    "poll",
+  ],
+  [
+    "a text for one of many stickers",
+    "POST /sessions/linked/messages/bulk",
+    { type: "sticker", media: { base64: png }, recipients: [TO, { to: "6281200000002", message: "x" }] },
+    400,
+    "invalid_request",
+    "message",
+  ],
+  ["a reaction of two emoji", ...react({ emoji: "👍👍" }), 400, "invalid_request", "emoji"],
+  ["a reaction that is a word", ...react({ emoji: "ok" }), 400, "invalid_request", "emoji"],
+  ["a reaction without an emoji", ...react({}), 400, "invalid_request", "emoji"],
+  ["an edit to nothing", `PATCH ${OLD}`, { message: " " }, 400, "invalid_request", "message"],
+  ["an edit with a body that is none", `PATCH ${OLD}`, "{", 400, "invalid_json"],
+  [
+    "a message that is not there",
+    "DELETE /sessions/linked/messages/none",
+    undefined,
+    404,
+    "message_not_found",
+  ],
+  ["media of no message", "GET /sessions/linked/messages/none/media", undefined, 404, "message_not_found"],
+  [
+    "a contact that is no number",
+    "GET /sessions/linked/contacts/mother",
+    undefined,
+    400,
+    "invalid_phone_number",
+    "number",
+  ],
+  [
     "both base64 and url",
     ...send({ to: TO, type: "image", media: { base64: png, url: "https://example.com/" } }),
     400,
@@ -257,7 +436,9 @@ describe("bad input", () => {
     const answer = await stage.engine.api(call, body);
     expect([answer.status, answer.body.error?.code], answer.text).toEqual([status, code]);
     expect(answer.body).toMatchObject({ success: false, requestId: answer.headers["x-request-id"] });
-    expect(answer.body.error?.message).toMatch(/^[A-Z`'].+\.$|^(media|to|phoneNumber|cursor)\b.+\.$/);
+    expect(answer.body.error?.message).toMatch(
+      /^[A-Z`'].+\.$|^(media|to|phoneNumber|cursor|contacts?|mentions|number)\b.+\.$/,
+    );
     if (field !== undefined)
       expect(answer.body.error?.details.map((detail) => detail.field)).toContain(field);
 
