@@ -10,8 +10,6 @@ export class AddressRefused extends Error {
 /** Only ordinary unicast addresses of the internet; IPv4 inside IPv6 counts as what it holds. */
 export const isPublicAddress = (address: string): boolean => ipaddr.process(address).range() === "unicast";
 
-export type AddressGuard = ReturnType<typeof createAddressGuard>;
-
 /**
  * Keeps callers out of our own network: `check` before a call, and `lookup` as each connection is made, so that a name
  * cannot point elsewhere in between. `setting`: the one that permits private addresses.

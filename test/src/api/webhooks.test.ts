@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import Sqlite from "better-sqlite3";
 import type { Delivery, Webhook } from "@whatsapp-engine/contract";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { query } from "../support/database.ts";
@@ -195,6 +197,27 @@ describe("webhooks", () => {
     expect(receiver.of("twice").map(({ seq }) => seq)).toEqual([1, 1, 2]);
     expect(receiver.calls[0]?.id).toBe(receiver.calls[1]?.id);
     expect(receiver.calls[2]?.id).not.toBe(receiver.calls[1]?.id);
+  });
+
+  it("bring an event again, with the same id, where an administrator held the database as it arrived", async () => {
+    const receiver = await receive();
+    const sqlite = new Sqlite(join(engine.dataDir, "engine.sqlite"));
+    receiver.answer = (_, response) => {
+      if (receiver.calls.length === 1) sqlite.exec("begin immediate");
+      response.end();
+    };
+    await hook({ url: receiver.url, events: ["session.created"] });
+    await engine.api("POST /sessions", { sessionId: "held" });
+    await until("the engine to say so", () =>
+      engine.output().includes("a webhook's deliveries cannot go on"),
+    );
+    sqlite.close();
+    await until("it to be delivered", () => receiver.calls.length === 2);
+    expect(receiver.calls[0]?.id).toBe(receiver.calls[1]?.id);
+    await engine.api("DELETE /sessions/held");
+    await cycle("held");
+    await until("what follows", () => receiver.calls.length === 3);
+    expect(receiver.of("held").map(({ seq }) => seq)[2]).toBeGreaterThan(2);
   });
 
   it("are tested right now, also while disabled, and say what the receiver said", async () => {
