@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /** Suites beside the source that need a Docker engine. */
 const DOCKER = "control-plane/src/runtime/docker*.test.ts";
+/** Builds the engine's own image, which takes minutes: `npm run test:compose`. */
+const COMPOSE = "test/src/operator/compose.test.ts";
 
 const slow = { testTimeout: 90_000, hookTimeout: 90_000 };
 
@@ -26,6 +28,15 @@ export default defineConfig({
         test: {
           name: "engine",
           include: ["test/src/**/*.test.ts", DOCKER],
+          exclude: [COMPOSE],
+          globalSetup: ["test/src/support/docker-engine.ts"],
+          ...slow,
+        },
+      },
+      {
+        test: {
+          name: "compose",
+          include: [COMPOSE],
           globalSetup: ["test/src/support/docker-engine.ts"],
           ...slow,
         },

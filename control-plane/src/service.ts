@@ -110,6 +110,7 @@ export async function startService(deps: {
       log,
     });
 
+    let starting = true;
     let stopping = false;
     const app = createApp({
       sessions: sessions.service,
@@ -126,6 +127,14 @@ export async function startService(deps: {
         uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
         sessions: () => sessions.store.countByStatus(),
         async ready() {
+          if (starting)
+            throw new AppError(
+              "runtime_unavailable",
+              "The engine is starting; what runs is being looked at.",
+              {
+                retryAfterSeconds: 1,
+              },
+            );
           if (stopping) throw new AppError("shutting_down", "The engine is shutting down.");
           sessions.store.countByStatus();
           await runtime.ping();
@@ -161,6 +170,7 @@ export async function startService(deps: {
     webhooks.open();
     sweeper.open();
     await sessions.open();
+    starting = false;
 
     return { url, runtime: runtime.kind, apiKey, close: closeAll };
   } catch (error) {

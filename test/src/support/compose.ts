@@ -34,10 +34,11 @@ const command = [["docker", "compose"], ["docker-compose"]].find(
   ([program = "", ...args]) => spawnSync(program, [...args, "version"], { timeout: 20_000 }).status === 0,
 );
 
-/** Promises of the Compose file. `npm run setup` does not install Compose, so that CI may be without it too. */
+/** Promises of the Compose file. `npm run setup` does not install Compose; CI does, and fails without it. */
 export function onCompose(name: string, suite: () => void): void {
   if (command) return onDocker(name, suite);
   const why = "there is no Docker Compose here; Debian's package is docker-compose";
+  if (process.env["CI"] !== undefined) throw new Error(why);
   console.warn(`\n!!! THE COMPOSE SUITE DID NOT RUN: ${why}\n`);
   describe.skip(`${name} (NOT RUN: ${why})`, suite);
 }
