@@ -245,8 +245,10 @@ export type StreamLine = z.infer<typeof streamLineSchema>;
  *   RUNNER_START_TIMEOUT_SECONDS  from start to a QR or a login, else `start_timeout`
  *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR to a scan, else `qr_expired`
  *   RUNNER_LOG_LEVEL
- * A runner with an IPC channel (process runtime) sends `{ listening: { port } }` on it once, and ends when it closes.
+ * A runner with an IPC channel (process runtime) touches its profile only when it was sent RUNNER_BEGIN on it: then the
+ * profile says whose it is. It sends `{ listening: { port } }` once, and ends when the channel closes.
  * In a container it listens on RUNNER_PORT and ends on SIGTERM.
  */
 export const RUNNER_CONTAINER_PORT = 8080;
+export const RUNNER_BEGIN = "begin";
 export const runnerListeningSchema = z.object({ listening: z.object({ port: z.number().int() }) });

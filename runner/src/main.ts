@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
+import { RUNNER_BEGIN } from "@whatsapp-engine/contract";
 import { parseConfig, type Config } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import { createRunner } from "./runner.ts";
@@ -24,7 +25,7 @@ const run = async (config: Config): Promise<void> => {
   const asked = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => asked.abort(signal));
   process.once("disconnect", () => asked.abort("parent gone"));
-  if (hasParent && !process.connected) return;
+  if (hasParent && !(await toldToBegin(asked.signal))) return log.info("nobody is there to begin for");
 
   const runner = await createRunner({ config, log, dieWithRunner: hasParent });
   const { fetch } = createServer({
@@ -43,9 +44,21 @@ const run = async (config: Config): Promise<void> => {
   } finally {
     await runner.close();
     await closeServer(server);
-    if (process.connected) process.disconnect();
   }
   log.info("runner ended");
+};
+
+/**
+ * False where the parent ended before: it may not have written down that this runner is on the profile, and the next
+ * one would start a second.
+ */
+const toldToBegin = async (ending: AbortSignal): Promise<boolean> => {
+  if (ending.aborted || process.connected !== true) return false;
+  const told = once(process, "message", { signal: ending }) as Promise<[unknown]>;
+  return told.then(
+    ([message]) => message === RUNNER_BEGIN,
+    () => false,
+  );
 };
 
 const listen = async (server: Server, { host, port }: Config): Promise<number> => {
@@ -72,4 +85,7 @@ try {
 } catch (cause) {
   process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);
   process.exitCode = 1;
+} finally {
+  // As long as it is listened to, the channel keeps the process.
+  if (process.connected) process.disconnect();
 }

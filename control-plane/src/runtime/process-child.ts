@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { AppError, runnerListeningSchema } from "@whatsapp-engine/contract";
+import { AppError, RUNNER_BEGIN, runnerListeningSchema } from "@whatsapp-engine/contract";
 import { groupEnded, signalGroup } from "./process-group.ts";
 
 /** From start to the report of its port; a runner listens before it starts its browser. */
@@ -10,6 +10,8 @@ const KILL_TIMEOUT_MS = 5_000;
 
 export type RunnerProcess = {
   readonly pid: number;
+  /** Lets it use its profile, once that says whose it is. */
+  begin(): void;
   /** True until nothing of it runs any more, its browser included. */
   readonly alive: boolean;
   /** Resolves with the exit code, or null after a signal, when nothing of it runs any more. */
@@ -54,6 +56,7 @@ export const startRunnerProcess = async (
 
   return {
     pid,
+    begin: () => void child.send(RUNNER_BEGIN),
     get alive() {
       return alive;
     },

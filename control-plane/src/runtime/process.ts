@@ -74,6 +74,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
     try {
       const owner = await identify(child.pid);
       if (owner !== undefined) await profiles.writeOwner(profileId, owner);
+      child.begin();
     } catch (error) {
       // Without its owner's name in it, nobody would find this runner on the profile again.
       await child.end(0);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   encodeSend,
+  RUNNER_BEGIN,
   runnerListeningSchema,
   streamLineSchema,
   type RunnerState,
@@ -67,6 +68,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
       ...env,
     },
   });
+  child.send(RUNNER_BEGIN);
   let output = "";
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
