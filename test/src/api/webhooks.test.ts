@@ -132,7 +132,7 @@ describe("webhooks", () => {
     await hook({ url: fine.url });
     for (let i = 0; i < 6; i++) await cycle(`d${i % 2}`);
     await until("the one who is well to have all", () => fine.calls.length === stored(after).length, {
-      timeoutMs: 5_000,
+      timeoutMs: 9_000,
     });
     expect(idsOf(fine.calls)).toEqual(stored(after));
     expect(new Set(hanging.calls.map(({ event }) => event.sessionId)).size).toBe(hanging.calls.length);
