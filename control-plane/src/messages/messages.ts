@@ -1,6 +1,7 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import type { RunnerEvent } from "@whatsapp-engine/contract";
 import type { Db } from "@whatsapp-engine/db";
+import { isPublicAddress } from "../address-guard.ts";
 import type { Clock } from "../clock.ts";
 import { publicEventOf } from "../events/from-runner.ts";
 import type { AppendEvent } from "../events/store.ts";
@@ -12,7 +13,6 @@ import { createConnectedRunner } from "../sessions/connected.ts";
 import { createMessageActions } from "./actions.ts";
 import { createBulkService } from "./bulks.ts";
 import { createDispatcher } from "./dispatcher.ts";
-import { isPublicAddress } from "../address-guard.ts";
 import { createMediaFetcher } from "./media-fetch.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createPace, type PaceLimits } from "./pace.ts";
