@@ -5,7 +5,7 @@ import { shortIdOf } from "./send-outcome.ts";
 export type InboundEvent = Exclude<RunnerEvent, { type: "message_ack" | "send_settled" }>;
 
 /** The same for the same happening, told live or found later; null for what is not inbound. */
-export const inboundId = (event: RunnerEvent): string | null => {
+const inboundId = (event: RunnerEvent): string | null => {
   switch (event.type) {
     case "message_received":
       return `message ${shortIdOf(event.whatsappId)}`;

@@ -36,7 +36,7 @@ export type WhatsAppClient = {
 export type PageHealth = "answering" | "silent" | "gone";
 
 /** `gone`: WhatsApp has the file no more, or not now. */
-export type Download =
+type Download =
   | { outcome: "done"; bytes: Buffer; mimetype: string; filename: string | null }
   | { outcome: "not_found" | "no_media" | "gone" };
 
