@@ -1,5 +1,5 @@
 import type { Phone } from "./accounts.ts";
-import { digitsOf } from "./directory.ts";
+import { digitsOf, isPerson } from "./directory.ts";
 import { newId } from "./doings.ts";
 import type { Fault, FaultScope } from "./faults.ts";
 import type { StoredMessage } from "./history.ts";
@@ -124,7 +124,7 @@ export const createControl = ({
   };
 
   const chatOf = (id: string): string => {
-    if (id.endsWith("@g.us")) return id;
+    if (id.includes("@") && !isPerson(id)) return id;
     const asked = id.includes("@") ? id : `${digitsOf(id)}@c.us`;
     return directory.find(asked)?.chat ?? asked;
   };

@@ -5,6 +5,9 @@ import type { Listing } from "./wire.ts";
 /** Digits of a number in any usual form, or of a chat id. */
 export const digitsOf = (id: string): string => id.replace(/@.*/, "").replace(/\D/g, "");
 
+/** A person, by number or LID; not a group, nor a post to everyone. */
+export const isPerson = (id: string): boolean => /@(c\.us|lid)$/.test(id);
+
 /** Who is on WhatsApp, and under which LID. */
 export const createDirectory = (settings: Settings) => {
   const registered = new Map<string, boolean>();

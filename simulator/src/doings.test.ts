@@ -112,6 +112,10 @@ describe("what the library itself can do on the page", () => {
     expect(left.id._serialized).not.toBe(id);
     expect(await client.getMessageById(id)).toBeNull();
 
+    const { id: theirs, message } = await deliver({ body: "not mine to delete" });
+    await message.delete(true);
+    await expect.poll(() => client.getMessageById(theirs)).toBeNull(); // gone on this side alone
+
     const sent = await client.sendMessage(FRIEND, "a mistake");
     const revoked = once(client, "message_revoke_everyone");
     await sent.delete(true);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Account } from "./accounts.ts";
-import type { Directory } from "./directory.ts";
+import { isPerson, type Directory } from "./directory.ts";
 import type { StoredMessage } from "./history.ts";
 import type { Settings } from "./settings.ts";
 import { keyText, type Listing, type MessageKey, type Push } from "./wire.ts";
@@ -19,7 +19,7 @@ const never = new Promise<never>(() => {});
 /** What is done to messages that are there, by the account itself or by others. */
 export const createDoings = ({ settings, directory, tell }: Deps) => {
   const people = (ids: readonly (string | undefined)[]): Listing[] =>
-    ids.flatMap((id) => (id === undefined || id.endsWith("@g.us") ? [] : (directory.find(id) ?? [])));
+    ids.flatMap((id) => (id !== undefined && isPerson(id) ? (directory.find(id) ?? []) : []));
 
   const messageOf = (account: Account, id: string): StoredMessage => {
     const message = account.history.find(id);

@@ -126,6 +126,8 @@ export type Calls = {
   react: [{ key: string; emoji: string }, boolean];
   edit: [{ key: string; text: string; at: number }, boolean];
   revoke: [{ key: string }, boolean];
+  /** On this account's side alone. */
+  forget: [{ key: string }, void];
 };
 export type CallName = keyof Calls;
 export type Call = { id: number; call: CallName; input: unknown };

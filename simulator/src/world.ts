@@ -91,6 +91,7 @@ export const createWorld = (build: Build) => {
       seen: ({ chat }) => account().history.seen(chat),
       react: ({ key, emoji }) => doings.asSet(() => doings.react(account(), key, account().me.pn, emoji)),
       edit: ({ key, text, at }) => doings.asSet(() => doings.edit(account(), key, text, at)),
+      forget: ({ key }) => account().history.remove(doings.messageOf(account(), key)),
       revoke: ({ key }) => doings.asSet(() => doings.revoke(account(), key)),
     };
 

@@ -128,6 +128,14 @@ test("what cannot be sent is not sent, and the error says why", async () => {
     outcome: "not_sent",
     error: { code: "rejected" },
   });
+  const { id: callId } = await control.call(ACCOUNT, { from: FRIEND });
+  const call = await runner.send({
+    to: FRIEND,
+    text: "sorry",
+    content: { quotedId: `false_${FRIEND}@c.us_${callId}` },
+  });
+  expect(call).toMatchObject({ outcome: "not_sent", error: { code: "rejected" } });
+  expect(call.error?.message).toContain("cannot be answered");
   const text = file("text/plain", "a.txt");
   expect(await runner.send({ to: FRIEND, type: "sticker", media: text })).toMatchObject({
     outcome: "not_sent",

@@ -85,6 +85,15 @@ export const createDoings = (link: Link, messages: MessagesArea, commands: Emitt
   };
   commands.on("send_revoke_msgs", revoke);
 
+  /** For this account alone. */
+  const forget = (_: Chat, { list }: { list: Msg[] }): void => {
+    for (const msg of list) {
+      messages.all.remove(msg);
+      void link.call("forget", { key: String(msg.id) });
+    }
+  };
+  commands.on("send_delete_msgs", forget);
+
   return {
     react,
     ring: ({ id, peerJid, isVideo, isGroup }: Extract<Push, { push: "call" }>): void => {

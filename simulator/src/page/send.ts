@@ -94,7 +94,7 @@ export const createSend = (link: Link, chats: ChatsArea, build: Build) => {
     modules: {
       WAWebMsgKey: msgKeyClass(build),
       WAWebSendMsgChatAction: { addAndSendMsgToChat },
-      WAWebMsgReply: { canReplyMsg: () => true },
+      WAWebMsgReply: { canReplyMsg: ({ type }: Msg) => type !== "revoked" && type !== "call_log" },
       WAWebMsgDataFromModel: { msgDataFromMsgModel: (msg: Msg) => msg.serialize() },
       WAWebMediaUpdateMsg: async () => {},
     },

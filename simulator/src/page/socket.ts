@@ -46,6 +46,9 @@ class Commands extends Emitter {
   sendRevokeMsgs(...args: unknown[]): void {
     this.trigger("send_revoke_msgs", ...args);
   }
+  sendDeleteMsgs(...args: unknown[]): void {
+    this.trigger("send_delete_msgs", ...args);
+  }
 
   /** `logout_from_bridge` is the last event that whatsapp-web.js listens for: then the end of sync finds it attached. */
   override on(...[events, listener, context]: Parameters<Emitter["on"]>): this {

@@ -196,10 +196,9 @@ export const hearInbound = (): void => {
     if (message.type === "revoked") tell(engine.revoked(message));
   };
   window["onReaction"] = (reactions: TableReaction[]) => {
-    for (const { id, reactionParentKey, author, from, reactionText, reactionTimestamp } of reactions) {
+    for (const { reactionParentKey, author, from, reactionText, reactionTimestamp } of reactions) {
       const who = author ?? from;
-      if (id.fromMe || !who) continue;
-      tell(engine.reacted(reactionParentKey, who, reactionText ?? "", reactionTimestamp));
+      if (who) tell(engine.reacted(reactionParentKey, who, reactionText ?? "", reactionTimestamp));
     }
   };
   window["onIncomingCall"] = (call: Call) => tell(engine.called(call, Date.now()));

@@ -67,7 +67,6 @@ export type Msg = {
 
 /** As the page's table of reactions is told of one. */
 export type TableReaction = {
-  id: MsgKey;
   reactionParentKey: MsgKey | string;
   author?: Id | null;
   from?: Id | null;
