@@ -7,7 +7,7 @@ import { eventually } from "./test-support/eventually.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { createLogger } from "./logger.ts";
 import { createSends, type Sends } from "./sends.ts";
-import type { FoundMessage, WhatsAppClient } from "./whatsapp/client.ts";
+import type { FoundMessage, PageHealth, WhatsAppClient } from "./whatsapp/client.ts";
 
 let dir = "";
 let journal: Journal;
@@ -15,18 +15,23 @@ let sends: Sends;
 /** What the page does with a message it is told to send. */
 let send: (ref: string) => Promise<void>;
 let known: FoundMessage[];
+let health: PageHealth;
+let connected: boolean;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "sends-"));
   journal = await openJournal({ path: join(dir, "journal.ndjson") });
   known = [];
+  health = "answering";
+  connected = true;
   const client = {
     send: ({ ref }: { ref: string }) => send(ref),
     findMessages: async () => known,
+    answers: async () => health,
   } as unknown as WhatsAppClient;
   sends = createSends({
     journal,
-    connected: () => client,
+    connected: () => (connected ? client : null),
     chatOf: async (_client, to) => to,
     log: createLogger({ level: "silent", runnerId: "r" }),
     limits: { textMs: 50, mediaMs: 50, lookUpAfterMs: [20, 60] },
@@ -118,4 +123,29 @@ test("the account is gone: what passed the gate can never be known", async () =>
     sends.giveUp();
   };
   expect(await sends.send(command())).toMatchObject({ outcome: "unknown", whatsappId: key });
+});
+
+test.each([
+  ["is gone", () => void (connected = false)],
+  ["answers no more", () => void (health = "gone")],
+])("before the gate the page %s: not sent, and sent once when it is asked again", async (_, break_) => {
+  send = async () => {
+    break_();
+    throw new Error("Target closed");
+  };
+  expect(await sends.send(command())).toMatchObject({
+    outcome: "not_sent",
+    error: { code: "not_connected" },
+  });
+  connected = true;
+  health = "answering";
+  const passed: string[] = [];
+  send = async (ref) => {
+    await sends.beforeSend(ref, key);
+    passed.push(ref);
+    sends.ack(found(1));
+  };
+  expect(await sends.send(command())).toMatchObject({ outcome: "sent", whatsappId: key });
+  expect(await sends.send(command())).toMatchObject({ outcome: "sent", whatsappId: key });
+  expect(passed).toEqual(["m"]);
 });

@@ -44,6 +44,9 @@ type Limits = {
 };
 const defaultLimits: Limits = { textMs: 30_000, mediaMs: 180_000, lookUpAfterMs: [5_000, 30_000] };
 
+/** How long a page gets to show that it lives, after a message did not get as far as the gate. */
+const ALIVE_MS = 2_000;
+
 /** Messages whose acks are still told by our id. */
 const MAX_FOLLOWED = 50_000;
 
@@ -148,18 +151,20 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     late.clear();
     gatePassed.delete(messageId);
     // Without a key the gate was not passed, and from now on it stays shut for this message.
-    if (journal.send(messageId)?.key === null) settle(messageId, whyNotTaken(command, cause));
+    const alive = connected() === client && (await client.answers(ALIVE_MS)) === "answering";
+    if (journal.send(messageId)?.key === null)
+      settle(messageId, alive ? whyNotTaken(command, cause) : notConnected);
   };
 
   for (const { messageId, key } of journal.sends()) {
     if (key !== null) follow(messageId, key);
-    else settle(messageId, notSent("rejected", "The runner ended before it handed the message to WhatsApp."));
+    else settle(messageId, notConnected);
   }
 
   return {
     send: async (command, caller) => {
       const { messageId, to, timeoutMs } = command;
-      if (journal.send(messageId) === undefined) {
+      if (isNew(journal.send(messageId))) {
         const client = connected();
         // Nothing is kept of it: the same message may be tried again once there is a connection.
         if (client === null) return toRecord(notConnected(newRecord(messageId)));
@@ -230,6 +235,10 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
 };
 
 const notConnected = notSent("not_connected", "The session is not connected to WhatsApp.");
+
+/** Nobody heard of it, or the connection went before WhatsApp's code had it. */
+const isNew = (send: JournaledSend | undefined): boolean =>
+  send === undefined || (send.key === null && send.error?.code === "not_connected");
 
 const toRecord = ({ key: _key, ...record }: JournaledSend): SendRecord => record;
 

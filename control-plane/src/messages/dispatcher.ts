@@ -1,11 +1,11 @@
-import { passStep, type SendCommand } from "@whatsapp-engine/contract";
+import { passStep, type SendCommand, type SendRecord } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import type { Pace } from "./pace.ts";
-import type { MessageRow, MessageStore } from "./store.ts";
+import { isNotConnected, type MessageRow, type MessageStore } from "./store.ts";
 
 /** Messages of one session under way at once, each to another chat. */
 const MAX_UNDER_WAY = 16;
@@ -24,8 +24,6 @@ type Lane = {
   chats: Set<string>;
   underWay: Set<string>;
   timer: NodeJS.Timeout | undefined;
-  /** Until then the runner is left alone, as it could not be reached. */
-  heldUntil: number;
 };
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
@@ -48,15 +46,13 @@ export function createDispatcher(deps: {
   const { store, live, pace, clock, log } = deps;
   const lanes = new Map<string, Lane>();
   const running = new Set<Promise<void>>();
+  /** Runners that were asked about all that was under way: what goes back into the line stands before the rest of it. */
+  const caughtUp = new WeakSet<RunnerClient>();
   let open = false;
 
   function laneOf(sessionId: string): Lane {
     let lane = lanes.get(sessionId);
-    if (!lane)
-      lanes.set(
-        sessionId,
-        (lane = { chats: new Set(), underWay: new Set(), timer: undefined, heldUntil: 0 }),
-      );
+    if (!lane) lanes.set(sessionId, (lane = { chats: new Set(), underWay: new Set(), timer: undefined }));
     return lane;
   }
 
@@ -87,9 +83,8 @@ export function createDispatcher(deps: {
 
   function handOut(sessionId: string): void {
     const client = connectedRunner(sessionId);
-    if (!client) return;
+    if (!client || !caughtUp.has(client)) return;
     const lane = laneOf(sessionId);
-    if (lane.heldUntil > performance.now()) return;
     for (let looked = 0; lane.underWay.size < MAX_UNDER_WAY; looked++) {
       const row = store.next(sessionId, [...lane.chats]);
       if (!row) break;
@@ -123,9 +118,7 @@ export function createDispatcher(deps: {
           lane.chats.delete(row.recipient);
           lane.underWay.delete(row.id);
           if (then === "next") return wake(sessionId);
-          lane.heldUntil = performance.now() + RETRY_MS;
-          clearTimeout(lane.timer);
-          lane.timer = setTimeout(() => release(sessionId), RETRY_MS).unref();
+          settleLater(sessionId);
         });
       running.add(sending);
     }
@@ -140,10 +133,33 @@ export function createDispatcher(deps: {
     pace.reread(row.sessionId);
   }
 
-  /** The runner may be tried again. */
-  function release(sessionId: string): void {
-    const lane = lanes.get(sessionId);
-    if (lane) lane.heldUntil = 0;
+  /** The runner is left alone for a moment, then asked what it knows, and tried again. */
+  function settleLater(sessionId: string): void {
+    const lane = laneOf(sessionId);
+    const client = live.get(sessionId)?.client;
+    if (client) caughtUp.delete(client);
+    clearTimeout(lane.timer);
+    lane.timer = setTimeout(() => {
+      settle(sessionId).catch((err: unknown) => {
+        log.error({ sessionId, err }, "what is under way could not be looked through; tried again soon");
+        settleLater(sessionId);
+      });
+    }, RETRY_MS).unref();
+  }
+
+  async function settle(sessionId: string): Promise<void> {
+    const client = live.get(sessionId)?.client;
+    if (!client || !open) return;
+    let told = true;
+    for (const row of store.sendingOf(sessionId)) {
+      if (lanes.get(sessionId)?.underWay.has(row.id)) continue;
+      await settleOne(client, row).catch((err: unknown) => {
+        log.warn({ sessionId, messageId: row.id, err }, "a message could not be asked about");
+        told = false;
+      });
+    }
+    if (!told) return settleLater(sessionId);
+    caughtUp.add(client);
     wake(sessionId);
   }
 
@@ -188,19 +204,24 @@ export function createDispatcher(deps: {
       passStep("message.before_call", { messageId });
       const record = await client.send(command);
       passStep("message.answered", { messageId });
-      if (record.outcome === "not_sent" && record.error?.code === "not_connected") {
-        requeue(row);
-        return "later";
-      }
-      store.settle(record);
+      const then = take(row, record);
       passStep("message.settled", { messageId });
-      return "next";
+      return then;
     } catch (err) {
       log.warn({ sessionId: row.sessionId, messageId: row.id, err }, "a send's answer was lost");
       if (err instanceof RunnerUnavailable && err.neverArrived) requeue(row);
-      else await settleOne(client, row).catch(() => undefined); // asked again when the session is connected
+      else await settleOne(client, row).catch(() => undefined); // asked again soon, and by whoever is connected next
       return "later";
     }
+  }
+
+  function take(row: MessageRow, record: SendRecord): "next" | "later" {
+    if (isNotConnected(record)) {
+      requeue(row);
+      return "later";
+    }
+    store.settle(record);
+    return "next";
   }
 
   /**
@@ -209,7 +230,7 @@ export function createDispatcher(deps: {
    */
   async function settleOne(client: RunnerClient, row: MessageRow): Promise<void> {
     const record = await client.findSend(row.id);
-    if (record) store.settle(record);
+    if (record) take(row, record);
     else if (clock.now() - (row.handedAt ?? row.createdAt) > RUNNER_REMEMBERS_MS) store.giveUp(row.id);
     else requeue(row);
   }
@@ -236,17 +257,7 @@ export function createDispatcher(deps: {
      * Finds out what became of messages that are `sending` while nobody waits for them (after a restart, or a lost
      * answer), then goes on with the line.
      */
-    async settle(sessionId: string): Promise<void> {
-      const client = live.get(sessionId)?.client;
-      if (!client) return;
-      for (const row of store.sendingOf(sessionId)) {
-        if (lanes.get(sessionId)?.underWay.has(row.id)) continue;
-        await settleOne(client, row).catch((err: unknown) =>
-          log.warn({ sessionId, messageId: row.id, err }, "a message could not be asked about"),
-        );
-      }
-      release(sessionId);
-    },
+    settle,
 
     /** Hands out nothing more, and resolves when what is under way has its answer, or after `timeoutMs`. */
     async close(timeoutMs: number): Promise<void> {

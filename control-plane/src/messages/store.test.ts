@@ -54,6 +54,17 @@ const acknowledge = (ack: number, at: string, messageId: string | null = "m") =>
   store.acknowledge({ messageId, whatsappId: "w", ack }, at);
 
 describe("message store", () => {
+  it("takes a lost connection for no outcome: back into the line", () => {
+    const error = { code: "not_connected" as const, message: "…" };
+    store.settle(record({ outcome: "not_sent", whatsappId: null, ack: null, timestamp: null, error }));
+    expect(store.find("m")).toMatchObject({ status: "queued", errorCode: null });
+    expect(store.next("a", [])?.id).toBe("m");
+    store.handOver("m", 1);
+    store.settle(record({}));
+    store.settle(record({ outcome: "not_sent", whatsappId: null, ack: null, timestamp: null, error }));
+    expect(store.find("m")?.status).toBe("sent");
+  });
+
   it("ends alike whether the answer or the acknowledgement comes first", () => {
     acknowledge(1, "2026-01-02T03:04:06.000Z");
     expect(store.find("m")?.sentAt).not.toBeNull();

@@ -250,6 +250,27 @@ export function createMessageStore(deps: {
 
   const findBulk = (id: string): BulkRow | undefined => db.select().from(bulks).where(eq(bulks.id, id)).get();
 
+  /** Back to its place in line, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
+  function requeue({ id, bulkId }: Pick<MessageRow, "id" | "bulkId">): void {
+    const bulk = bulkId === null ? undefined : findBulk(bulkId);
+    const row = db.transaction(() => {
+      const [back] = db
+        .update(messages)
+        .set({
+          status: bulk?.state === "cancelled" ? "cancelled" : "queued",
+          handedAt: null,
+          ...(bulk?.state === "paused" ? { position: null } : {}),
+          updatedAt: clock.now(),
+        })
+        .where(and(eq(messages.id, id), eq(messages.status, "sending")))
+        .returning()
+        .all();
+      if (back?.status === "cancelled") tell(back);
+      return back;
+    });
+    if (row?.status === "cancelled") settled([row]);
+  }
+
   /** Gives these the next places in line, within a transaction. */
   function lineUp(ids: readonly string[]): void {
     for (const id of ids) db.update(messages).set({ position: ++position }).where(eq(messages.id, id)).run();
@@ -349,26 +370,7 @@ export function createMessageStore(deps: {
     handOver: (id: string, now: number): boolean =>
       withoutSync(db, () => handOver.run({ id, now })).changes > 0,
 
-    /** Back to its place in line, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
-    requeue({ id, bulkId }: MessageRow): void {
-      const bulk = bulkId === null ? undefined : findBulk(bulkId);
-      const row = db.transaction(() => {
-        const [back] = db
-          .update(messages)
-          .set({
-            status: bulk?.state === "cancelled" ? "cancelled" : "queued",
-            handedAt: null,
-            ...(bulk?.state === "paused" ? { position: null } : {}),
-            updatedAt: clock.now(),
-          })
-          .where(and(eq(messages.id, id), eq(messages.status, "sending")))
-          .returning()
-          .all();
-        if (back?.status === "cancelled") tell(back);
-        return back;
-      });
-      if (row?.status === "cancelled") settled([row]);
-    },
+    requeue,
 
     /** Out of the line until `until`, when it gets behind those that are in it then. What the disk forgets is found again. */
     defer: (id: string, until: number): void =>
@@ -499,6 +501,10 @@ export function createMessageStore(deps: {
     /** Takes over what the runner says became of a send. The runner's journal has it on disk and says it again. */
     settle(record: SendRecord): void {
       const { messageId, outcome, whatsappId, ack, timestamp, error } = record;
+      if (isNotConnected(record)) {
+        const row = find.get({ id: messageId });
+        return row && requeue(row);
+      }
       const rows = withoutSync(db, () =>
         db.transaction((): MessageRow[] => {
           if (outcome === "pending") {
@@ -536,6 +542,10 @@ export function createMessageStore(deps: {
     },
   };
 }
+
+/** Nothing was wrong with the message: the connection went before WhatsApp's code had it, and it can go out later. */
+export const isNotConnected = ({ outcome, error }: SendRecord): boolean =>
+  outcome === "not_sent" && error?.code === "not_connected";
 
 /** Order of acceptance. */
 const ROWID = sql`${messages}.rowid`;
