@@ -18,6 +18,8 @@ export type Death = {
   readonly nodeArgs: readonly string[];
   /** From now on the next process that comes to the step dies there. */
   order(step: Step, more?: Partial<Order>): void;
+  /** Whether one died. */
+  isDone(): boolean;
   /** Resolves when one died. */
   happened(): Promise<void>;
   /** Takes back an order; answers whether it was carried out before. */
@@ -37,6 +39,7 @@ export function createDeath(folder: string): Death {
       writeFileSync(draft, JSON.stringify({ id: randomUUID(), step, passing: 1, ...more }));
       renameSync(draft, path);
     },
+    isDone,
     happened: () =>
       until("a process to die at its step", isDone, {
         seen: () => readOrder(path) ?? "nothing ordered",

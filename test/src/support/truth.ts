@@ -22,7 +22,7 @@ export const allSettled = (dataDir: string, timeoutMs = 60_000): Promise<unknown
 /** Compares an engine's database with what WhatsApp took. Every message has to have a text of its own. */
 export async function findLies(dataDir: string, simulator: Simulator): Promise<Findings> {
   const taken = groupBy(await simulator.control.sent(), ({ body }) => body);
-  const rows = query(dataDir, "select * from messages");
+  const rows = query(dataDir, "select * from messages order by rowid");
   const texts = new Set(rows.map(({ body }) => String(body)));
   const doubled = [...taken]
     .filter(([, messages]) => messages.length > 1)
@@ -41,7 +41,24 @@ export async function findLies(dataDir: string, simulator: Simulator): Promise<F
       return [`${what} as ${whatsappId}, and went out as ${message.id}`];
     return [];
   });
-  return { doubled, lies: [...strays, ...wrong, ...eventLies(dataDir, rows)] };
+  const order = overtakings(rows, [...taken.keys()]);
+  return { doubled, lies: [...strays, ...wrong, ...order, ...eventLies(dataDir, rows)] };
+}
+
+/** First in, first out per chat: `rows` in the order of acceptance, `taken` in that of going out. */
+function overtakings(rows: readonly Row[], taken: readonly string[]): string[] {
+  const place = new Map(taken.map((body, index) => [body, index]));
+  const chats = groupBy(
+    rows.filter(({ body }) => place.has(String(body))),
+    ({ session_id: session, recipient }) => `${session} ${recipient}`,
+  );
+  return [...chats.values()].flatMap((chat) =>
+    chat.flatMap(({ body }, index) => {
+      const before = chat[index - 1];
+      if (before === undefined || place.get(String(before["body"]))! < place.get(String(body))!) return [];
+      return [`'${body}' went out before '${before["body"]}', to the same chat`];
+    }),
+  );
 }
 
 function eventLies(dataDir: string, messages: readonly Row[]): string[] {
