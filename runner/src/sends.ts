@@ -150,6 +150,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     );
     late.clear();
     gatePassed.delete(messageId);
+    if (journal.send(messageId)?.key !== null) return;
     // Without a key the gate was not passed, and from now on it stays shut for this message.
     const alive = connected() === client && (await client.answers(ALIVE_MS)) === "answering";
     if (journal.send(messageId)?.key === null)
