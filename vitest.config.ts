@@ -16,7 +16,12 @@ export default defineConfig({
     fileParallelism: false,
     projects: [
       {
-        test: { name: "unit", include: ["{contract,db,control-plane}/src/**/*.test.ts"], exclude: [DOCKER] },
+        test: {
+          name: "unit",
+          include: ["{contract,db,control-plane}/src/**/*.test.ts"],
+          exclude: [DOCKER],
+          testTimeout: 30_000,
+        },
       },
       {
         test: { name: "simulator", include: ["simulator/src/**/*.test.ts"], ...slow },
