@@ -31,15 +31,12 @@ function toAppError(error: Error): AppError {
   if (error instanceof HTTPException && error.status < 500) {
     return new AppError("invalid_json", "The body is empty or not valid JSON.", { cause: error });
   }
-  if (error instanceof SqliteError) {
-    return new AppError(
-      "database_unavailable",
-      "The database cannot be written right now; try again in a moment.",
-      {
-        cause: error,
-        retryAfterSeconds: 5,
-      },
-    );
+  const full = ["SQLITE_FULL", "ENOSPC"].includes(String((error as { code?: unknown }).code));
+  if (full || error instanceof SqliteError) {
+    const message = full
+      ? "The disk of the data folder is full; nothing can be accepted until there is room."
+      : "The database cannot be written right now; try again in a moment.";
+    return new AppError("database_unavailable", message, { cause: error, retryAfterSeconds: 5 });
   }
   return new AppError(
     "internal_error",

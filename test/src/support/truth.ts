@@ -22,7 +22,7 @@ export const allSettled = (dataDir: string, timeoutMs = 60_000): Promise<unknown
 /** Compares an engine's database with what WhatsApp took. Every message has to have a text of its own. */
 export async function findLies(dataDir: string, simulator: Simulator): Promise<Findings> {
   const taken = groupBy(await simulator.control.sent(), ({ body }) => body);
-  const rows = query(dataDir, "select * from messages order by rowid");
+  const rows = query(dataDir, "select * from messages order by position");
   const texts = new Set(rows.map(({ body }) => String(body)));
   const doubled = [...taken]
     .filter(([, messages]) => messages.length > 1)
@@ -45,7 +45,7 @@ export async function findLies(dataDir: string, simulator: Simulator): Promise<F
   return { doubled, lies: [...strays, ...wrong, ...order, ...eventLies(dataDir, rows)] };
 }
 
-/** First in, first out per chat: `rows` in the order of acceptance, `taken` in that of going out. */
+/** First in, first out per chat: `rows` in the order of the line, `taken` in that of going out. */
 function overtakings(rows: readonly Row[], taken: readonly string[]): string[] {
   const place = new Map(taken.map((body, index) => [body, index]));
   const chats = groupBy(
