@@ -33,10 +33,7 @@ export const editMessageSchema = z
 /** `200`: WhatsApp did it. */
 export const actionAnswerSchema = z.object({
   success: z.literal(true),
-  messageId: z
-    .string()
-    .nullable()
-    .meta({ description: "Our id, if the message was sent through the engine" }),
+  messageId: z.string().nullable().meta({ description: "Our id, if the call named the message by it" }),
   whatsappId: z.string(),
 });
 

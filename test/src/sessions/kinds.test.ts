@@ -430,7 +430,7 @@ describe("what is done to a message", () => {
 
   it("hands out media when asked", async () => {
     const pdf = makePdf("inbound");
-    const media = { base64: base64(pdf), mimetype: "application/pdf", filename: "Bukti 'bayar' (1).pdf" };
+    const media = { base64: base64(pdf), mimetype: "application/pdf", filename: "Bukti 'bayar' (1) ✓.pdf" };
     const { id } = await stage.simulator.control.deliver(ACCOUNT, { from: TO, media });
     const answer = await act("GET /media", id);
     expect(answer.status, answer.text).toBe(200);
@@ -438,7 +438,7 @@ describe("what is done to a message", () => {
     expect(answer.headers).toMatchObject({
       "content-type": "application/pdf",
       "content-length": String(pdf.length),
-      "content-disposition": "attachment; filename*=UTF-8''Bukti%20%27bayar%27%20%281%29.pdf",
+      "content-disposition": `attachment; filename="Bukti 'bayar' (1) _.pdf"; filename*=UTF-8''Bukti%20%27bayar%27%20%281%29%20%E2%9C%93.pdf`,
       "x-content-type-options": "nosniff",
     });
     await stage.simulator.control.expireMedia(ACCOUNT, id);

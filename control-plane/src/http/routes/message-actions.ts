@@ -100,9 +100,12 @@ const checkNumber = createRoute({
   },
 });
 
-/** As RFC 8187 writes a name; it leaves fewer characters as they are than an address does. */
-const encoded = (name: string): string =>
-  encodeURIComponent(name).replace(/['()*]/g, (one) => `%${one.charCodeAt(0).toString(16)}`);
+/** In ASCII for programs that know no better, and whole (RFC 6266, 8187). */
+const nameOf = (name: string): string => {
+  const plain = name.replace(/[^\x20-\x7e]|["\\/]/g, "_");
+  const whole = encodeURIComponent(name).replace(/['()*]/g, (one) => `%${one.charCodeAt(0).toString(16)}`);
+  return `; filename="${plain}"; filename*=UTF-8''${whole}`;
+};
 
 export const messageActionRoutes = ({ actions }: { actions: MessageActions }) =>
   createRouter()
@@ -123,7 +126,7 @@ export const messageActionRoutes = ({ actions }: { actions: MessageActions }) =>
     .openapi(media, async (c) => {
       const { sessionId, messageId } = c.req.valid("param");
       const { body, bytes, mimetype, filename } = await actions.media(sessionId, messageId);
-      const name = filename === null ? "" : `; filename*=UTF-8''${encoded(filename)}`;
+      const name = filename === null ? "" : nameOf(filename);
       return c.body(Readable.toWeb(body) as ReadableStream, 200, {
         // Whoever sent it named type and file: nothing of it is to be shown, or guessed at, as a page of ours.
         "Content-Type": mimetype,
