@@ -69,4 +69,3 @@ export const createDoings = ({ settings, directory, tell }: Deps) => {
 
   return { people, messageOf, react, edit, revoke, asSet };
 };
-export type Doings = ReturnType<typeof createDoings>;
