@@ -2,43 +2,14 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { Pool } from "undici";
 import { encodeSend, RUNNER_CONTAINER_PORT, type SendCommand } from "@whatsapp-engine/contract";
 import type { Simulator } from "@whatsapp-engine/simulator";
 import { containerOf, docker } from "@whatsapp-engine/test/support/docker.js";
 import type { Engine } from "@whatsapp-engine/test/support/engine.js";
 import { linkSession } from "@whatsapp-engine/test/support/session.js";
+import { callerOf, createCaller } from "./caller.ts";
 import { cgroupMiB, pidsOfContainer, pssMiB } from "./memory.ts";
 import { timed, timedMany } from "./statistics.ts";
-
-type Answer = Record<string, unknown>;
-
-/**
- * A caller as an application is one: keep-alive, JSON. A bare connection pool instead of `fetch`, whose web streams cost
- * the caller as much as the server. Fails on every answer that is not the expected one.
- */
-const createCaller = (origin: string, headers: Record<string, string>) => {
-  const pool = new Pool(origin);
-  return async function call(
-    method: "GET" | "POST" | "DELETE",
-    path: string,
-    expected: number,
-    body?: unknown,
-  ): Promise<Answer> {
-    const response = await pool.request({
-      method,
-      path,
-      headers: { ...headers, "Content-Type": "application/json" },
-      ...(body === undefined ? {} : { body: Buffer.isBuffer(body) ? body : JSON.stringify(body) }),
-    });
-    const answer = (await response.body.json()) as Answer;
-    if (response.statusCode !== expected)
-      throw new Error(`${method} ${path}: ${response.statusCode} ${JSON.stringify(answer)}`);
-    return answer;
-  };
-};
-
-const callerOf = ({ url, apiKey }: Engine) => createCaller(url, { "X-API-Key": apiKey });
 
 export async function measureCreateToQr(engine: Engine, rounds: number): Promise<number[]> {
   const call = callerOf(engine);

@@ -5,11 +5,13 @@ import { startEngine, type RuntimeKind } from "@whatsapp-engine/test/support/eng
 import { linkSession } from "@whatsapp-engine/test/support/session.js";
 import { measureCreateToQr, measureMemory, measureRunnerDirect, measureSends } from "./engine-run.ts";
 import { measureLibraryAlone } from "./library-alone.ts";
+import { measureOutbox } from "./outbox.ts";
 import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
- * simulated page with all its delays at 0. Prints Markdown for bench/README.md.
+ * simulated page with all its delays at 0. `npm run bench -- outbox`: the control plane alone, see `outbox.ts`. Prints
+ * Markdown for bench/README.md.
  */
 
 const COLD_ROUNDS = 5;
@@ -121,9 +123,11 @@ async function measureEngine(
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
+  if (wanted.includes("outbox")) await measureOutbox(say);
   const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
     (kind) => wanted.length === 0 || wanted.includes(kind),
   );
+  if (runtimes.length === 0) return;
   const image = makeImage();
   say(heading);
   const base = await measureLibrary(image);
