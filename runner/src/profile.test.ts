@@ -29,13 +29,31 @@ test("a login that was deleted half is not started again", async () => {
   const profile = createProfile(dir, null);
   await mkdir(join(dir, "browser.deleted", "session"), { recursive: true });
   await profile.prepare();
-  expect(await readdir(dir)).toEqual(["browser"]);
+  expect(await readdir(dir)).toEqual(["browser", "outgoing"]);
   await profile.markLinked("2026-01-01T00:00:00.000Z");
   expect(await profile.linkedAt()).toBe("2026-01-01T00:00:00.000Z");
   await profile.deleteLogin();
   await profile.deleteLogin();
-  expect(await readdir(dir)).toEqual([]);
+  expect(await readdir(dir)).toEqual(["outgoing"]);
   expect(await profile.linkedAt()).toBeNull();
+});
+
+test("a file on its way to the page is there while it is used, and never longer", async () => {
+  const profile = createProfile(dir, null);
+  await profile.prepare();
+  const outgoing = join(dir, "outgoing");
+  const used = await profile.withFile(Buffer.from("a file"), async (path) => {
+    expect(await readdir(outgoing)).toHaveLength(1);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    return readFile(path, "utf8");
+  });
+  expect(used).toBe("a file");
+  const failed = profile.withFile(Buffer.from("another"), () => Promise.reject(new Error("no page")));
+  await expect(failed).rejects.toThrow("no page");
+  expect(await readdir(outgoing)).toEqual([]);
+  await writeFile(join(outgoing, "left-by-a-runner-that-was-killed"), "bytes");
+  await profile.prepare();
+  expect(await readdir(outgoing)).toEqual([]);
 });
 
 test("waits until the login is written, but not for ever", async () => {
@@ -72,8 +90,11 @@ test.runIf(process.getuid?.() === 0)("gives the browser's folder to its user, ol
   await writeFile(join(dir, "browser", "session", "Local State"), "{}");
   await chown(join(dir, "browser"), 20_123, 20_123); // as the process runtime makes it
   await createProfile(dir, 20_123).prepare();
-  for (const path of ["browser", "browser/session", "browser/session/Local State"]) {
+  for (const path of ["browser", "browser/session", "browser/session/Local State", "outgoing"]) {
     expect((await stat(join(dir, path))).uid).toBe(20_123);
   }
+  await createProfile(dir, 20_123).withFile(Buffer.from("a file"), async (path) => {
+    expect((await stat(path)).uid).toBe(20_123);
+  });
   expect((await stat(dir)).uid).toBe(0);
 });

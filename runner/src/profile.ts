@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -5,7 +6,10 @@ import type { z } from "zod";
 import type { claimCommandSchema } from "@whatsapp-engine/contract";
 import { syncFolder } from "./append-log.ts";
 
-/** What the runner keeps on its volume. Layout: `browser/` (the login), `journal.ndjson`, `claim.json`. */
+/**
+ * What the runner keeps on its volume. Layout: `browser/` (the login), `outgoing/` (files on their way to the page),
+ * `journal.ndjson`, `claim.json`.
+ */
 export type Profile = {
   readonly journalPath: string;
   /** LocalAuth's folder. */
@@ -20,6 +24,11 @@ export type Profile = {
   markLinked(at: string | null): Promise<void>;
   /** No browser may be running on it. */
   deleteLogin(): Promise<void>;
+  /**
+   * Runs `use` with the bytes as a file that Chromium may read. It is gone afterwards, and at the latest when the next
+   * runner prepares.
+   */
+  withFile<T>(bytes: Uint8Array, use: (path: string) => Promise<T>): Promise<T>;
   /** Resolves when the browser's files have been quiet for a moment, or after `deadlineMs`. */
   settled(deadlineMs: number): Promise<void>;
   writeClaim(claim: z.infer<typeof claimCommandSchema>): Promise<void>;
@@ -40,6 +49,7 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
   const userDataDir = join(browserDir, "session");
   const linkedPath = join(browserDir, "linked");
   const goneDir = join(dir, "browser.deleted");
+  const outgoingDir = join(dir, "outgoing");
 
   return {
     journalPath: join(dir, "journal.ndjson"),
@@ -49,10 +59,13 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       await mkdir(userDataDir, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
         throw new Error(`The profile in ${dir} cannot be used: ${cause.message}.`, { cause });
       });
-      await rm(goneDir, { recursive: true, force: true });
+      await Promise.all([goneDir, outgoingDir].map((path) => rm(path, { recursive: true, force: true })));
+      await mkdir(outgoingDir, { mode: 0o700 });
       const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
       await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));
-      if (chromiumUid !== null) await giveTo(chromiumUid, browserDir, userDataDir);
+      if (chromiumUid === null) return;
+      await giveTo(chromiumUid, browserDir, userDataDir);
+      await lchown(outgoingDir, chromiumUid, chromiumUid);
     },
     linkedAt: () => readFile(linkedPath, "utf8").catch(absent),
     markLinked: (at) => (at === null ? rm(linkedPath, { force: true }) : replaceFile(linkedPath, at)),
@@ -62,6 +75,16 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       await rename(browserDir, goneDir).catch(absent);
       await syncFolder(dir);
       await rm(goneDir, { recursive: true, force: true });
+    },
+    withFile: async (bytes, use) => {
+      const path = join(outgoingDir, randomUUID());
+      try {
+        await writeFile(path, bytes, { mode: 0o600, flag: "wx" });
+        if (chromiumUid !== null) await lchown(path, chromiumUid, chromiumUid);
+        return await use(path);
+      } finally {
+        await rm(path, { force: true });
+      }
     },
     settled: async (deadlineMs) => {
       const deadline = Date.now() + deadlineMs;
@@ -91,8 +114,10 @@ const replaceFile = async (path: string, text: string): Promise<void> => {
   await rename(`${path}.new`, path);
 };
 
-/** Children before their folders, so that folders that belong to `uid` say that all was done. */
-/** Gives `dir` and all in it to this user, unless the folder within that is given last is theirs already. */
+/**
+ * Gives `dir` and all in it to this user, unless the folder within that is given last is theirs already: children come
+ * before their folders, so that folders that belong to `uid` say that all was done.
+ */
 const giveTo = async (uid: number, dir: string, last: string): Promise<void> => {
   if ((await stat(last)).uid === uid) return;
   for (const entry of await readdir(dir, { recursive: true })) {

@@ -67,6 +67,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
         ...options,
         dataPath: profile.browserDir,
         loadTimeoutMs: config.startTimeoutMs,
+        withFile: profile.withFile,
       });
     },
     messages: { ...sends, inbound: inbox.received },

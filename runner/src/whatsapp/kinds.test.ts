@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { ActionResult, SendCommand } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
@@ -107,6 +109,38 @@ test.each(["new", "old"] as const)(
     expect(await control.sent()).toHaveLength(kinds.length);
   },
 );
+
+test("large files that go out at once arrive whole, each in its chat, and nothing of them stays", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const runner = await world.link();
+  const chats = [FRIEND, "6281200000005", "6281200000006"];
+  const files = chats.map((_, n) => ({ ...media.document, bytes: randomBytes(4_000_000 + n) }));
+  const records = await Promise.all(
+    files.map((sent, n) => runner.send({ to: chats[n]!, type: "document", media: sent })),
+  );
+  expect(records).toMatchObject([{ outcome: "sent" }, { outcome: "sent" }, { outcome: "sent" }]);
+  const sent = await control.sent();
+  for (const [n, { whatsappId }] of records.entries()) {
+    expect(sent.find(({ id }) => id === whatsappId)).toMatchObject({
+      to: expect.stringContaining(chats[n]!),
+      mediaSha256: sha256(files[n]!.bytes),
+      mimetype: "application/zip",
+      filename: "a.zip",
+    });
+  }
+  expect(await readdir(join(world.profileDir, "outgoing"))).toEqual([]);
+});
+
+test("a file that cannot be handed to the page is not sent, and the error says so", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  await rm(join(world.profileDir, "outgoing"), { recursive: true });
+  const record = await runner.send({ to: FRIEND, type: "image", media: media.image });
+  expect(record).toMatchObject({ outcome: "not_sent", error: { code: "rejected" } });
+  expect(record.error?.message).toContain("ENOENT");
+  expect(await runner.send({ to: FRIEND, text: "still here" })).toMatchObject({ outcome: "sent" });
+});
 
 test("what cannot be sent is not sent, and the error says why", async () => {
   world = await makeWorld();

@@ -79,7 +79,7 @@ test("the phone logs out: the login is deleted, a new scan works and survives a 
   await world.simulator.control.logoutFromPhone(ACCOUNT);
   await first.state(({ status, reason }) => status === "disconnected" && reason === "logged_out");
   expect((await first.get("/state")).status).toBe(200);
-  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson"]);
+  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson", "outgoing"]);
   await first.stop();
 
   const second = await world.start();
@@ -104,7 +104,7 @@ test("logout on request unlinks the account and deletes the login", async () => 
   const first = await world.link();
   expect((await first.post("/logout")).status).toBe(204);
   await first.state(({ reason }) => reason === "logged_out");
-  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson"]);
+  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson", "outgoing"]);
   await first.stop();
   const second = await world.start();
   const { account } = await second.state(({ qr }) => qr !== null);

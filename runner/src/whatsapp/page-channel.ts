@@ -1,12 +1,21 @@
 import type { CDPSession, Page } from "puppeteer-core";
 import type { WhatsAppListener } from "./client.ts";
+import { createOrder } from "../send-order.ts";
+import { keepFile, makeFileInput } from "./page/files.ts";
 import type { PageReport } from "./page/window.ts";
+
+export type PageChannel = {
+  /** To be called once in each document, before `putFile`. */
+  openFileInput(): Promise<void>;
+  /** Has the page read a file from the disk and keep it under `name`, where `window.engine.files` has it. */
+  putFile(path: string, name: string): Promise<void>;
+};
 
 /**
  * Opens `window.tellEngine` in every document of the page. A bare binding instead of `page.exposeFunction`, which
  * answers each call with a round trip: only `before_send` is answered here.
  */
-export const openPageChannel = async (page: Page, listener: WhatsAppListener): Promise<void> => {
+export const openPageChannel = async (page: Page, listener: WhatsAppListener): Promise<PageChannel> => {
   const session = await page.createCDPSession();
   session.on("Runtime.bindingCalled", ({ name, payload }) => {
     if (name === "tellEngine") hear(JSON.parse(payload) as PageReport, session, listener);
@@ -15,6 +24,30 @@ export const openPageChannel = async (page: Page, listener: WhatsAppListener): P
     session.send("Runtime.enable"),
     session.send("Runtime.addBinding", { name: "tellEngine" }),
   ]);
+
+  const inOrder = createOrder();
+  let fileInput = "";
+  return {
+    openFileInput: async () => {
+      const { result } = await session.send("Runtime.evaluate", {
+        expression: `(${String(makeFileInput)})()`,
+      });
+      fileInput = result.objectId!;
+    },
+    putFile: (path, name) =>
+      inOrder("the input", async () => {
+        const objectId = fileInput;
+        await session.send("DOM.setFileInputFiles", { files: [path], objectId });
+        const { exceptionDetails } = await session.send("Runtime.callFunctionOn", {
+          functionDeclaration: String(keepFile),
+          objectId,
+          arguments: [{ value: name }],
+          awaitPromise: true,
+        });
+        if (exceptionDetails !== undefined)
+          throw new Error(`The page cannot read a file: ${exceptionDetails.exception?.description}.`);
+      }),
+  };
 };
 
 const hear = (report: PageReport, session: CDPSession, listener: WhatsAppListener): void => {

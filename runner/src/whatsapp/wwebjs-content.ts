@@ -9,14 +9,15 @@ type Contact = NonNullable<MessageContent["contacts"]>[number];
 /** WhatsApp's own type of a voice note; with another one phones show it as a file. */
 const VOICE_TYPE = "audio/ogg; codecs=opus";
 
-/** What the library is called with for each kind of message. */
+/** What the library is called with for each kind of message; `fileName`: what the page holds the media under. */
 export const toLibrary = (
   message: OutgoingMessage,
+  fileName: string,
 ): { body: wwebjs.MessageContent; options: wwebjs.MessageSendOptions } => {
   const { ref, type, text, content, media } = message;
   const contacts = contactCards(content?.contacts ?? []);
   return {
-    body: bodyOf(message),
+    body: bodyOf(message, fileName),
     options: {
       // What stands here becomes part of the page's message, over what the library makes of the rest.
       extra: { engineRef: ref, ...contacts },
@@ -33,10 +34,10 @@ export const toLibrary = (
   };
 };
 
-const bodyOf = ({ type, text, content, media }: OutgoingMessage): wwebjs.MessageContent => {
+const bodyOf = ({ type, text, content, media }: OutgoingMessage, fileName: string): wwebjs.MessageContent => {
   if (media !== null) {
     const mimetype = type === "voice" ? VOICE_TYPE : media.mimetype;
-    return new MessageMedia(mimetype, media.bytes.toString("base64"), media.filename ?? "file");
+    return new MessageMedia(mimetype, fileName, media.filename ?? "file");
   }
   if (content?.location) {
     const { latitude, longitude, name, address } = content.location;

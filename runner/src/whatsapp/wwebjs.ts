@@ -3,8 +3,9 @@ import type { Account } from "@whatsapp-engine/contract";
 import type { Browser, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import { NotSendable, type WhatsAppClient, type WhatsAppListener } from "./client.ts";
-import { openPageChannel } from "./page-channel.ts";
+import { openPageChannel, type PageChannel } from "./page-channel.ts";
 import { lookAt } from "./page/actions.ts";
+import { dropFile, installFiles } from "./page/files.ts";
 import { hearInbound, inboundSince, installInbound, noticeTypes } from "./page/inbound.ts";
 import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
 import { findMessages, logOut, readAccount, refreshQr } from "./page/queries.ts";
@@ -22,6 +23,8 @@ type Options = {
   /** Longest wait for WhatsApp Web's scripts after the page has loaded. */
   loadTimeoutMs: number;
   listener: WhatsAppListener;
+  /** Runs `use` with the bytes as a file that Chromium may read. */
+  withFile: (bytes: Buffer, use: (path: string) => Promise<void>) => Promise<void>;
 };
 
 /** What the library keeps to itself and we must reach into. */
@@ -34,6 +37,7 @@ const OpenClient = Client as unknown as new (options: wwebjs.ClientOptions) => w
  */
 class MendedClient extends OpenClient {
   readonly mends = new Set<string>();
+  channel: PageChannel | undefined;
   readonly #options: Options;
   #starting = true;
   #injected: Promise<void> = Promise.resolve();
@@ -120,6 +124,8 @@ class MendedClient extends OpenClient {
     await this.page.evaluate(installInbound, noticeTypes);
     await this.page.evaluate(hearInbound);
     await this.page.evaluate(gateSends, QUEUED_MS);
+    await this.page.evaluate(installFiles);
+    await this.channel!.openFileInput();
     await super.attachEventListeners();
     await this.page.evaluate(watchMessages);
   }
@@ -147,7 +153,7 @@ class MendedClient extends OpenClient {
       if (failure.startsWith("net::") && failure !== "net::ERR_ABORTED")
         listener.requestFailed(failure, new URL(request.url()).host);
     });
-    await openPageChannel(page, listener);
+    this.channel = await openPageChannel(page, listener);
   }
 }
 
@@ -190,6 +196,20 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     throw new NotSendable("The message that quotedId names cannot be answered, so nothing was sent.");
   };
 
+  const withFileInPage = async (bytes: Buffer, name: string, run: () => Promise<unknown>): Promise<void> => {
+    const { page: holder, channel } = client!;
+    await options
+      .withFile(bytes, (path) => channel!.putFile(path, name))
+      .catch((cause: Error) => {
+        throw new NotSendable(`The file could not be handed to the browser: ${cause.message}`, { cause });
+      });
+    try {
+      await run();
+    } finally {
+      holder.evaluate(dropFile, name).catch(() => undefined); // a page that is gone holds nothing
+    }
+  };
+
   return {
     ...createActions(() => ({ page: page(), client: client! })),
     get mends() {
@@ -215,12 +235,14 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     },
     send: async (message) => {
       page();
-      const { body, options } = toLibrary(message);
-      const { quotedId } = message.content ?? {};
-      await client!.sendMessage(message.chatId, body, {
-        ...options,
-        ...(quotedId !== undefined && { quotedMessageId: await quotable(quotedId) }),
-      });
+      const { ref, chatId, content, media } = message;
+      // The library takes what it does not find in the page for base64, which has no colon.
+      const fileName = `file:${ref}`;
+      const { body, options: how } = toLibrary(message, fileName);
+      const quotedMessageId = content?.quotedId && (await quotable(content.quotedId));
+      const send = () =>
+        client!.sendMessage(chatId, body, { ...how, ...(quotedMessageId && { quotedMessageId }) });
+      await (media === null ? send() : withFileInPage(media.bytes, fileName, send));
     },
     findMessages: (keys) => page().evaluate(findMessages, keys),
     inboundSince: (unixSeconds) => page().evaluate(inboundSince, unixSeconds),

@@ -61,6 +61,7 @@ export const installEngine = (): void => {
   const gates = new Map<string, { pass: () => void; refuse: (cause: Error) => void }>();
   const engine: Omit<PageEngine, "received" | "edited" | "revoked" | "reacted" | "called"> = {
     inHand: new Map(),
+    files: new Map(),
     tell: (report) => window.tellEngine(JSON.stringify(report)),
     decision: (ref) => new Promise((pass, refuse) => gates.set(ref, { pass, refuse })),
     decide: (ref, refusal) => {

@@ -90,6 +90,10 @@ type Chat = {
   msgs: { getModelsArray(): Msg[] };
 };
 
+/** What the library wants of a file that is to be sent; `data` is base64, or the name of one that `engine.files` holds. */
+export type MediaInfo = { data: string; mimetype: string; filename: string };
+export type FileInput = { type: string; readonly files: ArrayLike<Blob> | null };
+
 type OutgoingModel = { id: MsgKey; engineRef?: string };
 type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<unknown>];
 
@@ -150,12 +154,15 @@ export type PageEngine = {
   called(call: Call, unixMs: number): InboundEvent | null;
   /** By short id: messages that passed the gate, until the runner knows what became of them. */
   inHand: Map<string, "sending" | "acked" | "missing">;
+  /** By name: files that are in the page and not taken by the library yet. */
+  files: Map<string, Uint8Array<ArrayBuffer>>;
 };
 
 export type PageWindow = {
   require<Name extends keyof Modules>(name: Name): Modules[Name];
   Debug?: { VERSION?: string };
-  WWebJS?: object;
+  WWebJS?: { mediaInfoToFile(info: MediaInfo): File };
+  document: { createElement(tag: "input"): FileInput };
   engine?: PageEngine;
   /** Takes a `PageReport` as JSON; nothing is answered. */
   tellEngine(report: string): void;
