@@ -1,4 +1,4 @@
-import { parsePhoneNumberFromString, type CountryCode } from "libphonenumber-js/max";
+import { parsePhoneNumberFromString, type CountryCode, type PhoneNumber } from "libphonenumber-js/max";
 import { AppError, chatIdSchema } from "@whatsapp-engine/contract";
 
 /**
@@ -8,12 +8,10 @@ import { AppError, chatIdSchema } from "@whatsapp-engine/contract";
 export function toDigits(text: string, field: string, defaultCountry: CountryCode): string {
   const trimmed = text.trim();
   if (/^[+0-9 ().\-/]{5,32}$/.test(trimmed)) {
-    const candidates = trimmed.startsWith("+")
-      ? [parsePhoneNumberFromString(trimmed)]
-      : trimmed.startsWith("0")
-        ? [parsePhoneNumberFromString(trimmed, defaultCountry)]
-        : [parsePhoneNumberFromString(`+${trimmed}`), parsePhoneNumberFromString(trimmed, defaultCountry)];
-    const number = candidates.find((candidate) => candidate?.isPossible());
+    const international = trimmed.startsWith("+") ? trimmed : trimmed.startsWith("0") ? null : `+${trimmed}`;
+    const number =
+      (international !== null && possible(parsePhoneNumberFromString(international))) ||
+      (international !== trimmed && possible(parsePhoneNumberFromString(trimmed, defaultCountry)));
     if (number) return number.number.slice(1);
   }
   throw new AppError("invalid_phone_number", `${field} is not a phone number.`, {
@@ -25,6 +23,8 @@ export function toDigits(text: string, field: string, defaultCountry: CountryCod
     ],
   });
 }
+
+const possible = (number: PhoneNumber | undefined) => (number?.isPossible() ? number : undefined);
 
 /** A recipient: digits in international form, also for a person's `@c.us`, or another chat id as it stands. Throws `invalid_phone_number`. */
 export function toRecipient(text: string, field: string, defaultCountry: CountryCode): string {

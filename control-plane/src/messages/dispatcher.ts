@@ -85,47 +85,56 @@ export function createDispatcher(deps: {
     const client = connectedRunner(sessionId);
     if (!client || !caughtUp.has(client)) return;
     const lane = laneOf(sessionId);
-    for (let looked = 0; lane.underWay.size < MAX_UNDER_WAY; looked++) {
-      const row = store.next(sessionId, [...lane.chats]);
-      if (!row) break;
-      const now = clock.now();
-      const ready = pace.readyAt(sessionId);
-      if (ready > now) return wakeAt(sessionId, lane, ready);
-      if (looked === MAX_LOOKED_AT) return wakeAt(sessionId, lane, now);
-      const recipientReady = pace.recipientReadyAt(sessionId, row.recipient);
-      if (recipientReady > now) {
-        store.defer(row.id, recipientReady);
-        continue;
+    let looked = 0;
+    for (;;) {
+      const free = MAX_UNDER_WAY - lane.underWay.size;
+      if (free === 0) break;
+      const rows = store.next(sessionId, [...lane.chats], free);
+      for (const row of rows) {
+        const now = clock.now();
+        const ready = pace.readyAt(sessionId);
+        if (ready > now) return wakeAt(sessionId, lane, ready);
+        if (looked++ === MAX_LOOKED_AT) return wakeAt(sessionId, lane, now);
+        if (!lane.chats.has(row.recipient) && mayGo(row, now)) handTo(client, lane, row, now);
       }
-      if (row.expiresAt !== null && row.expiresAt <= now) {
-        store.expire(now);
-        continue;
-      }
-      if (deps.suppressed(sessionId, row.recipient)) {
-        store.fail(row.id, "recipient_suppressed", "The recipient must not be written to.");
-        continue;
-      }
-      lane.chats.add(row.recipient);
-      lane.underWay.add(row.id);
-      pace.handed(sessionId, row.recipient, now);
-      const sending = send(client, row, now)
-        .catch((err: unknown) => {
-          log.error({ sessionId, messageId: row.id, err }, "a message could not be handed over");
-          return "later" as const;
-        })
-        .then((then) => {
-          running.delete(sending);
-          lane.chats.delete(row.recipient);
-          lane.underWay.delete(row.id);
-          if (then === "next") return wake(sessionId);
-          settleLater(sessionId);
-        });
-      running.add(sending);
+      if (rows.length < free) break; // the line has no more
     }
     if (lane.underWay.size === 0) {
       clearTimeout(lane.timer);
       lanes.delete(sessionId);
     }
+  }
+
+  /** Whether a message whose turn it is goes out; what does not is out of the line then. */
+  function mayGo(row: MessageRow, now: number): boolean {
+    const { id, sessionId, recipient, expiresAt } = row;
+    const recipientReady = pace.recipientReadyAt(sessionId, recipient);
+    if (recipientReady > now) store.defer(id, recipientReady);
+    else if (expiresAt !== null && expiresAt <= now) store.expire(now);
+    else if (deps.suppressed(sessionId, recipient))
+      store.fail(id, "recipient_suppressed", "The recipient must not be written to.");
+    else return true;
+    return false;
+  }
+
+  function handTo(client: RunnerClient, lane: Lane, row: MessageRow, now: number): void {
+    const { sessionId, id, recipient } = row;
+    lane.chats.add(recipient);
+    lane.underWay.add(id);
+    pace.handed(sessionId, recipient, now);
+    const sending = send(client, row, now)
+      .catch((err: unknown) => {
+        log.error({ sessionId, messageId: id, err }, "a message could not be handed over");
+        return "later" as const;
+      })
+      .then((then) => {
+        running.delete(sending);
+        lane.chats.delete(recipient);
+        lane.underWay.delete(id);
+        if (then === "next") return wake(sessionId);
+        settleLater(sessionId);
+      });
+    running.add(sending);
   }
 
   function requeue(row: MessageRow): void {

@@ -2,7 +2,11 @@ import { mkdirSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import type { Clock } from "../clock.ts";
+
+/** Bytes of the newest media that are kept in memory: they are wanted at once, and by all of a bulk. */
+const KEPT_BYTES = 16 * 1024 * 1024;
 
 export type MediaStore = ReturnType<typeof createMediaStore>;
 
@@ -10,6 +14,10 @@ export type MediaStore = ReturnType<typeof createMediaStore>;
 export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: Clock }) {
   const folder = join(dataDir, "media");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const newest = new LRUCache<string, Buffer>({
+    maxSize: KEPT_BYTES,
+    sizeCalculation: ({ length }) => length || 1,
+  });
   const pathOf = (sha256: string) => join(folder, sha256);
 
   /** The name of a new file is on the disk only once its folder is. */
@@ -31,6 +39,7 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
         () => true,
         () => false,
       );
+      newest.set(sha256, bytes);
       if (there) return;
       const draft = join(folder, `${randomUUID()}.part`);
       const file = await open(draft, "wx", 0o600);
@@ -38,6 +47,7 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
         await file.writeFile(bytes);
         await file.datasync();
       } catch (cause) {
+        newest.delete(sha256);
         await rm(draft, { force: true });
         throw cause;
       } finally {
@@ -48,7 +58,8 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
     },
 
     /** Null when it is not there (any more). */
-    read: (sha256: string): Promise<Buffer | null> =>
+    read: async (sha256: string): Promise<Buffer | null> =>
+      newest.get(sha256) ??
       readFile(pathOf(sha256)).catch((cause: NodeJS.ErrnoException) => {
         if (cause.code === "ENOENT") return null;
         throw cause;
@@ -60,6 +71,7 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
       for (const name of await readdir(folder)) {
         const { mtimeMs } = await stat(join(folder, name)).catch(() => ({ mtimeMs: Number.MAX_VALUE }));
         if (mtimeMs >= before || needed(name)) continue;
+        newest.delete(name);
         await rm(join(folder, name), { force: true });
         removed += 1;
       }

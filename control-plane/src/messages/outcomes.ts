@@ -1,4 +1,3 @@
-import { EventEmitter, once, setMaxListeners } from "node:events";
 import type { Log } from "../logger.ts";
 import type { MessageRow, MessageStore } from "./store.ts";
 
@@ -6,9 +5,11 @@ const isOpen = ({ status }: MessageRow) => status === "queued" || status === "se
 
 /** Callers that wait for what becomes of a message. */
 export function createOutcomes({ store, log }: { store: MessageStore; log: Log }) {
-  const settled = new EventEmitter().setMaxListeners(0);
-  // A message's id is a UUID of ours, never an event name that means something to an emitter.
-  store.onSettled((row) => settled.emit(row.id, row));
+  /** By message. A plain function each, as every send waits: emitters and abort signals cost a tenth of its time. */
+  const waiting = new Map<string, Set<(settled: MessageRow | null) => void>>();
+  let released = false;
+
+  store.onSettled((row) => waiting.get(row.id)?.forEach((answer) => answer(row)));
 
   /** The row as it was, if the database fails: the message is accepted, and an error would have it sent again. */
   function read(before: MessageRow): MessageRow {
@@ -20,32 +21,30 @@ export function createOutcomes({ store, log }: { store: MessageStore; log: Log }
     }
   }
 
-  const ending = new AbortController();
-  setMaxListeners(0, ending.signal);
-
   return {
     /** Answers all who wait with what is known now. */
-    release: (): void => ending.abort(),
+    release(): void {
+      released = true;
+      for (const answers of waiting.values()) for (const answer of answers) answer(null);
+    },
 
     /** The message once it is settled, or as it stands after `timeoutMs`. */
-    async of(row: MessageRow, timeoutMs: number): Promise<MessageRow> {
-      const done = new AbortController();
-      const timer = setTimeout(() => done.abort(), Math.max(0, timeoutMs));
-      try {
-        const signal = AbortSignal.any([done.signal, ending.signal]);
-        const told = once(settled, row.id, { signal });
-        told.catch(() => undefined);
-        // Looked at after the listener stands: it may have been settled since it was read.
-        const now = read(row);
-        if (!isOpen(now)) return now;
-        return await told.then(
-          ([after]) => after as MessageRow,
-          () => read(now),
-        );
-      } finally {
-        clearTimeout(timer);
-        done.abort();
-      }
+    of(row: MessageRow, timeoutMs: number): Promise<MessageRow> {
+      // Nothing else runs between this look and the listener below.
+      const now = read(row);
+      if (!isOpen(now) || released) return Promise.resolve(now);
+      return new Promise((resolve) => {
+        const answers = waiting.get(row.id) ?? new Set();
+        waiting.set(row.id, answers);
+        const answer = (settled: MessageRow | null) => {
+          clearTimeout(timer);
+          answers.delete(answer);
+          if (answers.size === 0) waiting.delete(row.id);
+          resolve(settled ?? read(now));
+        };
+        answers.add(answer);
+        const timer = setTimeout(() => answer(null), Math.max(0, timeoutMs));
+      });
     },
   };
 }

@@ -118,7 +118,7 @@ export function createMessageStore(deps: {
       ),
     )
     .orderBy(asc(messages.position))
-    .limit(1)
+    .limit(placeholder("limit"))
     .prepare();
   const handOver = db
     .update(messages)
@@ -350,9 +350,9 @@ export function createMessageStore(deps: {
         .all();
     },
 
-    /** The first in the session's line that goes to none of these. */
-    next: (sessionId: string, busy: readonly string[]): MessageRow | undefined =>
-      next.get({ sessionId, busy: JSON.stringify(busy) }),
+    /** The first in the session's line that go to none of these. */
+    next: (sessionId: string, busy: readonly string[], limit: number): MessageRow[] =>
+      next.all({ sessionId, busy: JSON.stringify(busy), limit }),
 
     /** Sessions with messages in line. */
     waitingSessions: (): string[] =>
