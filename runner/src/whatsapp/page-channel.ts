@@ -41,7 +41,7 @@ export const openPageChannel = async (page: Page, listener: WhatsAppListener): P
         const { exceptionDetails } = await session.send("Runtime.callFunctionOn", {
           functionDeclaration: String(keepFile),
           objectId,
-          arguments: [{ value: name }],
+          arguments: [{ objectId }, { value: name }],
           awaitPromise: true,
         });
         if (exceptionDetails !== undefined)

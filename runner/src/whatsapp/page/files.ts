@@ -25,10 +25,10 @@ export const makeFileInput = (): FileInput => {
   return input;
 };
 
-/** Reads the input's file into the page, under `name`: the file on the disk may go then. Runs on the input. */
-export async function keepFile(this: FileInput, name: string): Promise<void> {
-  window.engine!.files.set(name, new Uint8Array(await this.files![0]!.arrayBuffer()));
-}
+/** Reads the input's file into the page, under `name`: the file on the disk may go then. */
+export const keepFile = async (input: FileInput, name: string): Promise<void> => {
+  window.engine!.files.set(name, new Uint8Array(await input.files![0]!.arrayBuffer()));
+};
 
 /** Forgets a file that the library did not take. */
 export const dropFile = (name: string): void => void window.engine?.files.delete(name);
