@@ -91,7 +91,7 @@ type Chat = {
 };
 
 /** What the library wants of a file that is to be sent; `data` is base64, or the name of one that `engine.files` holds. */
-export type MediaInfo = { data: string; mimetype: string; filename: string };
+type MediaInfo = { data: string; mimetype: string; filename: string };
 export type FileInput = { type: string; readonly files: ArrayLike<Blob> | null };
 
 type OutgoingModel = { id: MsgKey; engineRef?: string };
