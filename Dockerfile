@@ -32,13 +32,14 @@ RUN npx tsc -b control-plane
 
 FROM node:24-bookworm-slim
 WORKDIR /app
+# Of each workspace its package.json, and the packages of its own where it needs another version than the rest.
 COPY --from=modules /app/node_modules node_modules
-COPY --from=build /app/contract/package.json contract/package.json
+COPY --from=modules /app/contract contract
+COPY --from=modules /app/db db
+COPY --from=modules /app/control-plane control-plane
 COPY --from=build /app/contract/dist contract/dist
-COPY --from=build /app/db/package.json db/package.json
 COPY --from=build /app/db/dist db/dist
 COPY --from=build /app/db/migrations db/migrations
-COPY --from=build /app/control-plane/package.json control-plane/package.json
 COPY --from=build /app/control-plane/dist control-plane/dist
 COPY docker/seccomp.json docker/seccomp.json
 COPY package.json ./
