@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { within } from "../deadline.ts";
@@ -41,7 +42,14 @@ export const launchBrowser = async (options: Options): Promise<BrowserProcess> =
   const [command, ...args] = commandLine(options, userAgent);
   const child = spawn(command!, args, {
     // Nothing of the runner's environment: its token stands there.
-    env: { PATH: process.env["PATH"], HOME: userDataDir, TMPDIR: "/tmp", LANG: "C.UTF-8" },
+    env: {
+      PATH: process.env["PATH"],
+      HOME: userDataDir,
+      TMPDIR: "/tmp",
+      // Otherwise a page that makes sound leaves a folder in /tmp.
+      PULSE_RUNTIME_PATH: join(userDataDir, "pulse"),
+      LANG: "C.UTF-8",
+    },
     stdio: ["ignore", "ignore", "pipe"],
   });
 
