@@ -40,6 +40,25 @@ describe("group commit", () => {
     expect(stored()).toEqual([1, 2, 3]);
   });
 
+  it("lets others come in between where it would take long", async () => {
+    const slow = (seq: number) => () => {
+      for (const until = performance.now() + 11; performance.now() < until;);
+      return write(seq)();
+    };
+    const all = [1, 2, 3].map((seq) => commit(slow(seq)));
+    await all[0];
+    expect(stored()).toEqual([1]);
+    expect(await Promise.all(all)).toEqual([1, 2, 3]);
+    expect(stored()).toEqual([1, 2, 3]);
+  });
+
+  it("waits for the disk unless told not to", async () => {
+    const synchronous = () => database.db.$client.pragma("synchronous", { simple: true });
+    const relaxed = createGroupCommit(database.db, { sync: false });
+    expect(await Promise.all([commit(synchronous), relaxed(synchronous)])).toEqual([2, 1]);
+    expect(synchronous()).toBe(2);
+  });
+
   it("undoes a write that fails, and only that", async () => {
     const doubled = [commit(write(1)), commit(write(1)), commit(write(2))];
     const outcomes = await Promise.allSettled(doubled);

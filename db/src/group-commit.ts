@@ -1,26 +1,40 @@
-import type { Db } from "./open.ts";
+import { withoutSync, type Db } from "./open.ts";
 
 export type GroupCommit = <T>(work: () => T) => Promise<T>;
 
+/** How long one transaction may hold the event loop; what is left goes with the next, and others come in between. */
+const TURN_MS = 10;
+
 /**
- * Commits many small writes with one wait for the disk: what is asked for in the same turn of the event loop becomes one
- * transaction. Resolves when it is on disk. A write that throws is undone alone; if the commit fails, all of it fails.
+ * Commits many small writes with one transaction: what is asked for in the same turn of the event loop, as far as
+ * `TURN_MS` reaches. Resolves when it is committed, and by default on disk; with `sync: false` as `withoutSync` has it. A
+ * write that throws is undone alone; if the commit fails, all of it fails.
  */
-export function createGroupCommit(db: Db): GroupCommit {
+export function createGroupCommit(db: Db, { sync = true }: { sync?: boolean } = {}): GroupCommit {
   type Waiting = { attempt(): void; done(): void; fail(error: unknown): void };
   let waiting: Waiting[] = [];
 
+  /** How many of those who wait were written. */
+  function writeSome(): number {
+    const until = performance.now() + TURN_MS;
+    let count = 0;
+    do waiting[count++]!.attempt();
+    while (count < waiting.length && performance.now() < until);
+    return count;
+  }
+
   function flush(): void {
-    const group = waiting;
-    waiting = [];
+    let count = waiting.length;
     try {
-      db.transaction(() => {
-        for (const { attempt } of group) attempt();
-      });
-      for (const { done } of group) done();
+      const commit = () => db.transaction(() => (count = writeSome()));
+      if (sync) commit();
+      else withoutSync(db, commit);
+      for (const { done } of waiting.slice(0, count)) done();
     } catch (error) {
-      for (const { fail } of group) fail(error);
+      for (const { fail } of waiting.slice(0, count)) fail(error);
     }
+    waiting = waiting.slice(count);
+    if (waiting.length > 0) setImmediate(flush);
   }
 
   return (work) =>

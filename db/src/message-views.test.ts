@@ -212,6 +212,13 @@ describe("unknown_messages", () => {
   });
 });
 
+describe("message_overview", () => {
+  it("shows the newest messages of all sessions without reading the history", () => {
+    const plan = JSON.stringify(read("explain query plan select * from message_overview limit 100"));
+    expect(plan).toContain("USING INDEX messages_created");
+  });
+});
+
 describe("session_overview", () => {
   it("counts without looking at messages", () => {
     database.db

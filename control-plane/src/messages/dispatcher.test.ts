@@ -93,7 +93,7 @@ afterEach(async () => {
 
 it("hands out nothing before the runner was asked about what was under way: that may go first", async () => {
   await add("before the crash");
-  store.handOver("before the crash", clock.now());
+  await store.handOver("before the crash", clock.now());
   await add("after it");
   let answer = () => {};
   find = () => new Promise((resolve) => (answer = () => resolve(null)));
@@ -135,7 +135,7 @@ it("goes on in its order when the clock is set back, and forgets nothing that wa
 
 it("asks about what was handed over before the clock was set back, and puts it back into the line", async () => {
   await add("1");
-  store.handOver("1", clock.now());
+  await store.handOver("1", clock.now());
   skewMs = -DAY_MS;
   await dispatcher.settle("a");
   await vi.waitFor(() => expect(statusOf("1")).toBe("sent"));

@@ -188,7 +188,7 @@ export function createDispatcher(deps: {
         filename: row.mediaFilename,
       };
     }
-    if (!store.handOver(row.id, now)) {
+    if (!(await store.handOver(row.id, now))) {
       pace.reread(row.sessionId);
       return "next";
     }
@@ -213,7 +213,7 @@ export function createDispatcher(deps: {
       passStep("message.before_call", { messageId });
       const record = await client.send(command);
       passStep("message.answered", { messageId });
-      const then = take(row, record);
+      const then = await take(row, record);
       passStep("message.settled", { messageId });
       return then;
     } catch (err) {
@@ -224,12 +224,12 @@ export function createDispatcher(deps: {
     }
   }
 
-  function take(row: MessageRow, record: SendRecord): "next" | "later" {
+  async function take(row: MessageRow, record: SendRecord): Promise<"next" | "later"> {
     if (isNotConnected(record)) {
       requeue(row);
       return "later";
     }
-    store.settle(record);
+    await store.settle(record);
     return "next";
   }
 
@@ -239,7 +239,7 @@ export function createDispatcher(deps: {
    */
   async function settleOne(client: RunnerClient, row: MessageRow): Promise<void> {
     const record = await client.findSend(row.id);
-    if (record) take(row, record);
+    if (record) await take(row, record);
     else if (clock.now() - (row.handedAt ?? row.createdAt) > RUNNER_REMEMBERS_MS) store.giveUp(row.id);
     else requeue(row);
   }

@@ -16,6 +16,7 @@ import {
 import {
   bulks,
   createGroupCommit,
+  isUnsent,
   messageCounts,
   messages,
   withoutSync,
@@ -81,6 +82,7 @@ export function createMessageStore(deps: {
 }) {
   const { db, clock, appendEvent } = deps;
   const commit = createGroupCommit(db);
+  const commitWithoutSync = createGroupCommit(db, { sync: false });
   const settledListeners = new Set<(row: MessageRow) => void>();
 
   // What every single message passes through is prepared once.
@@ -271,6 +273,30 @@ export function createMessageStore(deps: {
     if (row?.status === "cancelled") settled([row]);
   }
 
+  /** Within a transaction: what the runner says became of a send. Answers the row where that is new. */
+  function apply(record: SendRecord): MessageRow[] {
+    const { messageId, outcome, whatsappId, ack, timestamp, error } = record;
+    if (isNotConnected(record)) {
+      const row = find.get({ id: messageId });
+      if (row) requeue(row);
+      return [];
+    }
+    if (outcome === "pending") {
+      if (whatsappId !== null)
+        db.update(messages).set({ whatsappId }).where(eq(messages.id, messageId)).run();
+      return [];
+    }
+    if (outcome === "sent") {
+      const at = timestamp === null ? clock.now() : Date.parse(timestamp);
+      return taken(messageId, ack ?? 1, whatsappId, at);
+    }
+    return advance(messageId, outcome === "unknown" ? "unknown" : "failed", {
+      whatsappId,
+      errorCode: error?.code ?? null,
+      errorMessage: error?.message ?? null,
+    });
+  }
+
   /** Gives these the next places in line, within a transaction. */
   function lineUp(ids: readonly string[]): void {
     for (const id of ids) db.update(messages).set({ position: ++position }).where(eq(messages.id, id)).run();
@@ -336,6 +362,7 @@ export function createMessageStore(deps: {
           and(
             eq(messages.sessionId, sessionId),
             status && eq(messages.status, status),
+            status && UNSENT.includes(status) ? isUnsent : undefined, // so that their index is used
             to === undefined ? undefined : eq(messages.recipient, to),
             bulkId === undefined ? undefined : eq(messages.bulkId, bulkId),
             cursor &&
@@ -367,8 +394,8 @@ export function createMessageStore(deps: {
      * Marks a message as handed to the runner; false if it is in line no more. Does not wait for the disk: should a loss
      * of power undo it, the runner's journal knows the message by its id, and sends it no second time.
      */
-    handOver: (id: string, now: number): boolean =>
-      withoutSync(db, () => handOver.run({ id, now })).changes > 0,
+    handOver: (id: string, now: number): Promise<boolean> =>
+      commitWithoutSync(() => handOver.run({ id, now }).changes > 0),
 
     requeue,
 
@@ -498,36 +525,15 @@ export function createMessageStore(deps: {
       settled(db.transaction(() => advance(id, "failed", { errorCode, errorMessage })));
     },
 
-    /** Takes over what the runner says became of a send. The runner's journal has it on disk and says it again. */
-    settle(record: SendRecord): void {
-      const { messageId, outcome, whatsappId, ack, timestamp, error } = record;
-      if (isNotConnected(record)) {
-        const row = find.get({ id: messageId });
-        return row && requeue(row);
-      }
-      const rows = withoutSync(db, () =>
-        db.transaction((): MessageRow[] => {
-          if (outcome === "pending") {
-            if (whatsappId !== null)
-              db.update(messages).set({ whatsappId }).where(eq(messages.id, messageId)).run();
-            return [];
-          }
-          if (outcome === "sent")
-            return taken(
-              messageId,
-              ack ?? 1,
-              whatsappId,
-              timestamp === null ? clock.now() : Date.parse(timestamp),
-            );
-          return advance(messageId, outcome === "unknown" ? "unknown" : "failed", {
-            whatsappId,
-            errorCode: error?.code ?? null,
-            errorMessage: error?.message ?? null,
-          });
-        }),
-      );
-      settled(rows);
-    },
+    /**
+     * Takes over what the runner answered became of a send; resolves when it is committed. Does not wait for the disk: the
+     * runner's journal has it there, and says it again.
+     */
+    settle: async (record: SendRecord): Promise<void> =>
+      settled(await commitWithoutSync(() => apply(record))),
+
+    /** The same for what the runner's journal tells. Within a transaction. */
+    settleWithin: (record: SendRecord): void => settled(apply(record)),
 
     /** Takes over an acknowledgement that came at `at`, ISO 8601. Within a transaction. */
     acknowledge(
@@ -549,6 +555,8 @@ export const isNotConnected = ({ outcome, error }: SendRecord): boolean =>
 
 /** Order of acceptance. */
 const ROWID = sql`${messages}.rowid`;
+
+const UNSENT: readonly MessageStatus[] = ["failed", "unknown", "expired", "cancelled"];
 
 /** Rows that one pass of a clean-up or a timer touches, so that it does not hold up the rest. */
 const BATCH = 500;

@@ -1,0 +1,2 @@
+CREATE INDEX `messages_created` ON `messages` (`created_at`);--> statement-breakpoint
+CREATE INDEX `messages_unsent` ON `messages` (`session_id`,`status`,`created_at`) WHERE status in ('failed', 'unknown', 'expired', 'cancelled');
