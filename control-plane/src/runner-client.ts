@@ -28,15 +28,20 @@ const SEND_MARGIN_MS = 1_000;
 /** The runner pings every 5 s; after this silence the stream counts as broken. */
 const STREAM_SILENCE_MS = 15_000;
 
-/** A call to a runner that failed. `neverArrived`: proven that not a byte of it reached the runner. */
+/**
+ * A call to a runner that failed. `neverArrived`: proven that not a byte of it reached the runner; `answered`: the runner is
+ * there, and its answer was of no use.
+ */
 export class RunnerUnavailable extends AppError {
   readonly neverArrived: boolean;
+  readonly answered: boolean;
 
-  constructor(cause: unknown) {
+  constructor(cause: unknown, { answered = false } = {}) {
     super("runner_unavailable", "The session's runner does not answer; try again in a moment.", {
       cause,
       retryAfterSeconds: 2,
     });
+    this.answered = answered;
     const code = (cause as { code?: unknown }).code;
     this.neverArrived =
       code === "ECONNREFUSED" || code === "EHOSTUNREACH" || cause instanceof errors.ConnectTimeoutError;
@@ -94,17 +99,17 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
 
   async function read<S extends z.ZodType>(schema: S, answer: { status: number; text: string }) {
     if (answer.status === 409) throw notConnected();
-    if (answer.status >= 300) throw new RunnerUnavailable(new Error(`runner answered ${answer.status}`));
+    if (answer.status >= 300) throw useless(`runner answered ${answer.status}`);
     try {
       return schema.parse(JSON.parse(answer.text)) as z.infer<S>;
     } catch (cause) {
-      throw new RunnerUnavailable(new Error("runner's answer cannot be read", { cause }));
+      throw useless("runner's answer cannot be read", cause);
     }
   }
 
   async function command(path: string, body: unknown, timeoutMs: number) {
     const { status } = await call("POST", path, JSON.stringify(body), timeoutMs);
-    if (status >= 300) throw new RunnerUnavailable(new Error(`runner answered ${status}`));
+    if (status >= 300) throw useless(`runner answered ${status}`);
   }
 
   const act = async (whatsappId: string, what: "react" | "edit" | "delete", body?: object) =>
@@ -155,7 +160,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       if (statusCode === 404) return "not_found";
       if (statusCode === 410) return "gone";
       if (statusCode === 409) throw notConnected();
-      throw new RunnerUnavailable(new Error(`runner answered ${statusCode}`));
+      throw useless(`runner answered ${statusCode}`);
     },
     logout: () => command("/logout", undefined, LOGOUT_TIMEOUT_MS),
 
@@ -169,7 +174,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       });
       if (response.statusCode !== 200) {
         await response.body.dump();
-        throw new RunnerUnavailable(new Error(`runner answered ${response.statusCode}`));
+        throw useless(`runner answered ${response.statusCode}`);
       }
       for await (const line of lines(response.body)) yield streamLineSchema.parse(JSON.parse(line));
       throw new RunnerUnavailable(new Error("the runner's event stream ended"));
@@ -178,6 +183,9 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
     close: () => pool.destroy(),
   };
 }
+
+const useless = (what: string, cause?: unknown) =>
+  new RunnerUnavailable(new Error(what, { cause }), { answered: true });
 
 const notConnected = () =>
   new AppError("session_not_connected", "The session has no connection to WhatsApp right now.");

@@ -120,6 +120,20 @@ it("asks again about a message whose answer was lost, and repeats none that is n
   expect(handed).toEqual(["lost"]);
 });
 
+it("holds up one chat, and no other, for a message that the runner cannot tell of", async () => {
+  await add("lost");
+  await store.handOver("lost", clock.now());
+  find = () => Promise.reject(new RunnerUnavailable(new Error("garbage"), { answered: true }));
+  await add("behind it");
+  await store.add({ id: "beside it", sessionId: "a", recipient: "6282222222222", type: "text", body: "x" });
+  await dispatcher.settle("a");
+  await vi.waitFor(() => expect(statusOf("beside it")).toBe("sent"));
+  expect(handed).toEqual(["beside it"]);
+  find = async (messageId) => sent(messageId);
+  await vi.waitFor(() => expect(statusOf("behind it")).toBe("sent"), { timeout: 10_000 });
+  expect(handed).toEqual(["beside it", "behind it"]);
+});
+
 const DAY_MS = 24 * 60 * 60_000;
 
 it("goes on in its order when the clock is set back, and forgets nothing that waits for its time", async () => {

@@ -11,6 +11,8 @@ import { isNotConnected, type MessageRow, type MessageStore } from "./store.ts";
 const MAX_UNDER_WAY = 16;
 /** Pause before a runner that could not be reached is tried again. */
 const RETRY_MS = 1_000;
+/** Pause before a runner that answers, but not what became of a message, is asked about it again. */
+const HELD_RETRY_MS = 5_000;
 /** How often the line is looked through for messages whose time has come, or is over. */
 const TIMES_MS = 500;
 /** Messages looked at in one turn; the event loop gets its own before the next. */
@@ -23,7 +25,12 @@ const RUNNER_REMEMBERS_MS = 24 * 60 * 60_000;
 type Lane = {
   chats: Set<string>;
   underWay: Set<string>;
+  /** Chats with a message that the runner cannot be asked about: what comes after it waits, other chats do not. */
+  held: ReadonlySet<string>;
+  /** When the line is looked at again. */
   timer: NodeJS.Timeout | undefined;
+  /** When the runner is asked again about what is held. */
+  asking: NodeJS.Timeout | undefined;
 };
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
@@ -52,7 +59,10 @@ export function createDispatcher(deps: {
 
   function laneOf(sessionId: string): Lane {
     let lane = lanes.get(sessionId);
-    if (!lane) lanes.set(sessionId, (lane = { chats: new Set(), underWay: new Set(), timer: undefined }));
+    if (!lane) {
+      lane = { chats: new Set(), underWay: new Set(), held: new Set(), timer: undefined, asking: undefined };
+      lanes.set(sessionId, lane);
+    }
     return lane;
   }
 
@@ -89,7 +99,7 @@ export function createDispatcher(deps: {
     for (;;) {
       const free = MAX_UNDER_WAY - lane.underWay.size;
       if (free === 0) break;
-      const rows = store.next(sessionId, [...lane.chats], free);
+      const rows = store.next(sessionId, [...lane.chats, ...lane.held], free);
       for (const row of rows) {
         const now = clock.now();
         const ready = pace.readyAt(sessionId);
@@ -99,7 +109,7 @@ export function createDispatcher(deps: {
       }
       if (rows.length < free) break; // the line has no more
     }
-    if (lane.underWay.size === 0) {
+    if (lane.underWay.size === 0 && lane.held.size === 0) {
       clearTimeout(lane.timer);
       lanes.delete(sessionId);
     }
@@ -148,26 +158,36 @@ export function createDispatcher(deps: {
     const client = live.get(sessionId)?.client;
     if (client) caughtUp.delete(client);
     clearTimeout(lane.timer);
-    lane.timer = setTimeout(() => {
+    lane.timer = settleIn(sessionId, RETRY_MS);
+  }
+
+  function settleIn(sessionId: string, ms: number): NodeJS.Timeout {
+    return setTimeout(() => {
       settle(sessionId).catch((err: unknown) => {
         log.error({ sessionId, err }, "what is under way could not be looked through; tried again soon");
         settleLater(sessionId);
       });
-    }, RETRY_MS).unref();
+    }, ms).unref();
   }
 
   async function settle(sessionId: string): Promise<void> {
     const client = live.get(sessionId)?.client;
     if (!client || !open) return;
-    let told = true;
+    const held = new Set<string>();
+    let silent = false;
     for (const row of store.sendingOf(sessionId)) {
       if (lanes.get(sessionId)?.underWay.has(row.id)) continue;
       await settleOne(client, row).catch((err: unknown) => {
         log.warn({ sessionId, messageId: row.id, err }, "a message could not be asked about");
-        told = false;
+        if (err instanceof RunnerUnavailable && err.answered) held.add(row.recipient);
+        else silent = true;
       });
     }
-    if (!told) return settleLater(sessionId);
+    if (silent) return settleLater(sessionId);
+    const lane = laneOf(sessionId);
+    lane.held = held;
+    clearTimeout(lane.asking);
+    if (held.size > 0) lane.asking = settleIn(sessionId, HELD_RETRY_MS);
     caughtUp.add(client);
     wake(sessionId);
   }
@@ -272,7 +292,7 @@ export function createDispatcher(deps: {
     async close(timeoutMs: number): Promise<void> {
       open = false;
       clearInterval(times);
-      for (const { timer } of lanes.values()) clearTimeout(timer);
+      for (const { timer, asking } of lanes.values()) for (const each of [timer, asking]) clearTimeout(each);
       const late = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
       await Promise.race([Promise.all(running), late]);
     },
