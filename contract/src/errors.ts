@@ -43,6 +43,7 @@ export const errorStatus = {
   rate_limited: 429,
   too_many_wrong_keys: 429,
   internal_error: 500,
+  capacity_exceeded: 503,
   runtime_unavailable: 503,
   runner_unavailable: 503,
   database_unavailable: 503,

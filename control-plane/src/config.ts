@@ -79,6 +79,13 @@ const environmentSchema = z.object({
   RUNNER_PIDS: integer(128, 32_768).default(256),
   RUNNER_START_TIMEOUT_SECONDS: integer(5, 600).default(60),
   RUNNER_START_CONCURRENCY: integer(1, 64).default(4),
+  MAX_SESSIONS: integer(0, 100_000).default(0),
+  MIN_FREE_MEMORY_MB: integer(0, 1_048_576).default(256),
+  MAX_LOAD_PER_CPU: z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, "must be a number such as 4")
+    .transform(Number)
+    .default(0),
   QR_TIMEOUT_SECONDS: integer(20, 86_400).default(300),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
   DEFAULT_COUNTRY: z
@@ -142,6 +149,11 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       startTimeoutSeconds: env.RUNNER_START_TIMEOUT_SECONDS,
       startConcurrency: env.RUNNER_START_CONCURRENCY,
       qrTimeoutSeconds: env.QR_TIMEOUT_SECONDS,
+    },
+    limits: {
+      maxSessions: env.MAX_SESSIONS,
+      minFreeMemoryMb: env.MIN_FREE_MEMORY_MB,
+      maxLoadPerCpu: env.MAX_LOAD_PER_CPU,
     },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     messages: {

@@ -12,6 +12,7 @@ import { createEventStore } from "./events/store.ts";
 import { createApp } from "./http/app.ts";
 import { openApiKey, openInstall, type ApiKey } from "./install.ts";
 import type { Log } from "./logger.ts";
+import { thisMachine } from "./machine.ts";
 import { createMessages } from "./messages/messages.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
@@ -91,6 +92,9 @@ export async function startService(deps: {
       runtime,
       runnerToken: install.runnerToken,
       startConcurrency: config.runner.startConcurrency,
+      startTimeoutMs: config.runner.startTimeoutSeconds * 1000,
+      limits: config.limits,
+      machine: config.dockerHost?.startsWith("tcp:") ? null : thisMachine, // another one's is not known
       defaultCountry: config.messages.defaultCountry,
       random: Math.random,
       clock,

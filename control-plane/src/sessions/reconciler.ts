@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { Semaphore } from "async-mutex";
 import { AppError, type SessionReason } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
@@ -10,10 +9,17 @@ import type { LiveSessions } from "./live.ts";
 import type { RunnerFate } from "./lifecycle.ts";
 import type { SessionLocks } from "./locks.ts";
 import { plan, type Step } from "./plan.ts";
-import type { SessionStore } from "./store.ts";
+import { createStartQueue } from "./start-queue.ts";
+import type { SessionRow, SessionStore } from "./store.ts";
 
 /** How long a runner may take to end: 8 s for a fresh login to settle on disk, twice 4 s for the browser to close. */
 export const STOP_GRACE_SECONDS = 25;
+
+/** How much longer than the runner itself allows a start may count as one. */
+const START_MARGIN_MS = 10_000;
+
+/** Of a session whose turn to start has not come. */
+const WAITS = "Waits for its turn to start.";
 
 export type Reconciler = ReturnType<typeof createReconciler>;
 
@@ -32,10 +38,12 @@ export function createReconciler(deps: {
   runnerToken: (runnerId: string) => string;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   startConcurrency: number;
+  /** From start to a code or a login; the runner gives up then. */
+  startTimeoutMs: number;
   log: Log;
 }) {
   const { store, runtime, live, locks, connector, backoff, background, listRunners, log } = deps;
-  const starts = new Semaphore(deps.startConcurrency);
+  const starts = createStartQueue({ limit: deps.startConcurrency, usedAt: store.usedAt, onTurn: pass });
   const timers = new Map<string, NodeJS.Timeout>();
   let ready = false;
 
@@ -94,26 +102,60 @@ export function createReconciler(deps: {
     await live.detach(sessionId);
     const row = store.find(sessionId);
     if (row?.desired !== "running") return;
+    if (!starts.take(sessionId)) return waitForTurn(row);
+    let begun = false;
+    try {
+      begun = await launch(row, profileId);
+    } finally {
+      if (!begun) starts.release(sessionId);
+    }
+  }
+
+  /** Answers whether a runner is on its way; then it is that runner's time to be up that the next start waits for. */
+  async function launch(row: SessionRow, profileId: string): Promise<boolean> {
+    const sessionId = row.id;
     const runnerId = randomUUID();
     store.addRunner(runnerId, profileId);
     // What the last start failed by stays to be read while the next one tries.
-    store.transition(row, { status: "connecting", reason: "starting", detail: row.detail, runnerId });
+    const detail = row.detail === WAITS ? null : row.detail;
+    store.transition(row, { status: "connecting", reason: "starting", detail, runnerId });
     live.notify(sessionId);
     try {
-      const token = deps.runnerToken(runnerId);
-      await starts.runExclusive(() => runtime.ensure({ runnerId, profileId, sessionId, token }));
+      await runtime.ensure({ runnerId, profileId, sessionId, token: deps.runnerToken(runnerId) });
     } catch (error) {
       if (isUnavailable(error)) throw error;
-      return replace(sessionId, runnerId, "start_failed", (error as Error).message);
+      replace(sessionId, runnerId, "start_failed", (error as Error).message);
+      return false;
     }
     await connector.attach(sessionId, profileId, runnerId);
+    const up = () => {
+      const now = store.find(sessionId);
+      return (
+        now?.runnerId !== runnerId || now.status !== "connecting" || now.desired !== "running" || undefined
+      );
+    };
+    const timeoutMs = deps.startTimeoutMs + START_MARGIN_MS;
+    void live
+      .waitFor(sessionId, up, { timeoutMs, signal: background.stopping })
+      .finally(() => starts.release(sessionId));
+    return true;
+  }
+
+  function waitForTurn(row: SessionRow): void {
+    if (row.status === "connecting" && row.detail === WAITS) return;
+    store.transition(row, { status: "connecting", reason: "starting", detail: WAITS, runnerId: null });
+    live.notify(row.id);
   }
 
   /** A pass in the background; its failure becomes the session's status, and another try. */
   function request(sessionId: string): void {
-    background.run(() =>
-      locks.run(sessionId, () => reconcile(sessionId)).catch((error: unknown) => failed(sessionId, error)),
-    );
+    background.run(() => pass(sessionId));
+  }
+
+  function pass(sessionId: string): Promise<void> {
+    return locks
+      .run(sessionId, () => reconcile(sessionId))
+      .catch((error: unknown) => failed(sessionId, error));
   }
 
   function schedule(sessionId: string, waitMs: number): void {
@@ -190,6 +232,9 @@ export function createReconciler(deps: {
 
     /** From now on a list shows all there is. */
     open: () => void (ready = true),
+
+    /** Sessions that start or wait for their turn. */
+    starting: (): number => starts.length,
 
     close(): void {
       ready = false;

@@ -10,6 +10,7 @@ import { iso } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { toDigits } from "../phone-number.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Admission } from "./admission.ts";
 import type { createBackoff } from "./backoff.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import type { LiveSessions } from "./live.ts";
@@ -29,6 +30,7 @@ export function createSessionService(deps: {
   reconciler: Reconciler;
   runtime: Runtime;
   backoff: ReturnType<typeof createBackoff>;
+  admission: Admission;
   defaultCountry: CountryCode;
   log: Log;
 }) {
@@ -84,7 +86,7 @@ export function createSessionService(deps: {
     /**
      * Makes the session and starts it; for an id that exists answers the same session, and starts it again if it
      * had ended (logged out, never scanned). Throws `session_conflict` where the phone number is another one,
-     * `runtime_unavailable`.
+     * `capacity_exceeded`, `runtime_unavailable`.
      */
     async create(input: CreateSession): Promise<{ created: boolean; session: Session }> {
       const phoneNumber =
@@ -101,6 +103,7 @@ export function createSessionService(deps: {
         // A deletion that was interrupted is finished first.
         if (store.find(input.sessionId)?.desired === "deleted") await reconciler.reconcile(input.sessionId);
         const found = store.find(input.sessionId);
+        if (found?.desired !== "running") deps.admission.check();
         const row = found
           ? restarted(sameAccount(found, phoneNumber))
           : store.create(input.sessionId, phoneNumber);

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { createAdmission, type AdmissionLimits, type Machine } from "./admission.ts";
 import { createBackground } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
 import { createConnector } from "./connector.ts";
@@ -23,6 +24,9 @@ export function createSessions(deps: {
   runtime: Runtime;
   runnerToken: (runnerId: string) => string;
   startConcurrency: number;
+  startTimeoutMs: number;
+  limits: AdmissionLimits;
+  machine: Machine;
   appendEvent: AppendEvent;
   /** Ends what else belongs to a session, within the transaction that forgets it. */
   onForget: (sessionId: string) => void;
@@ -57,7 +61,12 @@ export function createSessions(deps: {
   const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners };
   const reconciler = createReconciler(shared);
   const supervisor = createSupervisor({ ...shared, reconciler });
-  const service = createSessionService({ ...shared, reconciler });
+  const admission = createAdmission({
+    ...deps,
+    running: store.countRunning,
+    starting: reconciler.starting,
+  });
+  const service = createSessionService({ ...shared, reconciler, admission });
 
   return {
     store,

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, count, eq, gt, lt, ne, notInArray, or, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, lt, ne, notInArray, or, sql } from "drizzle-orm";
 import { profiles, runners, sessions, type Db, type SessionRow, withoutSync } from "@whatsapp-engine/db";
 import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
@@ -20,6 +20,10 @@ export type SessionChange = {
 export class StaleSession extends Error {
   override readonly name = "StaleSession";
 }
+
+/** When somebody last sent by a session, or else it was connected or made; in milliseconds since 1970. */
+const USED_AT = sql<number>`max(sessions.created_at, coalesce(sessions.connected_at, 0),
+  coalesce((select max(m.created_at) from messages m where m.session_id = sessions.id), 0))`;
 
 /** Rows of sessions, profiles and runners. Every write is one synchronous transaction with its event in it. */
 export function createSessionStore({
@@ -67,10 +71,12 @@ export function createSessionStore({
       );
     },
 
+    /** All, the one that was used most recently first. */
     ids: (): string[] =>
       db
         .select({ id: sessions.id })
         .from(sessions)
+        .orderBy(desc(USED_AT))
         .all()
         .map(({ id }) => id),
 
@@ -182,6 +188,13 @@ export function createSessionStore({
         .limit(limit)
         .all();
     },
+
+    /** Sessions that are to run. */
+    countRunning: (): number =>
+      db.select({ n: count() }).from(sessions).where(eq(sessions.desired, "running")).get()?.n ?? 0,
+
+    usedAt: (id: string): number =>
+      db.select({ at: USED_AT }).from(sessions).where(eq(sessions.id, id)).get()?.at ?? 0,
 
     countByStatus(): Record<SessionStatus, number> {
       const zero = Object.fromEntries(sessionStatuses.map((status) => [status, 0]));

@@ -28,6 +28,7 @@ const create = (path: "/sessions" | "/sessions/create") =>
         "invalid_phone_number",
         "session_conflict",
         "unsupported_media_type",
+        "capacity_exceeded",
         "runtime_unavailable",
       ),
     },

@@ -1,0 +1,62 @@
+import { AppError } from "@whatsapp-engine/contract";
+
+/** What a runner that starts is counted with until its memory shows: 290 MB measured for one, with a page of little history. */
+const EXPECTED_RUNNER_MB = 300;
+/** When another try makes sense: about what a few starts take. */
+const RETRY_SECONDS = 30;
+
+export type AdmissionLimits = {
+  /** Sessions that are to run, 0: no limit. */
+  maxSessions: number;
+  /** What stays free of the machine's memory in MB, 0: all may be used. */
+  minFreeMemoryMb: number;
+  /** The machine's load (mean of a minute) for each of its processors, 0: no limit. */
+  maxLoadPerCpu: number;
+};
+
+/** What the machine that the runners are on has; null: not known, as it is another one. */
+export type Machine = { freeMemoryMb(): number; loadPerCpu(): number } | null;
+
+export type Admission = ReturnType<typeof createAdmission>;
+
+/** Whether there is room for one more session. */
+export function createAdmission(deps: {
+  limits: AdmissionLimits;
+  machine: Machine;
+  /** Sessions that are to run, those that start included. */
+  running: () => number;
+  /** Sessions that start or wait for it. */
+  starting: () => number;
+}) {
+  const { limits, machine } = deps;
+
+  const refuse = (limit: string, message: string) => {
+    throw new AppError("capacity_exceeded", message, { extra: { limit }, retryAfterSeconds: RETRY_SECONDS });
+  };
+
+  return {
+    /** Throws `capacity_exceeded`, naming the limit, where a session more would be too much. */
+    check(): void {
+      const { maxSessions, minFreeMemoryMb, maxLoadPerCpu } = limits;
+      const running = deps.running();
+      if (maxSessions > 0 && running >= maxSessions)
+        refuse(
+          "sessions",
+          `${running} sessions run; ${maxSessions} may (MAX_SESSIONS). Stop or delete one first.`,
+        );
+      if (!machine) return;
+      const free = machine.freeMemoryMb() - deps.starting() * EXPECTED_RUNNER_MB;
+      if (minFreeMemoryMb > 0 && free - EXPECTED_RUNNER_MB < minFreeMemoryMb)
+        refuse(
+          "memory",
+          `${Math.max(0, Math.round(free))} MB of memory are left; a session takes about ${EXPECTED_RUNNER_MB}, and ${minFreeMemoryMb} stay free (MIN_FREE_MEMORY_MB).`,
+        );
+      const load = machine.loadPerCpu();
+      if (maxLoadPerCpu > 0 && load > maxLoadPerCpu)
+        refuse(
+          "cpu",
+          `The machine's load is ${load.toFixed(1)} for each processor; ${maxLoadPerCpu} may be (MAX_LOAD_PER_CPU).`,
+        );
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { startSimulator, type Simulator } from "@whatsapp-engine/simulator";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { query } from "../support/database.ts";
+import { startEngine, type Engine } from "../support/engine.ts";
+import { processesWith } from "../support/processes.ts";
+import { linkSession, readQr, waitForStatus } from "../support/session.ts";
+import { until } from "../support/until.ts";
+
+/** Room for three sessions, which start one after the other. */
+const settings = { MAX_SESSIONS: "3", RUNNER_START_CONCURRENCY: "1" };
+
+describe("admission of sessions", () => {
+  let simulator: Simulator;
+  let engine: Engine;
+  beforeEach(async () => {
+    simulator = await startSimulator();
+    engine = await startEngine({ runtime: "process", simulator, settings });
+  });
+  afterEach(async () => {
+    await engine.stop();
+    await simulator.close();
+  });
+
+  const create = (sessionId: string) => engine.api("POST /sessions/create", { sessionId });
+  const statuses = () =>
+    query(engine.dataDir, "select id, status, detail, runner_id as runner from sessions order by id");
+
+  it("refuses a session too many, says when to come again, and takes it once there is room", async () => {
+    for (const id of ["a", "b", "c"]) expect((await create(id)).status).toBe(201);
+    const refused = await create("d");
+    expect(refused).toMatchObject({
+      status: 503,
+      body: { success: false, error: { code: "capacity_exceeded", limit: "sessions" } },
+    });
+    expect(refused.headers["retry-after"]).toBe("30");
+    expect(refused.body.error?.message).toContain("MAX_SESSIONS");
+    expect((await engine.api("GET /sessions/d/status")).status).toBe(404);
+    expect((await create("a")).status).toBe(200);
+    await engine.api("DELETE /sessions/a");
+    expect((await create("d")).status).toBe(201);
+  });
+
+  it("starts one after the other; one that waits says so, and can be deleted meanwhile", async () => {
+    await Promise.all(["a", "b", "c"].map(create));
+    const waiting = await until("sessions to wait for their turn", () => {
+      const found = statuses().filter(({ detail }) => detail === "Waits for its turn to start.");
+      return found.length > 0 ? found : undefined;
+    });
+    expect(waiting).toEqual(
+      waiting.map(({ id, detail }) => ({ id, status: "connecting", detail, runner: null })),
+    );
+    const { id } = waiting.at(-1)!;
+    expect((await engine.api(`DELETE /sessions/${id}`)).status).toBe(200);
+    const others = ["a", "b", "c"].filter((other) => other !== id);
+    await Promise.all(others.map((other) => readQr(engine, other)));
+    expect(statuses().map((session) => session.id)).toEqual(others);
+  });
+
+  it("after a crash brings back first what was used last", async () => {
+    for (const [n, id] of ["a", "b", "c"].entries())
+      await linkSession(engine, simulator, id, `62812000000${n}`);
+    for (const id of ["c", "a", "b"]) {
+      const sent = await engine.api(`POST /sessions/${id}/send`, {
+        to: "6281234567890",
+        type: "text",
+        message: "hello",
+      });
+      expect(sent.status).toBe(200);
+    }
+    await engine.kill("SIGKILL");
+    await until("its runners to end with it", () => processesWith(engine.dataDir).length === 0);
+    const [newest] = query(engine.dataDir, "select max(id) as last from events");
+    await engine.restart();
+    await Promise.all(["a", "b", "c"].map((id) => waitForStatus(engine, id, "connected")));
+    const back = query(
+      engine.dataDir,
+      `select session_id as session from events where id > ${newest?.["last"]} and type = 'session.status' and data like '%"connected"%' order by id`,
+    );
+    expect(back.map(({ session }) => session)).toEqual(["b", "a", "c"]);
+  });
+});
