@@ -15,3 +15,33 @@ export const healthAnswerSchema = z.object({
 });
 
 export const readyAnswerSchema = z.object({ success: z.literal(true), status: z.literal("ready") });
+
+/** How whatsapp-web.js and WhatsApp Web's page get on, over all sessions. */
+export const whatsappHealthSchema = z.object({
+  /** A line for each build of WhatsApp Web that a session has last seen; null: none yet. The one of most sessions first. */
+  builds: z.array(
+    z.object({
+      whatsappVersion: z.string().nullable(),
+      sessions: z.number().int(),
+      connected: z.number().int(),
+      /** Versions of the library that its runners have, and mends that they applied to the page, by name. */
+      libraryVersions: z.array(z.string()),
+      mends: z.array(z.string()),
+      /** What holds sessions up that should be connected, by reason. */
+      troubles: z.record(z.string(), z.number().int()),
+    }),
+  ),
+  /** What became of messages handed over since the beginning of yesterday, UTC, by the sessions there are. */
+  outcomes: z.object({
+    since: z.iso.datetime(),
+    sent: z.number().int(),
+    failed: z.number().int(),
+    unknown: z.number().int(),
+  }),
+});
+export type WhatsAppHealth = z.infer<typeof whatsappHealthSchema>;
+
+export const whatsappHealthAnswerSchema = z.object({
+  success: z.literal(true),
+  whatsapp: whatsappHealthSchema,
+});

@@ -16,6 +16,7 @@ import { thisMachine } from "./machine.ts";
 import { createMessages } from "./messages/messages.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
+import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
@@ -127,6 +128,7 @@ export async function startService(deps: {
       toRecipient: messages.toRecipient,
       feed,
       webhooks: webhooks.service,
+      whatsappHealth: createWhatsAppHealth({ db, live: sessions.live, clock }),
       health: {
         uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
         sessions: () => sessions.store.countByStatus(),

@@ -1,5 +1,5 @@
 import { requestId } from "hono/request-id";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError, type WhatsAppHealth } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { EventFeed } from "../events/feed.ts";
 import type { Log } from "../logger.ts";
@@ -28,6 +28,7 @@ import { qrRoutes } from "./routes/qr.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { suppressionRoutes } from "./routes/suppressions.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
+import { whatsappHealthRoutes } from "./routes/whatsapp-health.ts";
 
 /** JSON around the media: the other fields, quotes and names. */
 const BODY_MARGIN_BYTES = 256 * 1024;
@@ -46,6 +47,7 @@ export type AppDeps = {
   feed: EventFeed;
   webhooks: WebhookService;
   health: Health;
+  whatsappHealth: () => WhatsAppHealth;
   settings: {
     apiKey: string;
     allowedIps: string[];
@@ -86,6 +88,7 @@ export function createApp(deps: AppDeps) {
   if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
   app.use(requireJson);
   app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
+  app.route("/", whatsappHealthRoutes(deps));
   app.route("/", sessionRoutes(deps));
   app.route("/", qrRoutes(deps));
   app.route("/", messageRoutes(deps));

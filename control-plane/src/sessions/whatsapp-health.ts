@@ -1,0 +1,60 @@
+import { and, eq, gte, sql } from "drizzle-orm";
+import type { WhatsAppHealth } from "@whatsapp-engine/contract";
+import { messageDays, sessions, type Db, type SessionRow } from "@whatsapp-engine/db";
+import { iso, type Clock } from "../clock.ts";
+import type { LiveSessions } from "./live.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+
+type Build = WhatsAppHealth["builds"][number];
+
+/** Tells an operator on the first session, and not on the last, that WhatsApp Web has changed. */
+export function createWhatsAppHealth({ db, live, clock }: { db: Db; live: LiveSessions; clock: Clock }) {
+  function buildOf(whatsappVersion: string | null, rows: readonly SessionRow[]): Build {
+    const states = rows.flatMap(({ id }) => live.get(id)?.state ?? []);
+    const troubles: Record<string, number> = {};
+    for (const { desired, status, reason } of rows) {
+      if (desired !== "running" || status === "connected" || reason === null) continue;
+      troubles[reason] = (troubles[reason] ?? 0) + 1;
+    }
+    return {
+      whatsappVersion,
+      sessions: rows.length,
+      connected: rows.filter(({ status }) => status === "connected").length,
+      libraryVersions: unique(states.map(({ libraryVersion }) => libraryVersion)),
+      mends: unique(states.flatMap(({ mends }) => mends)),
+      troubles,
+    };
+  }
+
+  return (): WhatsAppHealth => {
+    const byVersion = new Map<string | null, SessionRow[]>();
+    for (const row of db.select().from(sessions).all()) {
+      const rows = byVersion.get(row.whatsappVersion);
+      if (rows) rows.push(row);
+      else byVersion.set(row.whatsappVersion, [row]);
+    }
+    const day = Math.floor(clock.now() / DAY_MS) - 1;
+    const total = (...statuses: string[]) =>
+      sql<number>`coalesce(sum(case when ${messageDays.status} in ${statuses} then ${messageDays.count} end), 0)`;
+    const outcomes = db
+      .select({
+        sent: total("sent", "delivered", "read"),
+        failed: total("failed"),
+        unknown: total("unknown"),
+      })
+      .from(sessions)
+      // From the few sessions to their days, by the primary key.
+      .crossJoin(messageDays)
+      .where(and(eq(messageDays.sessionId, sessions.id), gte(messageDays.day, day)))
+      .get()!;
+    return {
+      builds: [...byVersion]
+        .map(([version, rows]) => buildOf(version, rows))
+        .toSorted((one, other) => other.sessions - one.sessions),
+      outcomes: { since: iso(day * DAY_MS), ...outcomes },
+    };
+  };
+}
+
+const unique = (values: readonly string[]): string[] => [...new Set(values)].toSorted();
