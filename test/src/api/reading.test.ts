@@ -85,6 +85,7 @@ describe("reading", () => {
       [
         "GET /health",
         "GET /health/ready",
+        "GET /health/whatsapp",
         "POST /sessions",
         "POST /sessions/create",
         "GET /sessions",
