@@ -30,6 +30,22 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
     }
   }
 
+  async function write(path: string, bytes: Buffer): Promise<void> {
+    const draft = join(folder, `${randomUUID()}.part`);
+    const file = await open(draft, "wx", 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.datasync();
+    } catch (cause) {
+      await rm(draft, { force: true });
+      throw cause;
+    } finally {
+      await file.close();
+    }
+    await rename(draft, path);
+    await syncFolder();
+  }
+
   return {
     /** Resolves when the bytes are on the disk under this name. */
     async put(sha256: string, bytes: Buffer): Promise<void> {
@@ -39,22 +55,8 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
         () => true,
         () => false,
       );
+      if (!there) await write(path, bytes);
       newest.set(sha256, bytes);
-      if (there) return;
-      const draft = join(folder, `${randomUUID()}.part`);
-      const file = await open(draft, "wx", 0o600);
-      try {
-        await file.writeFile(bytes);
-        await file.datasync();
-      } catch (cause) {
-        newest.delete(sha256);
-        await rm(draft, { force: true });
-        throw cause;
-      } finally {
-        await file.close();
-      }
-      await rename(draft, path);
-      await syncFolder();
     },
 
     /** Null when it is not there (any more). */
