@@ -25,12 +25,27 @@ const write = (seq: number) => () =>
     .values({ sessionId: "a", seq, type: "session.status", data: {}, at: seq })
     .returning()
     .get().seq;
+/** Takes a turn of its own. */
+const slow =
+  <T>(work: () => T) =>
+  () => {
+    for (const until = performance.now() + 11; performance.now() < until;);
+    return work();
+  };
 const stored = () =>
   database.db
     .select()
     .from(events)
     .all()
     .map(({ seq }) => seq);
+
+/** A write that passes, and makes its commit fail: a deferred key is looked at only then. */
+function prepareOrphan(): () => void {
+  const { $client } = database.db;
+  $client.exec("create table parent (id primary key)");
+  $client.exec("create table child (id references parent (id) deferrable initially deferred)");
+  return () => void $client.exec("insert into child values (1)");
+}
 
 describe("group commit", () => {
   it("commits what is asked for together at once, and gives each its own answer", async () => {
@@ -41,11 +56,7 @@ describe("group commit", () => {
   });
 
   it("lets others come in between where it would take long", async () => {
-    const slow = (seq: number) => () => {
-      for (const until = performance.now() + 11; performance.now() < until;);
-      return write(seq)();
-    };
-    const all = [1, 2, 3].map((seq) => commit(slow(seq)));
+    const all = [1, 2, 3].map((seq) => commit(slow(write(seq))));
     await all[0];
     expect(stored()).toEqual([1]);
     expect(await Promise.all(all)).toEqual([1, 2, 3]);
@@ -64,6 +75,24 @@ describe("group commit", () => {
     const outcomes = await Promise.allSettled(doubled);
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     expect(stored()).toEqual([1, 2]);
+  });
+
+  it("says so to everyone whose write goes with a commit that fails, and writes the next", async () => {
+    const orphan = prepareOrphan();
+    const outcomes = await Promise.allSettled([commit(write(1)), commit(orphan), commit(write(2))]);
+    expect(outcomes.map((outcome) => outcome.status === "rejected" && String(outcome.reason))).toEqual(
+      Array.from({ length: 3 }, () => expect.stringContaining("FOREIGN KEY") as string),
+    );
+    expect(stored()).toEqual([]);
+    expect(await commit(write(3))).toBe(3);
+    expect(stored()).toEqual([3]);
+  });
+
+  it("writes in the next turn what was left to it, though the commit before it fails", async () => {
+    const orphan = prepareOrphan();
+    const outcomes = await Promise.allSettled([commit(slow(orphan)), commit(write(1))]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+    expect(stored()).toEqual([1]);
   });
 
   it("says so to everyone when the disk does not take it", async () => {
