@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SendRecord } from "@whatsapp-engine/contract";
-import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import { events, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createMessageStore } from "./store.ts";
@@ -32,16 +32,21 @@ const record = (change: Partial<SendRecord>): SendRecord => ({
 let dir: string;
 let database: OpenDatabase;
 let store: ReturnType<typeof createMessageStore>;
-beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), "messages-"));
-  database = openDatabase(dir);
-  const clock = { now: () => Date.parse(TAKEN) + 5_000 };
-  store = createMessageStore({
+let now: number;
+const clock = { now: () => now };
+/** As a start of the engine does. */
+const open = () =>
+  createMessageStore({
     db: database.db,
     clock,
     appendEvent: createEventStore({ db: database.db, clock }).append,
     maxQueued: 3,
   });
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "messages-"));
+  database = openDatabase(dir);
+  now = Date.parse(TAKEN) + 5_000;
+  store = open();
   await store.add(message);
   await store.handOver("m", clock.now());
 });
@@ -108,4 +113,147 @@ describe("message store", () => {
       "explain query plan select * from messages where session_id = 'a' and status = ? and status in ('failed', 'unknown', 'expired', 'cancelled') order by created_at desc, id desc limit 20";
     expect(JSON.stringify(database.db.$client.prepare(query).all("failed"))).toContain("messages_unsent");
   });
+});
+
+const line = () => store.next("a", [], 100).map(({ id }) => id);
+const statusOf = (id: string) => store.find(id)?.status;
+const notConnected = record({
+  outcome: "not_sent",
+  whatsappId: null,
+  ack: null,
+  timestamp: null,
+  error: { code: "not_connected", message: "…" },
+});
+const told = () =>
+  database.db
+    .select()
+    .from(events)
+    .all()
+    .map(({ data }) => [data["messageId"], data["status"]]);
+const addBulk = (ids: string[], scheduledAt: number | null = null) =>
+  store.addAll(
+    ids.map((id) => ({ ...message, id, bulkId: "bulk", scheduledAt })),
+    { id: "bulk", sessionId: "a", state: "running", total: ids.length, createdAt: now, updatedAt: now },
+  );
+
+describe("the line", () => {
+  it("is in the order of acceptance, those that come back before those that wait, also after a restart", async () => {
+    store = open(); // nothing waits, one is being sent
+    await store.add({ ...message, id: "n" });
+    await store.settle(notConnected);
+    expect(line()).toEqual(["m", "n"]);
+    now -= 60 * 60_000;
+    store = open();
+    await store.add({ ...message, id: "o" });
+    expect(line()).toEqual(["m", "n", "o"]);
+    expect(store.next("a", [message.recipient], 100)).toEqual([]);
+  });
+
+  it("is full for one message, and for a bulk as a whole", async () => {
+    const full = { code: "queue_full", retryAfterSeconds: 10 };
+    for (const id of ["1", "2"]) await store.add({ ...message, id });
+    await expect(addBulk(["b1", "b2"])).rejects.toMatchObject({ ...full, extra: { queued: 2 } });
+    expect(store.findBulk("bulk")).toBeUndefined();
+    await addBulk(["b1"]);
+    await expect(store.add({ ...message, id: "3" })).rejects.toMatchObject(full);
+    expect(line()).toEqual(["1", "2", "b1"]);
+    await store.add({ ...message, id: "of another", sessionId: "b" });
+  });
+
+  it("gets those that have a time when it comes, the earliest first", async () => {
+    await store.add({ ...message, id: "later", scheduledAt: now + 2_000 });
+    await store.add({ ...message, id: "soon", scheduledAt: now + 1_000 });
+    expect(store.promote(now + 999)).toEqual([]);
+    expect(line()).toEqual([]);
+    expect(store.promote(now + 2_000)).toEqual(["a"]);
+    expect(line()).toEqual(["soon", "later"]);
+    store.defer("soon", now + 3_000);
+    expect(store.promote(now + 2_999)).toEqual([]);
+    expect(line()).toEqual(["later"]);
+    store.promote(now + 3_000);
+    expect(line()).toEqual(["later", "soon"]);
+  });
+
+  it("loses what is too late, scheduled or not, and nothing else", async () => {
+    await store.add({ ...message, id: "late", expiresAt: now + 1_000 });
+    await store.add({ ...message, id: "never", scheduledAt: now + 5_000, expiresAt: now + 1_000 });
+    await store.add({ ...message, id: "in time", expiresAt: now + 1_001 });
+    expect(store.expire(now + 1_000)).toBe(2);
+    expect(line()).toEqual(["in time"]);
+    expect([statusOf("late"), statusOf("never"), statusOf("m")]).toEqual(["expired", "expired", "sending"]);
+    expect(await store.handOver("late", now)).toBe(false);
+    expect(told()).toEqual([
+      ["late", "expired"],
+      ["never", "expired"],
+    ]);
+  });
+});
+
+describe("a bulk", () => {
+  beforeEach(async () => {
+    await store.settle(record({}));
+    await addBulk(["1", "2"]);
+    await store.handOver("1", now);
+  });
+  const comesBack = () => store.settle({ ...notConnected, messageId: "1" });
+
+  it("that is paused holds back what comes back from a lost connection, until it goes on", async () => {
+    store.setBulkState("bulk", "paused");
+    await comesBack();
+    expect(statusOf("1")).toBe("queued");
+    expect([line(), store.promote(now)]).toEqual([[], []]);
+    store.setBulkState("bulk", "running");
+    expect(line()).toEqual(["1", "2"]);
+  });
+
+  it("that is cancelled ends what comes back from a lost connection, and says so", async () => {
+    const heard: string[] = [];
+    store.onSettled(({ id }) => void heard.push(id));
+    store.setBulkState("bulk", "cancelled");
+    expect([statusOf("1"), statusOf("2")]).toEqual(["sending", "cancelled"]);
+    await comesBack();
+    expect(statusOf("1")).toBe("cancelled");
+    expect(heard).toEqual(["2", "1"]);
+    expect(told().slice(1)).toEqual([
+      ["2", "cancelled"],
+      ["1", "cancelled"],
+    ]);
+  });
+});
+
+it("keeps a paused bulk's messages out of the line though their time comes", async () => {
+  await addBulk(["1"], now + 1_000);
+  store.setBulkState("bulk", "paused");
+  expect(store.promote(now + 1_000)).toEqual([]);
+  store.setBulkState("bulk", "running");
+  expect(line()).toEqual([]);
+  expect(store.promote(now + 1_000)).toEqual(["a"]);
+  expect(line()).toEqual(["1"]);
+});
+
+it("ends with a session what waits as cancelled, what is being sent as unknown, and nothing of another", async () => {
+  const heard: unknown[] = [];
+  store.onSettled(({ id, status }) => void heard.push([id, status]));
+  await store.add({ ...message, id: "n" });
+  await store.add({ ...message, id: "scheduled", scheduledAt: now + 1_000 });
+  await store.add({ ...message, id: "other", sessionId: "b" });
+  store.endSession("a");
+  const ended = [
+    ["n", "cancelled"],
+    ["scheduled", "cancelled"],
+    ["m", "unknown"],
+  ];
+  expect([heard, told()]).toEqual([ended, ended]);
+  expect(store.find("m")?.errorCode).toBe("outcome_unknown");
+  expect(statusOf("other")).toBe("queued");
+});
+
+it("needs media until its message is out", async () => {
+  const mediaSha256 = "0".repeat(64);
+  await store.add({ ...message, id: "n", mediaSha256 });
+  expect(store.needsMedia(mediaSha256)).toBe(true);
+  await store.handOver("n", now);
+  expect(store.needsMedia(mediaSha256)).toBe(true);
+  await store.settle(record({ messageId: "n" }));
+  expect(store.needsMedia(mediaSha256)).toBe(false);
 });
