@@ -13,10 +13,12 @@ import { createRunnerClient, RunnerUnavailable, type RunnerClient } from "../run
 import { createLiveSessions, type LiveSessions } from "../sessions/live.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createMediaStore } from "./media-store.ts";
-import { createPace } from "./pace.ts";
+import { createPace, type Pace } from "./pace.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
 
 const TO = "6281111111111";
+const OTHER = "6282222222222";
+const HOUR_MS = 60 * 60_000;
 const NO_LIMITS = { perMinute: 0, burst: 1, pauseMs: 0, perDay: 0, recipientPauseMs: 0, recipientPerDay: 0 };
 const log = pino({ level: "silent" });
 
@@ -29,6 +31,9 @@ let database: OpenDatabase;
 let store: MessageStore;
 let live: LiveSessions;
 let dispatcher: Dispatcher;
+let pace: Pace;
+/** Who must not be written to. */
+let suppressed: Set<string>;
 /** Messages in the order in which the runner was handed them, and what it says of those it is asked about. */
 let handed: string[];
 let find: (messageId: string) => Promise<SendRecord | null>;
@@ -42,7 +47,9 @@ const sent = (messageId: string): SendRecord => ({
   timestamp: new Date().toISOString(),
   error: null,
 });
-const add = (id: string) => store.add({ id, sessionId: "a", recipient: TO, type: "text", body: id });
+const text = (id: string) => ({ id, sessionId: "a", type: "text" as const, body: id });
+const add = (id: string, change: { recipient?: string; mediaSha256?: string; expiresAt?: number } = {}) =>
+  store.add({ ...text(id), recipient: TO, ...change });
 const statusOf = (id: string) => store.find(id)?.status;
 
 function connect(client: RunnerClient): void {
@@ -59,7 +66,7 @@ beforeEach(() => {
     db,
     clock,
     appendEvent: createEventStore({ db, clock }).append,
-    maxQueued: 100,
+    maxQueued: 500,
   });
   handed = [];
   find = async () => null;
@@ -73,12 +80,14 @@ beforeEach(() => {
   } as unknown as RunnerClient;
   live = createLiveSessions();
   connect(client);
+  pace = createPace({ db, clock, defaults: NO_LIMITS });
+  suppressed = new Set();
   dispatcher = createDispatcher({
     store,
     media: createMediaStore({ dataDir: dir, clock }),
     live,
-    pace: createPace({ db, clock, defaults: NO_LIMITS }),
-    suppressed: () => false,
+    pace,
+    suppressed: (_, recipient) => suppressed.has(recipient),
     sendTimeoutMs: 1_000,
     clock,
     log,
@@ -162,6 +171,191 @@ const scheduled = (id: string, inMs: number) => ({
   type: "text" as const,
   body: id,
   scheduledAt: clock.now() + inMs,
+});
+
+const notSent: SendRecord = {
+  messageId: "",
+  outcome: "not_sent",
+  whatsappId: null,
+  ack: null,
+  timestamp: null,
+  error: { code: "not_connected", message: "…" },
+};
+const refused = () => new RunnerUnavailable(Object.assign(new Error("refused"), { code: "ECONNREFUSED" }));
+/** Holds what is sent until it is let go. */
+function holdSends(): () => void {
+  let letGo = () => {};
+  const gate = new Promise<void>((resolve) => (letGo = resolve));
+  send = async (messageId) => {
+    await gate;
+    return sent(messageId);
+  };
+  return letGo;
+}
+
+describe("the line", () => {
+  it("has one message of a chat under way, though the next stand beside it, and others pass", async () => {
+    const letGo = holdSends();
+    for (const id of ["1", "2", "3"]) await add(id);
+    await add("other", { recipient: OTHER });
+    await dispatcher.settle("a");
+    await vi.waitFor(() => expect(handed).toEqual(["1", "other"]));
+    dispatcher.wake("a");
+    letGo();
+    await vi.waitFor(() => expect(statusOf("3")).toBe("sent"));
+    expect(handed).toEqual(["1", "other", "2", "3"]);
+  });
+
+  it("goes on behind a chat that has more waiting than are looked at together", async () => {
+    const letGo = holdSends();
+    await Promise.all(Array.from({ length: 300 }, (_, i) => store.add({ ...text(`${i}`), recipient: TO })));
+    await add("other", { recipient: OTHER });
+    await dispatcher.settle("a");
+    await vi.waitFor(() => expect(handed).toEqual(["0", "other"]));
+    await dispatcher.close(0);
+    letGo();
+  }, 60_000);
+
+  it("passes over who must not be written to by now, and what is too late by now", async () => {
+    await add("suppressed", { recipient: OTHER });
+    await add("late", { expiresAt: clock.now() + HOUR_MS });
+    await add("next");
+    suppressed.add(OTHER);
+    skewMs = 2 * HOUR_MS;
+    await dispatcher.settle("a");
+    await vi.waitFor(() => expect(statusOf("next")).toBe("sent"));
+    expect(handed).toEqual(["next"]);
+    expect(store.find("suppressed")).toMatchObject({ status: "failed", errorCode: "recipient_suppressed" });
+    expect(statusOf("late")).toBe("expired");
+  });
+
+  it("ends what is too late though its session is not connected", async () => {
+    await add("late", { expiresAt: clock.now() + HOUR_MS });
+    await add("next");
+    skewMs = 2 * HOUR_MS;
+    await vi.waitFor(() => expect(statusOf("late")).toBe("expired"), { timeout: 5_000 });
+    expect(statusOf("next")).toBe("queued");
+  });
+});
+
+describe("pace", () => {
+  it("counts what was handed over from that moment on", async () => {
+    pace.setLimits("a", { pauseMs: HOUR_MS });
+    const letGo = holdSends();
+    await add("1");
+    await add("2", { recipient: OTHER });
+    await dispatcher.settle("a");
+    dispatcher.wake("a");
+    letGo();
+    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"));
+    dispatcher.wake("a");
+    expect([handed, statusOf("2")]).toEqual([["1"], "queued"]);
+  });
+
+  it("lets others pass whom it keeps waiting for their own", async () => {
+    pace.setLimits("a", { recipientPauseMs: HOUR_MS });
+    for (const id of ["1", "2"]) await add(id);
+    await add("other", { recipient: OTHER });
+    await dispatcher.settle("a");
+    await vi.waitFor(() => expect(statusOf("other")).toBe("sent"));
+    await vi.waitFor(() => expect(store.find("2")).toMatchObject({ status: "queued", position: null }));
+    expect(handed).toEqual(["1", "other"]);
+    skewMs = HOUR_MS;
+    await vi.waitFor(() => expect(statusOf("2")).toBe("sent"), { timeout: 5_000 });
+  });
+
+  it.each<[string, typeof send]>([
+    ["the session was not connected", async (messageId) => ({ ...notSent, messageId })],
+    ["the runner was never reached", () => Promise.reject(refused())],
+  ])("does not count what proved unsent, as %s", async (_, fails) => {
+    pace.setLimits("a", { pauseMs: HOUR_MS });
+    send = (messageId) => {
+      send = async (again) => sent(again);
+      return fails(messageId);
+    };
+    // Who was never reached need not be asked.
+    find = () => Promise.reject(refused());
+    await dispatcher.settle("a");
+    await add("1");
+    dispatcher.wake("a");
+    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"), { timeout: 5_000 });
+    expect(handed).toEqual(["1", "1"]);
+  });
+
+  it("does not count what never left, cancelled or without its media", async () => {
+    pace.setLimits("a", { pauseMs: HOUR_MS });
+    await dispatcher.settle("a");
+    await add("cancelled");
+    dispatcher.wake("a");
+    store.cancel("cancelled");
+    await add("no media", { mediaSha256: "0".repeat(64) });
+    dispatcher.wake("a");
+    await vi.waitFor(() => expect(statusOf("no media")).toBe("failed"));
+    await add("3");
+    dispatcher.wake("a");
+    await vi.waitFor(() => expect(statusOf("3")).toBe("sent"));
+    expect(handed).toEqual(["3"]);
+    expect(store.find("no media")?.errorCode).toBe("media_missing");
+  });
+});
+
+it("repeats nothing whose outcome is unknown, nor what its runner may have forgotten", async () => {
+  const unknown = { outcome: "unknown", ack: 0, error: { code: "outcome_unknown", message: "?" } } as const;
+  send = async (messageId) => ({ ...sent(messageId), ...unknown });
+  await add("old");
+  await store.handOver("old", clock.now());
+  skewMs = 2 * DAY_MS;
+  await add("unknown");
+  await dispatcher.settle("a");
+  await vi.waitFor(() => expect(statusOf("unknown")).toBe("unknown"));
+  await dispatcher.settle("a");
+  await add("next");
+  dispatcher.wake("a");
+  await vi.waitFor(() => expect(handed).toContain("next"));
+  expect(handed).toEqual(["unknown", "next"]);
+  expect(statusOf("old")).toBe("unknown");
+});
+
+describe("a database that somebody else holds", () => {
+  type Client = OpenDatabase["db"]["$client"];
+  let administrator: Client;
+  beforeEach(() => {
+    database.db.$client.pragma("busy_timeout = 20");
+    const Sqlite = database.db.$client.constructor as new (file: string) => Client;
+    administrator = new Sqlite(join(dir, "engine.sqlite"));
+  });
+  afterEach(() => void administrator.close());
+
+  it("keeps a message in line until it is let go", async () => {
+    await dispatcher.settle("a");
+    await add("late", { expiresAt: clock.now() + HOUR_MS });
+    await add("1");
+    administrator.exec("begin immediate");
+    skewMs = 2 * HOUR_MS;
+    dispatcher.wake("a");
+    administrator.exec("rollback");
+    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"), { timeout: 5_000 });
+    expect(handed).toEqual(["1"]);
+  });
+
+  it("gets what it could not take as the answer came, and nothing is sent again", async () => {
+    const letGo = holdSends();
+    find = async (messageId) => sent(messageId);
+    await dispatcher.settle("a");
+    await add("1");
+    dispatcher.wake("a");
+    await vi.waitFor(() => expect(handed).toEqual(["1"]));
+    administrator.exec("begin immediate");
+    const asked = vi.fn(find);
+    find = asked;
+    letGo();
+    // At the answer, and at the first question after it.
+    await vi.waitFor(() => expect(asked.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(statusOf("1")).toBe("sending");
+    administrator.exec("rollback");
+    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"), { timeout: 5_000 });
+    expect(handed).toEqual(["1"]);
+  });
 });
 
 describe("a runner that answers garbage", () => {
