@@ -1,0 +1,210 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MessageStatus, SendMessage } from "@whatsapp-engine/contract";
+import { messages as rows, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import { pino } from "pino";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createEventStore } from "../events/store.ts";
+import type { SessionService } from "../sessions/service.ts";
+import { createLiveSessions } from "../sessions/live.ts";
+import { createBulkService, type BulkService } from "./bulks.ts";
+import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { createMediaFetcher, type MediaFetcher } from "./media-fetch.ts";
+import { createMediaStore } from "./media-store.ts";
+import { createPace } from "./pace.ts";
+import { createMessageService, type MessageService } from "./service.ts";
+import { createMessageStore, type MessageStore } from "./store.ts";
+
+const TO = "6281111111111";
+const NO_LIMITS = { perMinute: 0, burst: 1, pauseMs: 0, perDay: 0, recipientPauseMs: 0, recipientPerDay: 0 };
+const EXPIRE_AFTER_MS = 60_000;
+const clock = { now: Date.now };
+
+let dir: string;
+let database: OpenDatabase;
+let store: MessageStore;
+let dispatcher: Dispatcher;
+let fetcher: MediaFetcher;
+let service: MessageService;
+let bulks: BulkService;
+let suppressed: Set<string>;
+let sessionStatus: "connected" | "disconnected";
+
+/** Nothing goes out: what is accepted stays in the line. */
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "service-"));
+  database = openDatabase(dir);
+  const { db } = database;
+  const log = pino({ level: "silent" });
+  store = createMessageStore({
+    db,
+    clock,
+    appendEvent: createEventStore({ db, clock }).append,
+    maxQueued: 3,
+  });
+  suppressed = new Set();
+  sessionStatus = "connected";
+  const session = () => ({ status: sessionStatus, reason: null });
+  const shared = {
+    store,
+    media: createMediaStore({ dataDir: dir, clock }),
+    live: createLiveSessions(),
+    pace: createPace({ db, clock, defaults: NO_LIMITS }),
+    suppressed: (_: string, recipient: string) => suppressed.has(recipient),
+    sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,
+    fetcher: (fetcher = createMediaFetcher({ maxBytes: 1_024, timeoutMs: 1_000, permits: () => false })),
+    maxMediaBytes: 1_024,
+    sendTimeoutMs: 20,
+    expireAfterMs: EXPIRE_AFTER_MS,
+    defaultCountry: "ID" as const,
+    clock,
+    log,
+  };
+  dispatcher = createDispatcher(shared);
+  service = createMessageService({ ...shared, dispatcher });
+  bulks = createBulkService({ ...shared, dispatcher, messages: service });
+});
+afterEach(async () => {
+  await dispatcher.close(0);
+  await fetcher.close();
+  database.close();
+  rmSync(dir, { recursive: true });
+});
+
+const send = (change: Partial<SendMessage>) =>
+  service.send("a", { to: TO, type: "text", message: "Hi", async: true, ...change });
+const count = () => database.db.select().from(rows).all().length;
+const file = (text: string): Partial<SendMessage> => ({
+  type: "document",
+  message: undefined,
+  media: { bytes: new Uint8Array(Buffer.from(text)), filename: "a.txt" },
+});
+const base64 = (text: string): Partial<SendMessage> => ({
+  type: "document",
+  message: undefined,
+  media: { base64: Buffer.from(text).toString("base64"), filename: "a.txt" },
+});
+const conflict = { code: "idempotency_conflict", status: 409 };
+
+describe("a message's key", () => {
+  it.each<[string, Partial<SendMessage>, Partial<SendMessage>]>([
+    ["text", { message: "one" }, { message: "two" }],
+    ["recipient", {}, { to: "6282222222222" }],
+    ["uploaded file", file("one"), file("two")],
+    ["file in base64", base64("one"), base64("two")],
+  ])("answers the same again, and refuses another %s", async (_, one, two) => {
+    const key = { clientMessageId: "key" };
+    const first = await send({ ...one, ...key });
+    expect(await send({ ...one, ...key })).toEqual(first);
+    await expect(send({ ...two, ...key })).rejects.toMatchObject(conflict);
+    expect(count()).toBe(1);
+    expect(
+      (await service.send("b", { to: TO, type: "text", message: "Hi", async: true, ...key })).messageId,
+    ).not.toBe(first.messageId);
+  });
+
+  it("does the same for calls that come together", async () => {
+    const key = { clientMessageId: "key" };
+    const [first, same, other] = await Promise.allSettled([
+      send({ message: "one", ...key }),
+      send({ message: "one", ...key }),
+      send({ message: "two", ...key }),
+    ]);
+    expect(first).toMatchObject({ status: "fulfilled", value: { text: "one" } });
+    expect(same).toEqual(first);
+    expect(other).toMatchObject({ status: "rejected", reason: conflict });
+    expect(count()).toBe(1);
+  });
+
+  it("answers the same though such a message would be refused by now", async () => {
+    const input = {
+      clientMessageId: "key",
+      async: false,
+      expiresAt: new Date(Date.now() + 30).toISOString(),
+    };
+    const first = await send(input);
+    suppressed.add(TO);
+    sessionStatus = "disconnected";
+    for (const message of ["2", "3"]) await send({ message, to: "6282222222222" });
+    while (Date.now() <= Date.parse(input.expiresAt)) await new Promise(setImmediate);
+    expect((await send(input)).messageId).toBe(first.messageId);
+  });
+
+  it("of a bulk does the same", async () => {
+    const bulk = (text: string) =>
+      bulks.create("a", { type: "text", message: text, recipients: [TO], clientBulkId: "key" });
+    const first = await bulk("one");
+    expect(await bulk("one")).toEqual(first);
+    await expect(bulk("two")).rejects.toMatchObject(conflict);
+    expect(count()).toBe(1);
+  });
+});
+
+it("accepts no message whose media is not on the disk", async () => {
+  rmSync(join(dir, "media"), { recursive: true });
+  await expect(send(base64("one"))).rejects.toThrow("ENOENT");
+  expect(count()).toBe(0);
+});
+
+describe("who must not be written to", () => {
+  const refusal = { code: "recipient_suppressed", status: 403 };
+
+  it("is refused before anything is accepted", async () => {
+    suppressed.add(TO);
+    await expect(send({})).rejects.toMatchObject(refusal);
+    expect(count()).toBe(0);
+  });
+
+  it("is not written to by a repetition either", async () => {
+    const { messageId } = await send({});
+    service.cancel("a", messageId);
+    suppressed.add(TO);
+    await expect(service.retry("a", messageId)).rejects.toMatchObject(refusal);
+    expect(count()).toBe(1);
+  });
+});
+
+it("lets a message end when its time is over, and takes none whose time is over", async () => {
+  const before = Date.now();
+  const { messageId } = await send({});
+  const expiresAt = store.find(messageId)?.expiresAt ?? 0;
+  expect(expiresAt).toBeGreaterThanOrEqual(before + EXPIRE_AFTER_MS);
+  expect(expiresAt).toBeLessThanOrEqual(Date.now() + EXPIRE_AFTER_MS);
+  const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+  for (const times of [{ expiresAt: at(-1) }, { expiresAt: at(1_000), scheduledAt: at(2_000) }])
+    await expect(send(times)).rejects.toMatchObject({ code: "invalid_request" });
+});
+
+describe("a repetition by hand", () => {
+  /** All that were accepted. */
+  const become = (status: MessageStatus) => database.db.update(rows).set({ status }).run();
+
+  it.each<MessageStatus>(["failed", "unknown", "expired", "cancelled"])(
+    "of one that is %s is a new message, and the old one stays what it is",
+    async (status) => {
+      const { messageId, ...old } = await send(base64("one"));
+      become(status);
+      const repeated = await service.retry("a", messageId);
+      expect(repeated).toMatchObject({ status: "queued", to: TO, type: old.type, attempts: 0 });
+      expect(repeated.messageId).not.toBe(messageId);
+      expect(store.find(repeated.messageId)?.mediaSha256).toBe(store.find(messageId)?.mediaSha256);
+      expect(store.find(messageId)?.status).toBe(status);
+      expect(store.next("a", [], 9).map(({ id }) => id)).toEqual([repeated.messageId]);
+    },
+  );
+
+  it.each<MessageStatus>(["queued", "sending", "sent", "delivered", "read"])(
+    "of one that is %s is refused",
+    async (status) => {
+      const { messageId } = await send({});
+      become(status);
+      await expect(service.retry("a", messageId)).rejects.toMatchObject({ code: "message_not_retryable" });
+      expect(count()).toBe(1);
+    },
+  );
+});
+
+it("answers a caller who waited long with the message as it stands", async () => {
+  expect(await send({ async: false })).toMatchObject({ status: "queued", attempts: 0 });
+});
