@@ -71,9 +71,13 @@ describe("group commit", () => {
   });
 
   it("undoes a write that fails, and only that", async () => {
-    const doubled = [commit(write(1)), commit(write(1)), commit(write(2))];
-    const outcomes = await Promise.allSettled(doubled);
-    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    const half = () => {
+      write(3)();
+      throw new Error("no");
+    };
+    const all = [commit(write(1)), commit(write(1)), commit(half), commit(write(2))];
+    const outcomes = await Promise.allSettled(all);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
     expect(stored()).toEqual([1, 2]);
   });
 
