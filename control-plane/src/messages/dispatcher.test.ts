@@ -51,6 +51,9 @@ const text = (id: string) => ({ id, sessionId: "a", type: "text" as const, body:
 const add = (id: string, change: { recipient?: string; mediaSha256?: string; expiresAt?: number } = {}) =>
   store.add({ ...text(id), recipient: TO, ...change });
 const statusOf = (id: string) => store.find(id)?.status;
+/** A retry is a second later. */
+const SOON = { timeout: 10_000 };
+const becomes = (id: string, status: string) => vi.waitFor(() => expect(statusOf(id)).toBe(status), SOON);
 
 function connect(client: RunnerClient): void {
   const state = { status: "connected" } as RunnerState;
@@ -111,7 +114,7 @@ it("hands out nothing before the runner was asked about what was under way: that
   expect(handed).toEqual([]);
   answer();
   await settled;
-  await vi.waitFor(() => expect(statusOf("after it")).toBe("sent"));
+  await becomes("after it", "sent");
   expect(handed).toEqual(["before the crash", "after it"]);
 });
 
@@ -122,10 +125,10 @@ it("asks again about a message whose answer was lost, and repeats none that is n
   await dispatcher.settle("a");
   await add("lost");
   dispatcher.wake("a");
-  await vi.waitFor(() => expect(handed).toEqual(["lost"]));
+  await vi.waitFor(() => expect(handed).toEqual(["lost"]), SOON);
   send = async (messageId) => sent(messageId);
   find = async (messageId) => sent(messageId);
-  await vi.waitFor(() => expect(statusOf("lost")).toBe("sent"), { timeout: 5_000 });
+  await becomes("lost", "sent");
   expect(handed).toEqual(["lost"]);
 });
 
@@ -151,8 +154,8 @@ it("goes on in its order when the clock is set back, and forgets nothing that wa
   await add("2");
   await store.add(scheduled("3", 1_000));
   await dispatcher.settle("a");
-  await vi.waitFor(() => expect(statusOf("2")).toBe("sent"));
-  await vi.waitFor(() => expect(statusOf("3")).toBe("sent"), { timeout: 5_000 });
+  await becomes("2", "sent");
+  await becomes("3", "sent");
   expect(handed).toEqual(["1", "2", "3"]);
 });
 
@@ -161,7 +164,7 @@ it("asks about what was handed over before the clock was set back, and puts it b
   await store.handOver("1", clock.now());
   skewMs = -DAY_MS;
   await dispatcher.settle("a");
-  await vi.waitFor(() => expect(statusOf("1")).toBe("sent"));
+  await becomes("1", "sent");
 });
 
 const scheduled = (id: string, inMs: number) => ({
@@ -199,10 +202,10 @@ describe("the line", () => {
     for (const id of ["1", "2", "3"]) await add(id);
     await add("other", { recipient: OTHER });
     await dispatcher.settle("a");
-    await vi.waitFor(() => expect(handed).toEqual(["1", "other"]));
+    await vi.waitFor(() => expect(handed).toEqual(["1", "other"]), SOON);
     dispatcher.wake("a");
     letGo();
-    await vi.waitFor(() => expect(statusOf("3")).toBe("sent"));
+    await becomes("3", "sent");
     expect(handed).toEqual(["1", "other", "2", "3"]);
   });
 
@@ -211,7 +214,7 @@ describe("the line", () => {
     await Promise.all(Array.from({ length: 300 }, (_, i) => store.add({ ...text(`${i}`), recipient: TO })));
     await add("other", { recipient: OTHER });
     await dispatcher.settle("a");
-    await vi.waitFor(() => expect(handed).toEqual(["0", "other"]));
+    await vi.waitFor(() => expect(handed).toEqual(["0", "other"]), SOON);
     await dispatcher.close(0);
     letGo();
   }, 60_000);
@@ -223,7 +226,7 @@ describe("the line", () => {
     suppressed.add(OTHER);
     skewMs = 2 * HOUR_MS;
     await dispatcher.settle("a");
-    await vi.waitFor(() => expect(statusOf("next")).toBe("sent"));
+    await becomes("next", "sent");
     expect(handed).toEqual(["next"]);
     expect(store.find("suppressed")).toMatchObject({ status: "failed", errorCode: "recipient_suppressed" });
     expect(statusOf("late")).toBe("expired");
@@ -233,7 +236,7 @@ describe("the line", () => {
     await add("late", { expiresAt: clock.now() + HOUR_MS });
     await add("next");
     skewMs = 2 * HOUR_MS;
-    await vi.waitFor(() => expect(statusOf("late")).toBe("expired"), { timeout: 5_000 });
+    await becomes("late", "expired");
     expect(statusOf("next")).toBe("queued");
   });
 });
@@ -247,7 +250,7 @@ describe("pace", () => {
     await dispatcher.settle("a");
     dispatcher.wake("a");
     letGo();
-    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"));
+    await becomes("1", "sent");
     dispatcher.wake("a");
     expect([handed, statusOf("2")]).toEqual([["1"], "queued"]);
   });
@@ -257,11 +260,11 @@ describe("pace", () => {
     for (const id of ["1", "2"]) await add(id);
     await add("other", { recipient: OTHER });
     await dispatcher.settle("a");
-    await vi.waitFor(() => expect(statusOf("other")).toBe("sent"));
-    await vi.waitFor(() => expect(store.find("2")).toMatchObject({ status: "queued", position: null }));
+    await becomes("other", "sent");
+    await vi.waitFor(() => expect(store.find("2")).toMatchObject({ status: "queued", position: null }), SOON);
     expect(handed).toEqual(["1", "other"]);
     skewMs = HOUR_MS;
-    await vi.waitFor(() => expect(statusOf("2")).toBe("sent"), { timeout: 5_000 });
+    await becomes("2", "sent");
   });
 
   it.each<[string, typeof send]>([
@@ -278,7 +281,7 @@ describe("pace", () => {
     await dispatcher.settle("a");
     await add("1");
     dispatcher.wake("a");
-    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"), { timeout: 5_000 });
+    await becomes("1", "sent");
     expect(handed).toEqual(["1", "1"]);
   });
 
@@ -290,10 +293,10 @@ describe("pace", () => {
     store.cancel("cancelled");
     await add("no media", { mediaSha256: "0".repeat(64) });
     dispatcher.wake("a");
-    await vi.waitFor(() => expect(statusOf("no media")).toBe("failed"));
+    await becomes("no media", "failed");
     await add("3");
     dispatcher.wake("a");
-    await vi.waitFor(() => expect(statusOf("3")).toBe("sent"));
+    await becomes("3", "sent");
     expect(handed).toEqual(["3"]);
     expect(store.find("no media")?.errorCode).toBe("media_missing");
   });
@@ -307,11 +310,11 @@ it("repeats nothing whose outcome is unknown, nor what its runner may have forgo
   skewMs = 2 * DAY_MS;
   await add("unknown");
   await dispatcher.settle("a");
-  await vi.waitFor(() => expect(statusOf("unknown")).toBe("unknown"));
+  await becomes("unknown", "unknown");
   await dispatcher.settle("a");
   await add("next");
   dispatcher.wake("a");
-  await vi.waitFor(() => expect(handed).toContain("next"));
+  await vi.waitFor(() => expect(handed).toContain("next"), SOON);
   expect(handed).toEqual(["unknown", "next"]);
   expect(statusOf("old")).toBe("unknown");
 });
@@ -334,7 +337,7 @@ describe("a database that somebody else holds", () => {
     skewMs = 2 * HOUR_MS;
     dispatcher.wake("a");
     administrator.exec("rollback");
-    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"), { timeout: 5_000 });
+    await becomes("1", "sent");
     expect(handed).toEqual(["1"]);
   });
 
@@ -344,16 +347,16 @@ describe("a database that somebody else holds", () => {
     await dispatcher.settle("a");
     await add("1");
     dispatcher.wake("a");
-    await vi.waitFor(() => expect(handed).toEqual(["1"]));
+    await vi.waitFor(() => expect(handed).toEqual(["1"]), SOON);
     administrator.exec("begin immediate");
     const asked = vi.fn(find);
     find = asked;
     letGo();
     // At the answer, and at the first question after it.
-    await vi.waitFor(() => expect(asked.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(asked.mock.calls.length).toBeGreaterThan(1), SOON);
     expect(statusOf("1")).toBe("sending");
     administrator.exec("rollback");
-    await vi.waitFor(() => expect(statusOf("1")).toBe("sent"), { timeout: 5_000 });
+    await becomes("1", "sent");
     expect(handed).toEqual(["1"]);
   });
 });
@@ -397,7 +400,7 @@ describe("a runner that answers garbage", () => {
       await dispatcher.settle("a");
       await add("m");
       dispatcher.wake("a");
-      await vi.waitFor(() => expect(statusOf("m")).toBe("sent"), { timeout: 10_000 });
+      await becomes("m", "sent");
       expect({ sends, status: statusOf("m") }).toEqual({ sends: 1, status: "sent" });
     } finally {
       await client.close();
