@@ -44,6 +44,18 @@ describe("media store", () => {
     expect(await open().read(name)).toEqual(bytes);
   });
 
+  it("has what is put again while it is removed", async () => {
+    await store.put(name, bytes);
+    now += 2 * DAY_MS;
+    let again: Promise<void> | undefined;
+    await store.removeOld(now - DAY_MS, () => {
+      again = store.put(name, bytes);
+      return false;
+    });
+    await again;
+    expect(await open().read(name)).toEqual(bytes);
+  });
+
   it("forgets what it removes", async () => {
     await store.put(name, bytes);
     expect(await store.removeOld(now + DAY_MS, nobody)).toBe(1);

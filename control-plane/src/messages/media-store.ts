@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs";
-import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { LRUCache } from "lru-cache";
@@ -30,6 +30,25 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
     }
   }
 
+  /** Whether the file is there; then it is as new as one that is written now. */
+  function touch(path: string): boolean {
+    const now = clock.now() / 1000;
+    try {
+      utimesSync(path, now, now);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Nothing comes between the look and the removal: what is put now is either kept, or written anew. */
+  function removeIfOld(path: string, before: number): boolean {
+    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: before };
+    if (mtimeMs >= before) return false;
+    rmSync(path);
+    return true;
+  }
+
   async function write(path: string, bytes: Buffer): Promise<void> {
     const draft = join(folder, `${randomUUID()}.part`);
     const file = await open(draft, "wx", 0o600);
@@ -50,12 +69,7 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
     /** Resolves when the bytes are on the disk under this name. */
     async put(sha256: string, bytes: Buffer): Promise<void> {
       const path = pathOf(sha256);
-      const now = clock.now() / 1000;
-      const there = await utimes(path, now, now).then(
-        () => true,
-        () => false,
-      );
-      if (!there) await write(path, bytes);
+      if (!touch(path)) await write(path, bytes);
       newest.set(sha256, bytes);
     },
 
@@ -72,9 +86,8 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
       let removed = 0;
       for (const name of await readdir(folder)) {
         const { mtimeMs } = await stat(join(folder, name)).catch(() => ({ mtimeMs: Number.MAX_VALUE }));
-        if (mtimeMs >= before || needed(name)) continue;
+        if (mtimeMs >= before || needed(name) || !removeIfOld(join(folder, name), before)) continue;
         newest.delete(name);
-        await rm(join(folder, name), { force: true });
         removed += 1;
       }
       return removed;
