@@ -62,7 +62,7 @@ describe("message store", () => {
   it("takes a lost connection for no outcome: back into the line", async () => {
     const error = { code: "not_connected" as const, message: "…" };
     await store.settle(record({ outcome: "not_sent", whatsappId: null, ack: null, timestamp: null, error }));
-    expect(store.find("m")).toMatchObject({ status: "queued", errorCode: null });
+    expect(store.find("m")).toMatchObject({ status: "queued", errorCode: null, handedAt: null });
     expect(store.next("a", [], 2).map(({ id }) => id)).toEqual(["m"]);
     await store.handOver("m", 1);
     await store.settle(record({}));
