@@ -40,7 +40,7 @@ const open = () =>
     db: database.db,
     clock,
     appendEvent: createEventStore({ db: database.db, clock }).append,
-    maxQueued: 3,
+    maxQueued: 4,
   });
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "messages-"));
@@ -138,25 +138,27 @@ const addBulk = (ids: string[], scheduledAt: number | null = null) =>
 
 describe("the line", () => {
   it("is in the order of acceptance, those that come back before those that wait, also after a restart", async () => {
-    store = open(); // nothing waits, one is being sent
     await store.add({ ...message, id: "n" });
-    await store.settle(notConnected);
-    expect(line()).toEqual(["m", "n"]);
+    await store.handOver("n", now);
+    store = open(); // nothing waits, two are being sent
+    await store.add({ ...message, id: "o" });
+    for (const messageId of ["n", "m"]) await store.settle({ ...notConnected, messageId });
+    expect(line()).toEqual(["m", "n", "o"]);
     now -= 60 * 60_000;
     store = open();
-    await store.add({ ...message, id: "o" });
-    expect(line()).toEqual(["m", "n", "o"]);
+    await store.add({ ...message, id: "p" });
+    expect(line()).toEqual(["m", "n", "o", "p"]);
     expect(store.next("a", [message.recipient], 100)).toEqual([]);
   });
 
   it("is full for one message, and for a bulk as a whole", async () => {
     const full = { code: "queue_full", retryAfterSeconds: 10 };
-    for (const id of ["1", "2"]) await store.add({ ...message, id });
-    await expect(addBulk(["b1", "b2"])).rejects.toMatchObject({ ...full, extra: { queued: 2 } });
+    for (const id of ["1", "2", "3"]) await store.add({ ...message, id });
+    await expect(addBulk(["b1", "b2"])).rejects.toMatchObject({ ...full, extra: { queued: 3 } });
     expect(store.findBulk("bulk")).toBeUndefined();
     await addBulk(["b1"]);
-    await expect(store.add({ ...message, id: "3" })).rejects.toMatchObject(full);
-    expect(line()).toEqual(["1", "2", "b1"]);
+    await expect(store.add({ ...message, id: "4" })).rejects.toMatchObject(full);
+    expect(line()).toEqual(["1", "2", "3", "b1"]);
     await store.add({ ...message, id: "of another", sessionId: "b" });
   });
 

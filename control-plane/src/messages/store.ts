@@ -12,6 +12,7 @@ import {
   lte,
   or,
   sql,
+  type SQL,
 } from "drizzle-orm";
 import {
   bulks,
@@ -146,14 +147,17 @@ export function createMessageStore(deps: {
     .where(eq(messages.id, placeholder("id")))
     .prepare();
 
-  let position =
+  const lastPlace = (where: SQL) =>
     db
       .select({ max: sql<number | null>`max(${messages.position})` })
       .from(messages)
-      .where(sql`${messages.status} = 'queued' and ${messages.position} is not null`)
+      .where(where)
       .get()?.max ?? 0;
-  // What is being sent may come back into the line, before all that wait.
-  position = Math.max(position, clock.now());
+  // What is being sent may come back to its place, before all that are accepted from now on.
+  let position = Math.max(
+    lastPlace(sql`${messages.status} = 'queued' and ${messages.position} is not null`),
+    lastPlace(sql`${messages.status} = 'sending'`),
+  );
 
   /** Within a transaction: what is told of a message that has come to `row.status`. */
   function tell(row: MessageRow): void {
