@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createOutcomes } from "./outcomes.ts";
 import { createMessageStore, type MessageRow, type MessageStore } from "./store.ts";
@@ -34,23 +34,23 @@ beforeEach(async () => {
   ({ row } = await store.add({ id: "m", sessionId: "a", recipient: "62", type: "text", body: "Hi" }));
 });
 afterEach(() => {
+  vi.useRealTimers();
   database.close();
   rmSync(dir, { recursive: true });
 });
 
-const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
-
 describe("callers who wait for an outcome", () => {
   it("are told at once, all of them, and those who come later too", async () => {
-    const before = timers();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const all = [outcomes.of(row, LONG_MS), outcomes.of(row, LONG_MS)];
     const ofAnother = outcomes.of({ ...row, id: "other" }, 0);
-    expect(timers()).toBe(before + 3);
+    expect(vi.getTimerCount()).toBe(3);
+    vi.advanceTimersByTime(0);
+    expect((await ofAnother).status).toBe("queued");
     store.fail("m", "rejected", "no");
     for (const told of [...(await Promise.all(all)), await outcomes.of(row, LONG_MS)])
       expect(told).toMatchObject({ id: "m", status: "failed", errorCode: "rejected" });
-    expect((await ofAnother).status).toBe("queued");
-    expect(timers()).toBe(before);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("have the message as it stands when their time is over", async () => {
