@@ -344,6 +344,23 @@ describe("a database that somebody else holds", () => {
     expect(handed).toEqual(["1"]);
   });
 
+  it("is left alone for a moment before a message is handed over again", async () => {
+    await dispatcher.settle("a");
+    await add("1");
+    const times: number[] = [];
+    const { handOver } = store;
+    vi.spyOn(store, "handOver").mockImplementation((id, now) => {
+      times.push(performance.now());
+      if (times.length === 2) administrator.exec("rollback");
+      return handOver(id, now);
+    });
+    administrator.exec("begin immediate");
+    dispatcher.wake("a");
+    await becomes("1", "sent");
+    expect(times[1]! - times[0]!).toBeGreaterThan(900);
+    expect(handed).toEqual(["1"]);
+  });
+
   it("gets what it could not take as the answer came, and nothing is sent again", async () => {
     const letGo = holdSends();
     find = async (messageId) => sent(messageId);
