@@ -96,8 +96,9 @@ function route(request: IncomingMessage, response: ServerResponse, body: Buffer)
     case "GET /events":
       return stream(response, Number(url.searchParams.get("after")));
     case "POST /claim":
-    case "POST /logout":
       return answer(response, 204);
+    case "POST /logout":
+      return answer(response, 200, { unlinked: "done" });
     case "POST /send":
       return answer(response, 200, send(body));
     case "POST /shutdown":

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { locationSchema, messageContentSchema } from "./content.ts";
 import { messageTypeSchema } from "./kinds.ts";
-import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
+import { sessionReasonSchema, sessionStatusSchema, unlinkOutcomeSchema } from "./session.ts";
 
 /*
  * HTTP between control plane and runner, the control plane always calling. Every call carries
@@ -20,7 +20,8 @@ import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
  *   GET  /messages/:whatsappId/media
  *                          200 the bytes with their type (and name, as a URI component, in X-Filename); 404: no such message, or no file in it; 410: WhatsApp has the
  *                          file no more; 409 if not connected
- *   POST /logout           204: the account is unlinked (where WhatsApp answers) and the login deleted
+ *   POST /logout           200 LogoutResult: the account is unlinked (where WhatsApp answers) and the login deleted.
+ *                          A login whose connection does not stand yet is waited for, 10 s at the most
  *   POST /shutdown         202: browser closed, login settled on disk, then the process ends
  */
 
@@ -138,6 +139,9 @@ export type SendRecord = z.infer<typeof sendRecordSchema>;
 
 export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: z.string().nullable() });
 export type NumberCheck = z.infer<typeof numberCheckSchema>;
+
+export const logoutResultSchema = z.object({ unlinked: unlinkOutcomeSchema });
+export type LogoutResult = z.infer<typeof logoutResultSchema>;
 
 export const reactCommandSchema = z.object({ emoji: z.string() });
 export const editCommandSchema = z.object({ text: z.string() });

@@ -81,6 +81,34 @@ export type CreateSession = z.infer<typeof createSessionSchema>;
 
 export const sessionAnswerSchema = z.object({ success: z.literal(true), session: sessionSchema });
 
+/**
+ * What is known of the link at WhatsApp after a logout; the login is deleted in any case.
+ * `done`: WhatsApp Web was connected and carried the unlinking out; `not_linked`: there was no account to unlink;
+ * `not_asked`: there was no connection to ask by; `unknown`: it was asked, and did not confirm it in time.
+ */
+export const unlinkOutcomes = ["done", "not_linked", "not_asked", "unknown"] as const;
+export const unlinkOutcomeSchema = z.enum(unlinkOutcomes);
+export type UnlinkOutcome = z.infer<typeof unlinkOutcomeSchema>;
+
+const STILL_SHOWN =
+  "The login was deleted here. The phone may go on showing this device until it is removed there, under Linked devices";
+
+/** What was and was not done, for people. */
+export const unlinkDetails: Readonly<Record<UnlinkOutcome, string>> = {
+  done: "The account was unlinked at WhatsApp, and the login deleted.",
+  not_linked: "No account was linked, so there was nothing to unlink at WhatsApp.",
+  not_asked: `${STILL_SHOWN}: there was no connection to WhatsApp to unlink it by.`,
+  unknown: `${STILL_SHOWN}: WhatsApp was asked to unlink it, and did not confirm that.`,
+};
+
+export const logoutAnswerSchema = z.object({
+  ...sessionAnswerSchema.shape,
+  unlinked: unlinkOutcomeSchema.meta({
+    description:
+      "What is known of the link at WhatsApp; the login is deleted in any case. `done`: WhatsApp Web was connected and carried the unlinking out; `not_linked`: there was no account to unlink; `not_asked`: there was no connection to ask by; `unknown`: it was asked, and did not confirm it in time",
+  }),
+});
+
 export const sessionStatusAnswerSchema = z.object({ success: z.literal(true), ...sessionSchema.shape });
 
 export const listSessionsQuerySchema = z.object({

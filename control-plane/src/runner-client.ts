@@ -5,6 +5,7 @@ import {
   actionResultSchema,
   AppError,
   encodeSend,
+  logoutResultSchema,
   numberCheckSchema,
   sendRecordSchema,
   streamLineSchema,
@@ -13,11 +14,12 @@ import {
   type SendCommand,
   type SendRecord,
   type StreamLine,
+  type UnlinkOutcome,
 } from "@whatsapp-engine/contract";
 
 const CALL_TIMEOUT_MS = 2_000;
-/** Logging out talks to WhatsApp's server and closes a browser. */
-const LOGOUT_TIMEOUT_MS = 10_000;
+/** The runner waits 10 s for a login to connect, 4 s for WhatsApp's answer, and twice 4 s for the browser to close. */
+const LOGOUT_TIMEOUT_MS = 25_000;
 /** The page is asked, and asks WhatsApp's server. */
 const NUMBER_TIMEOUT_MS = 10_000;
 /** The runner itself answers after 10 s what it knows then, and gives a download 18 s. */
@@ -62,7 +64,7 @@ export type RunnerClient = {
   revoke(whatsappId: string): Promise<ActionResult>;
   /** A message's file; `not_found`: no such message, or no file in it; `gone`: WhatsApp has it no more. */
   media(whatsappId: string): Promise<RunnerMedia | "not_found" | "gone">;
-  logout(): Promise<void>;
+  logout(): Promise<UnlinkOutcome>;
   /** Lines from the journal after `after` and then live ones, until the stream breaks (throws) or `signal` aborts. */
   stream(after: number, signal: AbortSignal): AsyncGenerator<StreamLine>;
   close(): Promise<void>;
@@ -162,7 +164,12 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       if (statusCode === 409) throw notConnected();
       throw useless(`runner answered ${statusCode}`);
     },
-    logout: () => command("/logout", undefined, LOGOUT_TIMEOUT_MS),
+    logout: async () => {
+      const answer = await call("POST", "/logout", undefined, LOGOUT_TIMEOUT_MS);
+      // A runner from before an update does not say what WhatsApp said.
+      if (answer.status === 204) return "unknown";
+      return (await read(logoutResultSchema, answer)).unlinked;
+    },
 
     async *stream(after, signal) {
       const response = await pool.request({

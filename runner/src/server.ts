@@ -6,6 +6,7 @@ import {
   passStep,
   reactCommandSchema,
   type ActionResult,
+  type LogoutResult,
   type RunnerHealth,
 } from "@whatsapp-engine/contract";
 import type { HttpBindings } from "@hono/node-server";
@@ -124,8 +125,8 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
   });
 
   app.post("/logout", async (c) => {
-    await session.logOut();
-    return c.body(null, 204);
+    const result: LogoutResult = { unlinked: await session.logOut() };
+    return c.json(result);
   });
 
   app.post("/shutdown", (c) => {

@@ -76,7 +76,9 @@ export const createWorld = (build: Build) => {
       listening: () => page.listening(),
       refreshQr: () => page.refreshQr(),
       pairingCode: () => page.requestPairingCode(),
-      logout: () => page.endLogin(false),
+      logout: async () => {
+        if (!(await doings.asSet(() => page.endLogin(false)))) throw new Error("The logout was turned down.");
+      },
       takeover: () => {
         page.setState("CONNECTED");
         onLogin(page, account());

@@ -1,4 +1,5 @@
 import { readdir } from "node:fs/promises";
+import { logoutResultSchema, unlinkDetails } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
 import { ACCOUNT, FRIEND, makeWorld, scan, type World } from "../test-support/world.ts";
@@ -99,14 +100,67 @@ test("logged out while the runner was down: a code is shown", async () => {
   await scan(world.simulator, second);
 });
 
+/** What the runner says of the link, once it has deleted the login. */
+const logOut = async (runner: RunnerUnderTest): Promise<string> => {
+  const answer = await runner.post("/logout");
+  expect(answer.status).toBe(200);
+  await runner.state(({ reason }) => reason === "logged_out");
+  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson", "outgoing"]);
+  return logoutResultSchema.parse(await answer.json()).unlinked;
+};
+
 test("logout on request unlinks the account and deletes the login", async () => {
   world = await makeWorld();
   const first = await world.link();
-  expect((await first.post("/logout")).status).toBe(204);
-  await first.state(({ reason }) => reason === "logged_out");
-  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson", "outgoing"]);
+  expect(await logOut(first)).toBe("done");
+  expect(await world.simulator.control.linkedDevices(ACCOUNT)).toBe(0);
+  expect(first.states.at(-1)!.detail).toBe(unlinkDetails.done);
   await first.stop();
   const second = await world.start();
   const { account } = await second.state(({ qr }) => qr !== null);
   expect(account).toBeNull();
+});
+
+test("logout before the login has connected waits for it", async () => {
+  world = await makeWorld();
+  await (await world.link()).stop();
+  const second = await world.start();
+  expect(await logOut(second)).toBe("done");
+  expect(await world.simulator.control.linkedDevices(ACCOUNT)).toBe(0);
+});
+
+test("logout without a login says that there was none", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  expect(await logOut(runner)).toBe("not_linked");
+  expect(runner.states.at(-1)!.detail).toBe(unlinkDetails.not_linked);
+});
+
+test("logout of a login that WhatsApp does not take any more: there was no account to unlink", async () => {
+  world = await makeWorld();
+  await (await world.link()).stop();
+  await world.simulator.control.logoutFromPhone(ACCOUNT);
+  expect(await logOut(await world.start())).toBe("not_linked");
+});
+
+test.each(["silence", "refuse"] as const)(
+  "logout that WhatsApp answers with %s is not said to be done",
+  async (actions) => {
+    world = await makeWorld();
+    const runner = await world.link();
+    await world.simulator.control.configure({ actions });
+    expect(await logOut(runner)).toBe("unknown");
+    expect(await world.simulator.control.linkedDevices(ACCOUNT)).toBe(1);
+    expect(runner.states.at(-1)!.detail).toBe(unlinkDetails.unknown);
+  },
+);
+
+test("logout without a connection is not said to be done", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  await world.simulator.control.drop(ACCOUNT);
+  await runner.state(({ status, reason }) => status === "connecting" && reason === "reconnecting");
+  expect(await logOut(runner)).toBe("not_asked");
+  expect(await world.simulator.control.linkedDevices(ACCOUNT)).toBe(1);
+  expect(runner.states.at(-1)!.detail).toBe(unlinkDetails.not_asked);
 });

@@ -1,3 +1,4 @@
+import { unlinkDetails, type UnlinkOutcome } from "@whatsapp-engine/contract";
 import type { Config } from "../config.ts";
 import { createDeadline, within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
@@ -16,8 +17,8 @@ export type Session = {
   /** The page, while messages can be sent. */
   connected(): WhatsAppClient | null;
   health(timeoutMs: number): Promise<PageHealth>;
-  /** Unlinks the account where WhatsApp answers, and deletes the login. */
-  logOut(): Promise<void>;
+  /** Unlinks the account where WhatsApp answers, and deletes the login. Answers what is known of the link then. */
+  logOut(): Promise<UnlinkOutcome>;
   /** Lets a new login settle and closes the browser. Closing twice is fine. */
   close(): Promise<void>;
 };
@@ -41,6 +42,8 @@ type Deps = {
 /** How long the browser gets to close in order, and WhatsApp to answer a logout. */
 const CLOSE_MS = 4_000;
 const LOG_OUT_MS = 4_000;
+/** How long a login gets to connect, so that WhatsApp can be told that it ends. */
+const REACH_MS = 10_000;
 /** From the login to the end of the sync, which takes minutes for an account with a long history. */
 const READY_MS = 300_000;
 /** A login younger than this may not be on the disk yet; longest wait for it. */
@@ -228,6 +231,22 @@ export const createSession = (deps: Deps): Session => {
     });
   };
 
+  /** Whether WhatsApp can be asked to unlink the account, now or soon; `not_linked` where it turns out that there is none. */
+  const reachLogin = async (): Promise<"linked" | "not_linked" | "unreachable"> => {
+    await ending; // what ends it already may delete the login
+    if ((await profile.linkedAt()) === null) return "not_linked";
+    const decided = () => ending !== undefined || login.isLinked() || state.get().qr !== null;
+    let stop = (): void => {};
+    const told = new Promise<void>((resolve) => {
+      stop = state.subscribe(() => decided() && resolve());
+    });
+    if (!decided()) await within(REACH_MS, told);
+    stop();
+    if (ending !== undefined || !login.isLinked())
+      return state.get().qr === null ? "unreachable" : "not_linked";
+    return "linked";
+  };
+
   const health = async (timeoutMs: number): Promise<PageHealth> => client?.answers(timeoutMs) ?? "gone";
 
   return {
@@ -245,11 +264,21 @@ export const createSession = (deps: Deps): Session => {
     connected: () => (ending === undefined && login.isConnected() ? client! : null),
     health,
     logOut: async () => {
-      const unlink = async () => (login.isLinked() ? within(LOG_OUT_MS, client!.logOut()) : undefined);
-      const standing = disconnected("logged_out", "The account was logged out on request.");
-      await end({ standing, before: unlink });
+      const reached = await reachLogin();
+      let unlinked: UnlinkOutcome = reached === "not_linked" ? "not_linked" : "not_asked";
+      const standing = disconnected("logged_out", unlinkDetails[unlinked]);
+      const unlink = async () => {
+        unlinked = "unknown";
+        standing.detail = unlinkDetails.unknown;
+        const asked = client!.logOut().then(() => true);
+        if ((await within(LOG_OUT_MS, asked)) !== true) return;
+        unlinked = "done";
+        standing.detail = unlinkDetails.done;
+      };
+      await end({ standing, ...(reached === "linked" && { before: unlink }) });
       await forgetLogin(); // whatever it was that ended the session
       state.set(standing);
+      return unlinked;
     },
     close: () => {
       const settle = async () => (Date.now() < freshUntil ? profile.settled(SETTLE_MS) : undefined);
