@@ -47,16 +47,20 @@ export function createReconciler(deps: {
   const timers = new Map<string, NodeJS.Timeout>();
   let ready = false;
 
+  function refuseUnlessReady(): void {
+    if (ready) return;
+    throw new AppError("runtime_unavailable", "The engine is starting or stopping.", {
+      retryAfterSeconds: 2,
+    });
+  }
+
   /**
    * One pass; the caller holds the session's lock. Throws what the runtime threw; the next pass goes on from what then
    * is. Throws `runtime_unavailable` too before the runtime is prepared and after `close()`: what a list shows then is
    * not all there is.
    */
   async function reconcile(sessionId: string): Promise<void> {
-    if (!ready)
-      throw new AppError("runtime_unavailable", "The engine is starting or stopping.", {
-        retryAfterSeconds: 2,
-      });
+    refuseUnlessReady();
     const profile = store.profileOf(sessionId);
     if (!profile) return;
     const runners = (await listRunners()).filter(({ profileId }) => profileId === profile.id);
@@ -81,6 +85,7 @@ export function createReconciler(deps: {
         await live
           .get(sessionId)
           ?.client.logout()
+          .then((unlinked) => log.info({ sessionId, unlinked }, "logged out"))
           .catch((err: unknown) => log.warn({ sessionId, err }, "logout not confirmed"));
         return;
       case "remove_runner":
@@ -224,6 +229,12 @@ export function createReconciler(deps: {
   }
 
   return {
+    /** Throws `runtime_unavailable` where a pass would come to nothing now: asked before anything is changed for one. */
+    async reachable(): Promise<void> {
+      refuseUnlessReady();
+      await runtime.ping();
+    },
+
     reconcile,
     request,
     replace,

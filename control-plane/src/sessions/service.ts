@@ -1,10 +1,12 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import {
   AppError,
+  unlinkDetails,
   type CreateSession,
   type QrCode,
   type Session,
   type SessionStatus,
+  type UnlinkOutcome,
 } from "@whatsapp-engine/contract";
 import { iso } from "../clock.ts";
 import type { Log } from "../logger.ts";
@@ -15,6 +17,7 @@ import type { createBackoff } from "./backoff.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import type { LiveSessions } from "./live.ts";
 import type { SessionLocks } from "./locks.ts";
+import type { createLogout } from "./logout.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
@@ -31,6 +34,7 @@ export function createSessionService(deps: {
   runtime: Runtime;
   backoff: ReturnType<typeof createBackoff>;
   admission: Admission;
+  logOut: ReturnType<typeof createLogout>;
   defaultCountry: CountryCode;
   log: Log;
 }) {
@@ -66,18 +70,32 @@ export function createSessionService(deps: {
     );
   }
 
-  /** Wanted to run again, if it had ended. */
-  function restarted(row: SessionRow): SessionRow {
-    if (row.desired === "running") return row;
+  /** Wanted to run, by a runner that is started now; the caller asks for the pass. */
+  function startedAnew(row: SessionRow): SessionRow {
     deps.backoff.reset(row.id);
-    log.info({ sessionId: row.id }, "session started again");
-    return store.transition(row, {
+    const started = store.transition(row, {
       status: "connecting",
       reason: "starting",
       desired: "running",
-      // The runner that ended may still be there for a moment; it has nothing more to say.
+      // The runner of before may still be there for a moment; it has nothing more to say.
       runnerId: null,
     });
+    log.info({ sessionId: row.id }, "session started again");
+    live.notify(row.id);
+    return started;
+  }
+
+  /** Wanted to run again, if it had ended. */
+  const restarted = (row: SessionRow) => (row.desired === "running" ? row : startedAnew(row));
+
+  /**
+   * One after the other with all else that is done to a session, once it is known that the runtime answers. Throws
+   * `session_not_found`; `runtime_unavailable` with nothing touched.
+   */
+  async function exclusively<T>(sessionId: string, work: (row: SessionRow) => T | Promise<T>): Promise<T> {
+    required(sessionId);
+    await reconciler.reachable();
+    return locks.run(sessionId, () => work(required(sessionId)));
   }
 
   return {
@@ -136,7 +154,7 @@ export function createSessionService(deps: {
      */
     async remove(sessionId: string): Promise<void> {
       if (!store.find(sessionId)) required(sessionId);
-      await runtime.ping();
+      await reconciler.reachable();
       await locks.run(sessionId, async () => {
         const row = store.find(sessionId) ?? required(sessionId);
         store.transition(row, { status: row.status, reason: row.reason, desired: "deleted" });
@@ -144,6 +162,63 @@ export function createSessionService(deps: {
       });
       log.info({ sessionId }, "session deleted");
     },
+
+    /** Starts a session that is stopped or had ended; one that runs stays as it is. */
+    start: (sessionId: string): Promise<Session> =>
+      exclusively(sessionId, (row) => {
+        const session = restarted(row);
+        if (session !== row) reconciler.request(sessionId);
+        return toSession(session);
+      }),
+
+    /** Ends the runner in order and starts another on the same profile, at once whatever failed before. */
+    restart: (sessionId: string): Promise<Session> =>
+      exclusively(sessionId, (row) => {
+        const session = startedAnew(row);
+        reconciler.request(sessionId);
+        return toSession(session);
+      }),
+
+    /**
+     * Ends the runner in order, and keeps it so until a start; resolves when nothing of it is left. One that had ended keeps
+     * its reason. Throws `runtime_unavailable` also where the runtime went away in the middle; the engine goes on by itself.
+     */
+    stop: (sessionId: string): Promise<Session> =>
+      exclusively(sessionId, async (row) => {
+        if (row.desired === "running") {
+          store.transition(row, { status: "disconnected", reason: "stopped", desired: "stopped" });
+          log.info({ sessionId }, "session stopped");
+          live.notify(sessionId);
+        }
+        await reconciler.reconcile(sessionId);
+        return toSession(required(sessionId));
+      }),
+
+    /**
+     * Unlinks the account where WhatsApp answers, deletes the login, and ends the session. Throws `runner_unavailable` where
+     * it is not known what was done; then the session is as it was, or as its runner tells.
+     */
+    logout: (sessionId: string): Promise<{ session: Session; unlinked: UnlinkOutcome }> =>
+      exclusively(sessionId, async (row) => {
+        try {
+          const unlinked = await deps.logOut(row);
+          const before = required(sessionId);
+          // What an earlier logout could not do stays to be read.
+          const again = row.reason === "logged_out" && unlinked === "not_linked";
+          const after = store.transition(before, {
+            status: "disconnected",
+            reason: "logged_out",
+            detail: again ? before.detail : unlinkDetails[unlinked],
+            desired: "stopped",
+            linkedPhoneNumber: null,
+          });
+          log.info({ sessionId, unlinked }, "session logged out");
+          live.notify(sessionId);
+          return { session: toSession(after), unlinked };
+        } finally {
+          reconciler.request(sessionId);
+        }
+      }),
 
     /** The code to scan, waiting for one if it is on its way. Throws `qr_not_available` with the status. */
     async qr(
@@ -173,7 +248,7 @@ export function createSessionService(deps: {
 function whyNoCode(row: SessionRow): string {
   if (isLinked(row)) return "The session is linked already; there is nothing to scan.";
   if (row.desired === "stopped")
-    return "The session has ended; call POST /sessions/create with the same sessionId for a new code.";
+    return `The session has ended; POST /sessions/${row.id}/start starts it again.`;
   return `No code came in time; the session is ${row.status}${row.reason ? ` (${row.reason})` : ""}. Call again in a moment.`;
 }
 

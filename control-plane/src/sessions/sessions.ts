@@ -11,6 +11,7 @@ import { createBackoff } from "./backoff.ts";
 import { createConnector } from "./connector.ts";
 import { createLiveSessions } from "./live.ts";
 import { createSessionLocks } from "./locks.ts";
+import { createLogout } from "./logout.ts";
 import { createObserver } from "./observer.ts";
 import { createReconciler } from "./reconciler.ts";
 import { createSessionService } from "./service.ts";
@@ -66,7 +67,8 @@ export function createSessions(deps: {
     running: store.countRunning,
     starting: reconciler.starting,
   });
-  const service = createSessionService({ ...shared, reconciler, admission });
+  const logOut = createLogout(shared);
+  const service = createSessionService({ ...shared, reconciler, admission, logOut });
 
   return {
     store,

@@ -1,5 +1,12 @@
 import { request, type OutgoingHttpHeaders } from "node:http";
-import type { Bulk, ErrorCode, ErrorDetail, Message, Session } from "@whatsapp-engine/contract";
+import type {
+  Bulk,
+  ErrorCode,
+  ErrorDetail,
+  Message,
+  Session,
+  UnlinkOutcome,
+} from "@whatsapp-engine/contract";
 
 /** Every field that some answer has. */
 export type Body = Partial<Omit<Session, "status">> & {
@@ -18,6 +25,7 @@ export type Body = Partial<Omit<Session, "status">> & {
   whatsappId?: string | null;
   timestamp?: string | null;
   error?: { code: ErrorCode; message: string; details: ErrorDetail[]; status?: string; reason?: string };
+  unlinked?: UnlinkOutcome;
   requestId?: string;
 };
 

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import {
   createSessionSchema,
   listSessionsQuerySchema,
+  logoutAnswerSchema,
   sessionAnswerSchema,
   sessionIdSchema,
   sessionListSchema,
@@ -75,6 +76,52 @@ const remove = createRoute({
   },
 });
 
+const answersSession = {
+  200: { description: "the session", content: { "application/json": { schema: sessionAnswerSchema } } },
+};
+const VERB_ERRORS = ["invalid_session_id", "session_not_found", "runtime_unavailable"] as const;
+
+const start = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/start",
+  summary: "Start a session that was stopped or had ended; one that runs stays as it is",
+  request: { params },
+  responses: { ...answersSession, ...errorResponses(...VERB_ERRORS) },
+});
+
+const stop = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/stop",
+  summary:
+    "Close its browser and free its memory; the login stays, and messages wait in line until it is started",
+  request: { params },
+  responses: { ...answersSession, ...errorResponses(...VERB_ERRORS) },
+});
+
+const restart = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/restart",
+  summary: "Replace its container by a fresh one with the same login; a stopped session is started",
+  request: { params },
+  responses: { ...answersSession, ...errorResponses(...VERB_ERRORS) },
+});
+
+const logout = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/logout",
+  summary: "Unlink the account where WhatsApp answers, and delete the login; session and messages stay",
+  description:
+    "A session that does not run is started for it, without sending anything. `unlinked` and the session's `detail` say what is known of the link at WhatsApp. After `runner_unavailable` it is not known what was done; calling again does no harm.",
+  request: { params },
+  responses: {
+    200: {
+      description: "the login is deleted",
+      content: { "application/json": { schema: logoutAnswerSchema } },
+    },
+    ...errorResponses(...VERB_ERRORS, "runner_unavailable"),
+  },
+});
+
 export function sessionRoutes({ sessions }: { sessions: SessionService }) {
   const router = createRouter();
   for (const path of ["/sessions/create", "/sessions"] as const) {
@@ -92,5 +139,21 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
       const { sessionId } = c.req.valid("param");
       await sessions.remove(sessionId);
       return c.json({ success: true as const, sessionId }, 200);
+    })
+    .openapi(start, async (c) => {
+      const session = await sessions.start(c.req.valid("param").sessionId);
+      return c.json({ success: true as const, session }, 200);
+    })
+    .openapi(stop, async (c) => {
+      const session = await sessions.stop(c.req.valid("param").sessionId);
+      return c.json({ success: true as const, session }, 200);
+    })
+    .openapi(restart, async (c) => {
+      const session = await sessions.restart(c.req.valid("param").sessionId);
+      return c.json({ success: true as const, session }, 200);
+    })
+    .openapi(logout, async (c) => {
+      const answer = await sessions.logout(c.req.valid("param").sessionId);
+      return c.json({ success: true as const, ...answer }, 200);
     });
 }
