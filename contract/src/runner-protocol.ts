@@ -20,6 +20,7 @@ import { sessionReasonSchema, sessionStatusSchema, unlinkOutcomeSchema } from ".
  *   GET  /messages/:whatsappId/media
  *                          200 the bytes with their type (and name, as a URI component, in X-Filename); 404: no such message, or no file in it; 410: WhatsApp has the
  *                          file no more; 409 if not connected
+ *   POST /pairing-code     PairingCommand -> 200 PairingResult, 409 if no account can be linked now
  *   POST /logout           200 LogoutResult: the account is unlinked (where WhatsApp answers) and the login deleted.
  *                          A login whose connection does not stand yet is waited for, 10 s at the most
  *   POST /shutdown         202: browser closed, login settled on disk, then the process ends
@@ -139,6 +140,16 @@ export type SendRecord = z.infer<typeof sendRecordSchema>;
 
 export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: z.string().nullable() });
 export type NumberCheck = z.infer<typeof numberCheckSchema>;
+
+export const pairingCommandSchema = z.object({ phoneNumber: z.string().regex(/^\d{5,20}$/) });
+
+/** `refused`: WhatsApp gives no code, and why; `unknown`: it did not answer in time. */
+export const pairingResultSchema = z.discriminatedUnion("outcome", [
+  z.object({ outcome: z.literal("code"), code: z.string(), expiresAt: z.iso.datetime() }),
+  z.object({ outcome: z.literal("refused"), detail: z.string() }),
+  z.object({ outcome: z.literal("unknown") }),
+]);
+export type PairingResult = z.infer<typeof pairingResultSchema>;
 
 export const logoutResultSchema = z.object({ unlinked: unlinkOutcomeSchema });
 export type LogoutResult = z.infer<typeof logoutResultSchema>;

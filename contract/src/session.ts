@@ -141,3 +141,20 @@ export const qrAnswerSchema = z.object({
   qrImage: z.string().meta({ description: "PNG as a data URL" }),
   expiresAt: isoTime.meta({ description: "When WhatsApp replaces this code" }),
 });
+
+export const pairingCodeRequestSchema = z
+  .strictObject({
+    phoneNumber: z.string().max(32).optional().meta({
+      description: "The account to link; without it the session's `phoneNumber`",
+      example: "6281234567890",
+    }),
+  })
+  .meta({ id: "PairingCodeRequest" });
+export type PairingCodeRequest = z.infer<typeof pairingCodeRequestSchema>;
+
+export const pairingCodeAnswerSchema = z.object({
+  success: z.literal(true),
+  sessionId: sessionIdSchema,
+  code: z.string().meta({ description: "To be typed in on the phone", example: "ABCD1234" }),
+  expiresAt: isoTime.meta({ description: "Until when WhatsApp takes it" }),
+});

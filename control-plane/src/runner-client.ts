@@ -7,10 +7,12 @@ import {
   encodeSend,
   logoutResultSchema,
   numberCheckSchema,
+  pairingResultSchema,
   sendRecordSchema,
   streamLineSchema,
   type ActionResult,
   type NumberCheck,
+  type PairingResult,
   type SendCommand,
   type SendRecord,
   type StreamLine,
@@ -25,6 +27,8 @@ const NUMBER_TIMEOUT_MS = 10_000;
 /** The runner itself answers after 10 s what it knows then, and gives a download 18 s. */
 const ACTION_TIMEOUT_MS = 12_000;
 const MEDIA_TIMEOUT_MS = 19_000;
+/** The runner answers after 8 s what it knows then. */
+const PAIRING_TIMEOUT_MS = 10_000;
 /** How much longer than the runner's own deadline a send's answer may take. */
 const SEND_MARGIN_MS = 1_000;
 /** The runner pings every 5 s; after this silence the stream counts as broken. */
@@ -64,6 +68,8 @@ export type RunnerClient = {
   revoke(whatsappId: string): Promise<ActionResult>;
   /** A message's file; `not_found`: no such message, or no file in it; `gone`: WhatsApp has it no more. */
   media(whatsappId: string): Promise<RunnerMedia | "not_found" | "gone">;
+  /** null: no account can be linked now. */
+  pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   logout(): Promise<UnlinkOutcome>;
   /** Lines from the journal after `after` and then live ones, until the stream breaks (throws) or `signal` aborts. */
   stream(after: number, signal: AbortSignal): AsyncGenerator<StreamLine>;
@@ -163,6 +169,10 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       if (statusCode === 410) return "gone";
       if (statusCode === 409) throw notConnected();
       throw useless(`runner answered ${statusCode}`);
+    },
+    pairingCode: async (phoneNumber) => {
+      const answer = await call("POST", "/pairing-code", JSON.stringify({ phoneNumber }), PAIRING_TIMEOUT_MS);
+      return answer.status === 409 ? null : read(pairingResultSchema, answer);
     },
     logout: async () => {
       const answer = await call("POST", "/logout", undefined, LOGOUT_TIMEOUT_MS);

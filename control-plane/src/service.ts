@@ -119,6 +119,7 @@ export async function startService(deps: {
     let stopping = false;
     const app = createApp({
       sessions: sessions.service,
+      pairing: sessions.pairing,
       messages: messages.service,
       actions: messages.actions,
       bulks: messages.bulks,

@@ -3,6 +3,7 @@ import {
   claimCommandSchema,
   decodeSend,
   editCommandSchema,
+  pairingCommandSchema,
   passStep,
   reactCommandSchema,
   type ActionResult,
@@ -122,6 +123,12 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
         ...(filename !== null && { "x-filename": encodeURIComponent(filename) }),
       },
     });
+  });
+
+  app.post("/pairing-code", async (c) => {
+    const { phoneNumber } = pairingCommandSchema.parse(await c.req.json());
+    const result = await session.pairingCode(phoneNumber);
+    return result === null ? c.json({ error: "no account can be linked now" }, 409) : c.json(result);
   });
 
   app.post("/logout", async (c) => {

@@ -134,8 +134,8 @@ export const createControl = ({
     failPairing: async (qr) => showing(qr).failPairing(),
     expireQr: async (qr) => showing(qr).nextCode(),
     enterPairingCode: async (code, phone) => {
-      const page = [...pages].find((one) => one.pairingCode() === code);
-      if (!page) throw new Error("No page shows this pairing code now.");
+      const page = [...pages].find((one) => one.takesPairingCode(code, digitsOf(phone.phoneNumber)));
+      if (!page) throw new Error("No page shows this pairing code to this number now.");
       return pair(page, phone);
     },
 

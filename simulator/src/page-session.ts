@@ -37,7 +37,7 @@ export const createPageSession = (
   let ref: string | undefined;
   let codes = 0;
   let rotation: NodeJS.Timeout | undefined;
-  let pairingCode: string | undefined;
+  let pairing: { code: string; phoneNumber: string } | undefined;
   /** What could not reach the page while its connection was down. */
   let missed: Push[] = [];
   let heard = () => {};
@@ -110,7 +110,9 @@ export const createPageSession = (
     account: () => account,
     deviceId: () => deviceId,
     connected: () => state === "CONNECTED",
-    pairingCode: () => (state === "UNPAIRED" ? pairingCode : undefined),
+    /** Whether this code is the one the page shows to the account of this number. */
+    takesPairingCode: (code: string, phoneNumber: string) =>
+      state === "UNPAIRED" && pairing?.code === code && pairing.phoneNumber === phoneNumber,
     setState,
     nextCode,
 
@@ -131,9 +133,10 @@ export const createPageSession = (
       if (state === "UNPAIRED_IDLE") setState("UNPAIRED");
       firstCode();
     },
-    requestPairingCode: () => {
-      pairingCode = randomBytes(4).toString("hex").toUpperCase();
-      return pairingCode;
+    requestPairingCode: (phoneNumber: string) => {
+      const code = randomBytes(4).toString("hex").toUpperCase();
+      pairing = { code, phoneNumber };
+      return code;
     },
 
     /** The phone took the code: UNPAIRED, PAIRING, CONNECTED. */

@@ -26,7 +26,7 @@ export type Settings = {
   /** Whether a number that was not named is on WhatsApp. */
   registeredByDefault: boolean;
   uploadsFail: boolean;
-  /** What the server does with a reaction, an edit, a deletion or a logout: takes it, turns it down, or never answers. */
+  /** What the server does with a reaction, an edit, a deletion, a logout or the wish for a pairing code: takes it, turns it down, or never answers. */
   actions: "take" | "refuse" | "silence";
 };
 

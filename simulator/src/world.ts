@@ -75,7 +75,10 @@ export const createWorld = (build: Build) => {
       hello: ({ keys, credentials }) => page.hello(keys, credentials),
       listening: () => page.listening(),
       refreshQr: () => page.refreshQr(),
-      pairingCode: () => page.requestPairingCode(),
+      pairingCode: async ({ phoneNumber }) => {
+        if (!(await doings.asSet(() => {}))) throw new Error("rate-overlimit");
+        return page.requestPairingCode(phoneNumber);
+      },
       logout: async () => {
         if (!(await doings.asSet(() => page.endLogin(false)))) throw new Error("The logout was turned down.");
       },

@@ -8,6 +8,7 @@ import type { BulkService } from "../messages/bulks.ts";
 import type { Pace } from "../messages/pace.ts";
 import type { MessageService } from "../messages/service.ts";
 import type { Suppressions } from "../messages/suppressions.ts";
+import type { Pairing } from "../sessions/pairing.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { WebhookService } from "../webhooks/service.ts";
 import { createApiKeyCheck } from "./api-key.ts";
@@ -24,6 +25,7 @@ import { healthRoutes, type Health } from "./routes/health.ts";
 import { messageActionRoutes } from "./routes/message-actions.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { paceRoutes } from "./routes/pace.ts";
+import { pairingCodeRoutes } from "./routes/pairing-code.ts";
 import { qrRoutes } from "./routes/qr.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { suppressionRoutes } from "./routes/suppressions.ts";
@@ -35,6 +37,7 @@ const BODY_MARGIN_BYTES = 256 * 1024;
 
 export type AppDeps = {
   sessions: SessionService;
+  pairing: Pairing;
   messages: MessageService;
   actions: MessageActions;
   bulks: BulkService;
@@ -91,6 +94,7 @@ export function createApp(deps: AppDeps) {
   app.route("/", whatsappHealthRoutes(deps));
   app.route("/", sessionRoutes(deps));
   app.route("/", qrRoutes(deps));
+  app.route("/", pairingCodeRoutes(deps));
   app.route("/", messageRoutes(deps));
   app.route("/", messageActionRoutes(deps));
   app.route("/", bulkRoutes(deps));

@@ -13,6 +13,7 @@ import { createLiveSessions } from "./live.ts";
 import { createSessionLocks } from "./locks.ts";
 import { createLogout } from "./logout.ts";
 import { createObserver } from "./observer.ts";
+import { createPairing } from "./pairing.ts";
 import { createReconciler } from "./reconciler.ts";
 import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
@@ -74,6 +75,7 @@ export function createSessions(deps: {
     store,
     live,
     service,
+    pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
     open: () => supervisor.open(),
     close: () => supervisor.close(),
   };

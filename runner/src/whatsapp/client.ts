@@ -23,6 +23,8 @@ export type WhatsAppClient = {
   /** Downloads the file of a message. */
   download(whatsappId: string): Promise<Download>;
   account(): Promise<Account>;
+  /** A code by which the account of this number can link instead of by a QR. */
+  pairingCode(phoneNumber: string): Promise<PairingCode>;
   /** Asks WhatsApp for new codes after the last one ran out. */
   refreshQr(): Promise<void>;
   /** Unlinks this device. Resolves when WhatsApp took it. */
@@ -39,6 +41,12 @@ export type PageHealth = "answering" | "silent" | "gone";
 type Download =
   | { outcome: "done"; bytes: Buffer; mimetype: string; filename: string | null }
   | { outcome: "not_found" | "no_media" | "gone" };
+
+/** `refused`: WhatsApp gives none, and why; `unknown`: it did not answer in time. */
+type PairingCode =
+  | { outcome: "code"; code: string }
+  | { outcome: "refused"; detail: string }
+  | { outcome: "unknown" };
 
 /** Why a message cannot be sent as it is, in a sentence for the caller; nothing was handed to WhatsApp. */
 export class NotSendable extends Error {

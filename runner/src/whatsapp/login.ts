@@ -11,6 +11,8 @@ export type Login = {
   socketState(name: string): void;
   qr(code: string): void;
   ready(account: Account | null): void;
+  /** Somebody has a code to type in for so long: the session is not given up before. */
+  pairingCodeGiven(forMs: number): void;
   /** WhatsApp has an account for this page. */
   isLinked(): boolean;
   /** It is linked, and the library stands in it. */
@@ -144,6 +146,9 @@ export const createLogin = (deps: Deps): Login => {
       view.ready = true;
       view.wasReady = true;
       publish({ account });
+    },
+    pairingCodeGiven: (forMs) => {
+      if (expiryRuns) expiry.start(Math.max(forMs, deps.qrTimeoutMs));
     },
     isLinked,
     isConnected: () => view.ready && isLinked(),

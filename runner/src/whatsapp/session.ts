@@ -1,4 +1,4 @@
-import { unlinkDetails, type UnlinkOutcome } from "@whatsapp-engine/contract";
+import { unlinkDetails, type PairingResult, type UnlinkOutcome } from "@whatsapp-engine/contract";
 import type { Config } from "../config.ts";
 import { createDeadline, within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
@@ -17,6 +17,8 @@ export type Session = {
   /** The page, while messages can be sent. */
   connected(): WhatsAppClient | null;
   health(timeoutMs: number): Promise<PageHealth>;
+  /** Asks WhatsApp for a code to type in on the phone; null: no account can be linked now. */
+  pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   /** Unlinks the account where WhatsApp answers, and deletes the login. Answers what is known of the link then. */
   logOut(): Promise<UnlinkOutcome>;
   /** Lets a new login settle and closes the browser. Closing twice is fine. */
@@ -44,6 +46,8 @@ const CLOSE_MS = 4_000;
 const LOG_OUT_MS = 4_000;
 /** How long a login gets to connect, so that WhatsApp can be told that it ends. */
 const REACH_MS = 10_000;
+/** WhatsApp takes a pairing code for three minutes (whatsapp-web.js, `requestPairingCode`). */
+const PAIRING_CODE_MS = 180_000;
 /** From the login to the end of the sync, which takes minutes for an account with a long history. */
 const READY_MS = 300_000;
 /** A login younger than this may not be on the disk yet; longest wait for it. */
@@ -263,6 +267,15 @@ export const createSession = (deps: Deps): Session => {
     },
     connected: () => (ending === undefined && login.isConnected() ? client! : null),
     health,
+    pairingCode: async (phoneNumber) => {
+      const canLink = () => ending === undefined && state.get().qr !== null;
+      if (!canLink()) return null;
+      const given = await client!.pairingCode(phoneNumber);
+      if (!canLink()) return null; // linked or ended meanwhile
+      if (given.outcome !== "code") return given;
+      login.pairingCodeGiven(PAIRING_CODE_MS);
+      return { ...given, expiresAt: new Date(Date.now() + PAIRING_CODE_MS).toISOString() };
+    },
     logOut: async () => {
       const reached = await reachLogin();
       let unlinked: UnlinkOutcome = reached === "not_linked" ? "not_linked" : "not_asked";

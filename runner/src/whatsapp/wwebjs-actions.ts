@@ -111,5 +111,6 @@ export const createActions = (open: Open): Pick<WhatsAppClient, "react" | "edit"
   };
 };
 
-const firstLine = (cause: unknown): string =>
+/** What the page says of a failure, without where it happened. */
+export const firstLine = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;

@@ -2,16 +2,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Account } from "@whatsapp-engine/contract";
 import type { Browser, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
+import { within } from "../deadline.ts";
 import { NotSendable, type WhatsAppClient, type WhatsAppListener } from "./client.ts";
 import { openPageChannel, type PageChannel } from "./page-channel.ts";
 import { lookAt } from "./page/actions.ts";
 import { dropFile, installFiles } from "./page/files.ts";
 import { hearInbound, inboundSince, installInbound, noticeTypes } from "./page/inbound.ts";
 import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
-import { findMessages, logOut, readAccount, refreshQr } from "./page/queries.ts";
+import { findMessages, logOut, readAccount, refreshQr, stopMoreCodes } from "./page/queries.ts";
 import { gateSends } from "./page/send-gate.ts";
 import { isLoaded, repeatEndOfSync, unusedHandlers, watchLogin, watchSocket } from "./page/watch.ts";
-import { createActions } from "./wwebjs-actions.ts";
+import { createActions, firstLine } from "./wwebjs-actions.ts";
 import { toLibrary } from "./wwebjs-content.ts";
 
 const { Client, LocalAuth } = wwebjs;
@@ -169,6 +170,9 @@ const QUEUED_MS = 200;
 /** Pause before WhatsApp Web is opened again after the network failed. */
 const REOPEN_MS = 300;
 
+/** How long WhatsApp gets to give a pairing code. */
+const PAIRING_MS = 8_000;
+
 /** The one place that knows whatsapp-web.js. */
 export const createWhatsAppClient = (options: Options): WhatsAppClient => {
   const { listener } = options;
@@ -247,6 +251,17 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     findMessages: (keys) => page().evaluate(findMessages, keys),
     inboundSince: (unixSeconds) => page().evaluate(inboundSince, unixSeconds),
     account: async () => toAccount(await page().evaluate(readAccount)),
+    pairingCode: async (phoneNumber) => {
+      const holder = page();
+      try {
+        const code = await within(PAIRING_MS, client!.requestPairingCode(phoneNumber));
+        return code === undefined ? { outcome: "unknown" } : { outcome: "code", code };
+      } catch (cause) {
+        return { outcome: "refused", detail: firstLine(cause) };
+      } finally {
+        holder.evaluate(stopMoreCodes).catch(() => undefined); // with the page go its timers
+      }
+    },
     refreshQr: () => page().evaluate(refreshQr),
     logOut: () => page().evaluate(logOut),
     answers: async (timeoutMs) => {

@@ -96,6 +96,7 @@ describe("reading", () => {
         "POST /sessions/{sessionId}/stop",
         "POST /sessions/{sessionId}/restart",
         "POST /sessions/{sessionId}/logout",
+        "POST /sessions/{sessionId}/pairing-code",
         "POST /sessions/{sessionId}/send",
         "GET /sessions/{sessionId}/messages",
         "GET /sessions/{sessionId}/messages/{messageId}",

@@ -26,6 +26,7 @@ export type Body = Partial<Omit<Session, "status">> & {
   timestamp?: string | null;
   error?: { code: ErrorCode; message: string; details: ErrorDetail[]; status?: string; reason?: string };
   unlinked?: UnlinkOutcome;
+  code?: string;
   requestId?: string;
 };
 

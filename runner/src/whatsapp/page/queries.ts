@@ -23,6 +23,9 @@ export const findMessages = async (keys: readonly string[]): Promise<FoundMessag
 
 export const refreshQr = (): void => window.require("WAWebCmd").Cmd.refreshQR();
 
+/** The library would ask for another code every few minutes, and the phone would be notified of each. */
+export const stopMoreCodes = (): void => clearInterval(window.codeInterval);
+
 export const logOut = async (): Promise<void> => {
   await window.require("WAWebSocketModel").Socket.logout();
 };

@@ -167,5 +167,7 @@ export type PageWindow = {
   /** Takes a `PageReport` as JSON; nothing is answered. */
   tellEngine(report: string): void;
   onAppStateHasSyncedEvent(): Promise<void>;
+  /** The library's, once it was asked for a pairing code. */
+  codeInterval?: number;
   [handler: string]: unknown;
 };

@@ -1,0 +1,46 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import {
+  pairingCodeAnswerSchema,
+  pairingCodeRequestSchema,
+  sessionIdSchema,
+} from "@whatsapp-engine/contract";
+import type { Pairing } from "../../sessions/pairing.ts";
+import { createRouter } from "../context.ts";
+import { errorResponses } from "../errors.ts";
+
+const route = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/pairing-code",
+  summary: "A code to type in on the phone, instead of scanning the QR",
+  description: "The phone of the account is notified. A new code takes the place of the one before.",
+  request: {
+    params: z.object({ sessionId: sessionIdSchema }),
+    body: { content: { "application/json": { schema: pairingCodeRequestSchema } } },
+  },
+  responses: {
+    200: { description: "the code", content: { "application/json": { schema: pairingCodeAnswerSchema } } },
+    ...errorResponses(
+      "invalid_session_id",
+      "invalid_request",
+      "invalid_json",
+      "invalid_phone_number",
+      "unsupported_media_type",
+      "session_not_found",
+      "session_conflict",
+      "pairing_not_available",
+      "pairing_refused",
+      "outcome_unknown",
+      "runner_unavailable",
+      "runtime_unavailable",
+    ),
+  },
+});
+
+export const pairingCodeRoutes = ({ pairing }: { pairing: Pairing }) =>
+  createRouter().openapi(route, async (c) => {
+    const { sessionId } = c.req.valid("param");
+    const { code, expiresAt } = await pairing.code(sessionId, c.req.valid("json"), c.req.raw.signal);
+    // A code is a key to the account for as long as it lives.
+    c.header("Cache-Control", "no-store");
+    return c.json({ success: true as const, sessionId, code, expiresAt }, 200);
+  });
