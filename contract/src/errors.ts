@@ -32,6 +32,7 @@ export const errorStatus = {
   delivery_not_dead: 409,
   qr_not_available: 409,
   pairing_not_available: 409,
+  screenshot_not_available: 409,
   media_gone: 410,
   body_too_large: 413,
   media_too_large: 413,

@@ -20,6 +20,7 @@ import { sessionReasonSchema, sessionStatusSchema, unlinkOutcomeSchema } from ".
  *   GET  /messages/:whatsappId/media
  *                          200 the bytes with their type (and name, as a URI component, in X-Filename); 404: no such message, or no file in it; 410: WhatsApp has the
  *                          file no more; 409 if not connected
+ *   GET  /screenshot       200 image/png of the page, 409 where none is open, 503 where it does not answer
  *   POST /pairing-code     PairingCommand -> 200 PairingResult, 409 if no account can be linked now
  *   POST /logout           200 LogoutResult: the account is unlinked (where WhatsApp answers) and the login deleted.
  *                          A login whose connection does not stand yet is waited for, 10 s at the most

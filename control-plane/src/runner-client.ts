@@ -27,6 +27,8 @@ const NUMBER_TIMEOUT_MS = 10_000;
 /** The runner itself answers after 10 s what it knows then, and gives a download 18 s. */
 const ACTION_TIMEOUT_MS = 12_000;
 const MEDIA_TIMEOUT_MS = 19_000;
+/** The page gets 10 s to draw itself. */
+const SCREENSHOT_TIMEOUT_MS = 12_000;
 /** The runner answers after 8 s what it knows then. */
 const PAIRING_TIMEOUT_MS = 10_000;
 /** How much longer than the runner's own deadline a send's answer may take. */
@@ -68,6 +70,8 @@ export type RunnerClient = {
   revoke(whatsappId: string): Promise<ActionResult>;
   /** A message's file; `not_found`: no such message, or no file in it; `gone`: WhatsApp has it no more. */
   media(whatsappId: string): Promise<RunnerMedia | "not_found" | "gone">;
+  /** The page as PNG; null: none is open. */
+  screenshot(): Promise<Buffer<ArrayBuffer> | null>;
   /** null: no account can be linked now. */
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   logout(): Promise<UnlinkOutcome>;
@@ -169,6 +173,22 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       if (statusCode === 410) return "gone";
       if (statusCode === 409) throw notConnected();
       throw useless(`runner answered ${statusCode}`);
+    },
+    screenshot: async () => {
+      try {
+        const { statusCode, body } = await pool.request({
+          method: "GET",
+          path: "/screenshot",
+          headers,
+          headersTimeout: SCREENSHOT_TIMEOUT_MS,
+        });
+        if (statusCode === 200) return Buffer.from(await body.arrayBuffer());
+        await body.dump();
+        if (statusCode === 409) return null;
+        throw new Error(`runner answered ${statusCode}`);
+      } catch (cause) {
+        throw new RunnerUnavailable(cause);
+      }
     },
     pairingCode: async (phoneNumber) => {
       const answer = await call("POST", "/pairing-code", JSON.stringify({ phoneNumber }), PAIRING_TIMEOUT_MS);

@@ -120,6 +120,7 @@ export async function startService(deps: {
     const app = createApp({
       sessions: sessions.service,
       pairing: sessions.pairing,
+      screenshot: sessions.screenshot,
       messages: messages.service,
       actions: messages.actions,
       bulks: messages.bulks,

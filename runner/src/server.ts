@@ -19,6 +19,8 @@ import type { WhatsAppClient } from "./whatsapp/client.ts";
 
 /** How long the page gets to answer a health check. */
 const HEALTH_MS = 3_000;
+/** How long it gets to draw itself. */
+const SCREENSHOT_MS = 10_000;
 
 type Deps = { runner: Runner; token: string; onShutdown: () => void };
 
@@ -123,6 +125,13 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
         ...(filename !== null && { "x-filename": encodeURIComponent(filename) }),
       },
     });
+  });
+
+  app.get("/screenshot", async (c) => {
+    const png = await session.screenshot(SCREENSHOT_MS);
+    if (png === "gone") return c.json({ error: "no page is open" }, 409);
+    if (png === "silent") return c.json({ error: "the page does not answer" }, 503);
+    return c.body(png, 200, { "content-type": "image/png", "cache-control": "no-store" });
   });
 
   app.post("/pairing-code", async (c) => {

@@ -15,6 +15,7 @@ import { createLogout } from "./logout.ts";
 import { createObserver } from "./observer.ts";
 import { createPairing } from "./pairing.ts";
 import { createReconciler } from "./reconciler.ts";
+import { createScreenshot } from "./screenshot.ts";
 import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
 import { createSessionStore } from "./store.ts";
@@ -75,6 +76,7 @@ export function createSessions(deps: {
     store,
     live,
     service,
+    screenshot: createScreenshot({ live, sessions: service }),
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
     open: () => supervisor.open(),
     close: () => supervisor.close(),

@@ -29,6 +29,8 @@ export type WhatsAppClient = {
   refreshQr(): Promise<void>;
   /** Unlinks this device. Resolves when WhatsApp took it. */
   logOut(): Promise<void>;
+  /** The page as PNG. Rejects where there is none. */
+  screenshot(): Promise<Uint8Array<ArrayBuffer>>;
   /** Whether the page runs a script within this time. */
   answers(timeoutMs: number): Promise<PageHealth>;
   /** Asks the browser to close in order. */

@@ -17,6 +17,8 @@ export type Session = {
   /** The page, while messages can be sent. */
   connected(): WhatsAppClient | null;
   health(timeoutMs: number): Promise<PageHealth>;
+  /** The page as PNG; `gone`: none is open, `silent`: it does not draw itself in time. */
+  screenshot(timeoutMs: number): Promise<Uint8Array<ArrayBuffer> | "gone" | "silent">;
   /** Asks WhatsApp for a code to type in on the phone; null: no account can be linked now. */
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   /** Unlinks the account where WhatsApp answers, and deletes the login. Answers what is known of the link then. */
@@ -267,6 +269,11 @@ export const createSession = (deps: Deps): Session => {
     },
     connected: () => (ending === undefined && login.isConnected() ? client! : null),
     health,
+    screenshot: async (timeoutMs) => {
+      if (ending !== undefined || client === undefined) return "gone";
+      const drawn = client.screenshot().catch(() => "gone" as const);
+      return (await within(timeoutMs, drawn)) ?? "silent";
+    },
     pairingCode: async (phoneNumber) => {
       const canLink = () => ending === undefined && state.get().qr !== null;
       if (!canLink()) return null;

@@ -264,6 +264,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     },
     refreshQr: () => page().evaluate(refreshQr),
     logOut: () => page().evaluate(logOut),
+    screenshot: async () => new Uint8Array(await page().screenshot({ type: "png" })),
     answers: async (timeoutMs) => {
       if (client?.pupPage === undefined || client.page.isClosed() || !client.pupBrowser!.connected)
         return "gone";

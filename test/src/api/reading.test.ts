@@ -97,6 +97,7 @@ describe("reading", () => {
         "POST /sessions/{sessionId}/restart",
         "POST /sessions/{sessionId}/logout",
         "POST /sessions/{sessionId}/pairing-code",
+        "GET /sessions/{sessionId}/screenshot",
         "POST /sessions/{sessionId}/send",
         "GET /sessions/{sessionId}/messages",
         "GET /sessions/{sessionId}/messages/{messageId}",
