@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { pairingResultSchema, type PairingResult } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
+import { eventually } from "../test-support/eventually.ts";
+import { innerPage } from "../test-support/inner-page.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
 import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
 
@@ -48,4 +50,23 @@ test("a code that WhatsApp refuses, or does not answer, and then one that works"
   if (given.outcome !== "code") throw new Error(`no code but ${JSON.stringify(given)}`);
   await control.enterPairingCode(given.code, { phoneNumber: ACCOUNT });
   await runner.state(({ status }) => status === "connected");
+});
+
+test("one code is asked for, and no other after it by itself", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  await runner.state(({ qr }) => qr !== null);
+  const { page, leave } = await innerPage(world.profileDir);
+  await page.evaluate(`{
+    const clear = window.clearInterval.bind(window);
+    window.ended = [];
+    window.clearInterval = (timer) => {
+      window.ended.push(timer);
+      clear(timer);
+    };
+  }`);
+  await ask(runner);
+  await eventually(() => page.evaluate("window.ended.includes(window.codeInterval)")).toBe(true);
+  expect(await page.evaluate("typeof window.codeInterval")).toBe("number");
+  await leave();
 });
