@@ -70,8 +70,9 @@ export function createSessionService(deps: {
     );
   }
 
-  /** Wanted to run, by a runner that is started now; the caller asks for the pass. */
+  /** Wanted to run, by a runner that is started now; the caller asks for the pass. Throws `capacity_exceeded`. */
   function startedAnew(row: SessionRow): SessionRow {
+    if (row.desired !== "running") deps.admission.check();
     deps.backoff.reset(row.id);
     const started = store.transition(row, {
       status: "connecting",
@@ -121,7 +122,7 @@ export function createSessionService(deps: {
         // A deletion that was interrupted is finished first.
         if (store.find(input.sessionId)?.desired === "deleted") await reconciler.reconcile(input.sessionId);
         const found = store.find(input.sessionId);
-        if (found?.desired !== "running") deps.admission.check();
+        if (!found) deps.admission.check();
         const row = found
           ? restarted(sameAccount(found, phoneNumber))
           : store.create(input.sessionId, phoneNumber);
@@ -163,7 +164,7 @@ export function createSessionService(deps: {
       log.info({ sessionId }, "session deleted");
     },
 
-    /** Starts a session that is stopped or had ended; one that runs stays as it is. */
+    /** Starts a session that is stopped or had ended; one that runs stays as it is. Throws `capacity_exceeded`. */
     start: (sessionId: string): Promise<Session> =>
       exclusively(sessionId, (row) => {
         const session = restarted(row);

@@ -36,8 +36,12 @@ describe("admission of sessions", () => {
     expect(refused.body.error?.message).toContain("MAX_SESSIONS");
     expect((await engine.api("GET /sessions/d/status")).status).toBe(404);
     expect((await create("a")).status).toBe(200);
-    await engine.api("DELETE /sessions/a");
+    expect((await engine.api("POST /sessions/a/stop")).status).toBe(200);
     expect((await create("d")).status).toBe(201);
+    expect((await engine.api("POST /sessions/a/start")).body.error?.code).toBe("capacity_exceeded");
+    expect((await engine.api("GET /sessions/a/status")).body).toMatchObject({ reason: "stopped" });
+    await engine.api("DELETE /sessions/b");
+    expect((await engine.api("POST /sessions/a/start")).status).toBe(200);
   });
 
   it("starts one after the other; one that waits says so, and can be deleted meanwhile", async () => {

@@ -86,7 +86,7 @@ const start = createRoute({
   path: "/sessions/{sessionId}/start",
   summary: "Start a session that was stopped or had ended; one that runs stays as it is",
   request: { params },
-  responses: { ...answersSession, ...errorResponses(...VERB_ERRORS) },
+  responses: { ...answersSession, ...errorResponses(...VERB_ERRORS, "capacity_exceeded") },
 });
 
 const stop = createRoute({
@@ -103,7 +103,7 @@ const restart = createRoute({
   path: "/sessions/{sessionId}/restart",
   summary: "Replace its container by a fresh one with the same login; a stopped session is started",
   request: { params },
-  responses: { ...answersSession, ...errorResponses(...VERB_ERRORS) },
+  responses: { ...answersSession, ...errorResponses(...VERB_ERRORS, "capacity_exceeded") },
 });
 
 const logout = createRoute({
