@@ -153,8 +153,10 @@ export function createMessageStore(deps: {
       .from(messages)
       .where(where)
       .get()?.max ?? 0;
-  // What is being sent may come back to its place, before all that are accepted from now on.
+  // What is being sent may come back to its place, before all that are accepted from now on. From the clock, so that places
+  // tell the order of acceptance over restarts too, as far as nobody sets it back.
   let position = Math.max(
+    clock.now(),
     lastPlace(sql`${messages.status} = 'queued' and ${messages.position} is not null`),
     lastPlace(sql`${messages.status} = 'sending'`),
   );
