@@ -170,6 +170,15 @@ export function createDispatcher(deps: {
     }, ms).unref();
   }
 
+  /** These chats wait until the runner, asked again, can tell of what went before. */
+  function hold(sessionId: string, held: ReadonlySet<string>): void {
+    if (held.size === 0 && !lanes.has(sessionId)) return;
+    const lane = laneOf(sessionId);
+    lane.held = held;
+    clearTimeout(lane.asking);
+    if (held.size > 0) lane.asking = settleIn(sessionId, HELD_RETRY_MS);
+  }
+
   async function settle(sessionId: string): Promise<void> {
     const client = live.get(sessionId)?.client;
     if (!client || !open) return;
@@ -184,10 +193,7 @@ export function createDispatcher(deps: {
       });
     }
     if (silent) return settleLater(sessionId);
-    const lane = laneOf(sessionId);
-    lane.held = held;
-    clearTimeout(lane.asking);
-    if (held.size > 0) lane.asking = settleIn(sessionId, HELD_RETRY_MS);
+    hold(sessionId, held);
     caughtUp.add(client);
     wake(sessionId);
   }

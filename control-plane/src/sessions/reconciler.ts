@@ -43,7 +43,12 @@ export function createReconciler(deps: {
   log: Log;
 }) {
   const { store, runtime, live, locks, connector, backoff, background, listRunners, log } = deps;
-  const starts = createStartQueue({ limit: deps.startConcurrency, usedAt: store.usedAt, onTurn: pass });
+  const starts = createStartQueue({
+    limit: deps.startConcurrency,
+    usedAt: store.usedAt,
+    // In the background: logged if it fails, and not begun any more once the engine ends.
+    onTurn: (sessionId) => new Promise((done) => background.run(() => pass(sessionId).finally(done))),
+  });
   const timers = new Map<string, NodeJS.Timeout>();
   let ready = false;
 
@@ -142,6 +147,7 @@ export function createReconciler(deps: {
     const timeoutMs = deps.startTimeoutMs + START_MARGIN_MS;
     void live
       .waitFor(sessionId, up, { timeoutMs, signal: background.stopping })
+      .catch((err: unknown) => log.error({ sessionId, err }, "a start could not be followed"))
       .finally(() => starts.release(sessionId));
     return true;
   }

@@ -19,7 +19,7 @@ export function createStartQueue({
   limit: number;
   /** When a session was last of use, in milliseconds since 1970. */
   usedAt: (sessionId: string) => number;
-  /** It is the session's turn. If it has not taken its place when this resolves, the next one has it. */
+  /** It is the session's turn. If it has not taken its place when this resolves, the next one has it. Never rejects. */
   onTurn: (sessionId: string) => Promise<void>;
 }): StartQueue {
   /** With a place; whose turn it is, and who has not taken it yet, comes with false. */

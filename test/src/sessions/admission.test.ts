@@ -60,6 +60,16 @@ describe("admission of sessions", () => {
     expect(statuses().map((session) => session.id)).toEqual(others);
   });
 
+  it("ends in order while sessions wait for their turn, and leaves them as they are", async () => {
+    await Promise.all(["a", "b", "c"].map(create));
+    const waiting = await until("two sessions to wait for their turn", () => {
+      const found = statuses().filter(({ detail }) => detail === "Waits for its turn to start.");
+      return found.length === 2 ? found : undefined;
+    });
+    expect(await engine.kill("SIGTERM")).toBe(0);
+    expect(statuses().filter(({ detail }) => detail === "Waits for its turn to start.")).toEqual(waiting);
+  });
+
   it("after a crash brings back first what was used last", async () => {
     for (const [n, id] of ["a", "b", "c"].entries())
       await linkSession(engine, simulator, id, `62812000000${n}`);
