@@ -34,14 +34,12 @@ function makeImage(): Buffer {
 type Sends = { text: Timed; parallel: Timed; images: Timed };
 type Timed = Awaited<ReturnType<typeof timedMany>>;
 
-function sayRows(
-  name: string,
-  startToQr: number[],
-  sends: Sends,
-  base?: { startToQr: number[]; sends: Sends },
-) {
-  const against = (pick: (sends: Sends) => Timed) => base && summarise(pick(base.sends).each);
-  say(row(`${name}: start to QR`, summarise(startToQr), "ms", base && summarise(base.startToQr)));
+function sayStart(name: string, startToQr: number[], base?: number[]) {
+  say(row(`${name}: start to QR`, summarise(startToQr), "ms", base && summarise(base)));
+}
+
+function saySends(name: string, sends: Sends, base?: Sends) {
+  const against = (pick: (sends: Sends) => Timed) => base && summarise(pick(base).each);
   say(
     row(
       `${name}: text, one after the other`,
@@ -97,8 +95,9 @@ async function measureEngine(
   try {
     const cold = await measureCreateToQr(engine, COLD_ROUNDS);
     await linkSession(engine, simulator, "bench", PHONE);
-    const sends = await measureSends(engine, "bench", image);
-    sayRows(runtime, cold, sends, base);
+    sayStart(runtime, cold, base.startToQr);
+    saySends(`${runtime}, just started`, await measureSends(engine, "bench", image), base.sends);
+    saySends(runtime, await measureSends(engine, "bench", image), base.sends);
     if (runtime === "docker") {
       const direct = await measureRunnerDirect(engine, "bench", image);
       for (const kind of ["text", "images"] as const) {
@@ -131,7 +130,8 @@ async function main(): Promise<void> {
   const image = makeImage();
   say(heading);
   const base = await measureLibrary(image);
-  sayRows("library alone", base.startToQr, base.sends);
+  sayStart("library alone", base.startToQr);
+  saySends("library alone", base.sends);
   for (const runtime of runtimes) await measureEngine(runtime, image, base);
 }
 

@@ -1,6 +1,5 @@
 import type { CDPSession, Page } from "puppeteer-core";
 import type { WhatsAppListener } from "./client.ts";
-import { createOrder } from "../send-order.ts";
 import { keepFile, makeFileInput } from "./page/files.ts";
 import type { PageReport } from "./page/window.ts";
 
@@ -25,7 +24,6 @@ export const openPageChannel = async (page: Page, listener: WhatsAppListener): P
     session.send("Runtime.addBinding", { name: "tellEngine" }),
   ]);
 
-  const inOrder = createOrder();
   let fileInput = "";
   return {
     openFileInput: async () => {
@@ -34,19 +32,21 @@ export const openPageChannel = async (page: Page, listener: WhatsAppListener): P
       });
       fileInput = result.objectId!;
     },
-    putFile: (path, name) =>
-      inOrder("the input", async () => {
-        const objectId = fileInput;
-        await session.send("DOM.setFileInputFiles", { files: [path], objectId });
-        const { exceptionDetails } = await session.send("Runtime.callFunctionOn", {
+    putFile: async (path, name) => {
+      const objectId = fileInput;
+      // The page takes the calls of one DevTools session in their order, so that none waits for the answer to the one before.
+      const [, { exceptionDetails }] = await Promise.all([
+        session.send("DOM.setFileInputFiles", { files: [path], objectId }),
+        session.send("Runtime.callFunctionOn", {
           functionDeclaration: String(keepFile),
           objectId,
           arguments: [{ objectId }, { value: name }],
           awaitPromise: true,
-        });
-        if (exceptionDetails !== undefined)
-          throw new Error(`The page cannot read a file: ${exceptionDetails.exception?.description}.`);
-      }),
+        }),
+      ]);
+      if (exceptionDetails !== undefined)
+        throw new Error(`The page cannot read a file: ${exceptionDetails.exception?.description}.`);
+    },
   };
 };
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Account } from "@whatsapp-engine/contract";
-import type { Browser, Page } from "puppeteer-core";
+import type { Browser, CDPSession, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import { within } from "../deadline.ts";
 import { NotSendable, type WhatsAppClient, type WhatsAppListener } from "./client.ts";
@@ -129,6 +129,8 @@ class MendedClient extends OpenClient {
     await this.channel!.openFileInput();
     await super.attachEventListeners();
     await this.page.evaluate(watchMessages);
+    // Only a start is told why the network failed. Afterwards each request would cost five reports that nobody reads.
+    await devTools(this.page).send("Network.disable");
   }
 
   /** Called by the library between making the page and opening WhatsApp Web in it. */
@@ -157,6 +159,9 @@ class MendedClient extends OpenClient {
     this.channel = await openPageChannel(page, listener);
   }
 }
+
+/** The session through which puppeteer itself drives the page; it keeps it to itself. */
+const devTools = (page: Page): CDPSession => (page as unknown as { _client(): CDPSession })._client();
 
 /** The page went to another document while a script ran in it. */
 const isNavigation = (cause: unknown): boolean =>
@@ -200,15 +205,22 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     throw new NotSendable("The message that quotedId names cannot be answered, so nothing was sent.");
   };
 
+  /** Hands the page a file and, at the same time, the call that waits there for it. */
   const withFileInPage = async (bytes: Buffer, name: string, run: () => Promise<unknown>): Promise<void> => {
     const { page: holder, channel } = client!;
-    await options
-      .withFile(bytes, (path) => channel!.putFile(path, name))
-      .catch((cause: Error) => {
-        throw new NotSendable(`The file could not be handed to the browser: ${cause.message}`, { cause });
-      });
+    let running: Promise<unknown> | undefined;
     try {
-      await run();
+      await options
+        .withFile(bytes, (path) => {
+          const put = channel!.putFile(path, name);
+          running = run();
+          return put;
+        })
+        .catch((cause: Error) => {
+          running?.catch(() => undefined); // without its file it comes to nothing
+          throw new NotSendable(`The file could not be handed to the browser: ${cause.message}`, { cause });
+        });
+      await running;
     } finally {
       holder.evaluate(dropFile, name).catch(() => undefined); // a page that is gone holds nothing
     }

@@ -59,7 +59,7 @@ export const installEngine = (): void => {
   };
 
   const gates = new Map<string, { pass: () => void; refuse: (cause: Error) => void }>();
-  const engine: Omit<PageEngine, "received" | "edited" | "revoked" | "reacted" | "called"> = {
+  const engine: Omit<PageEngine, "received" | "edited" | "revoked" | "reacted" | "called" | "fileNamed"> = {
     inHand: new Map(),
     files: new Map(),
     tell: (report) => window.tellEngine(JSON.stringify(report)),

@@ -92,7 +92,12 @@ type Chat = {
 
 /** What the library wants of a file that is to be sent; `data` is base64, or the name of one that `engine.files` holds. */
 type MediaInfo = { data: string; mimetype: string; filename: string };
-export type FileInput = { type: string; readonly files: ArrayLike<Blob> | null };
+export type OutgoingFile = {
+  bytes: Promise<Uint8Array<ArrayBuffer>>;
+  here: (bytes: Uint8Array<ArrayBuffer>) => void;
+  failed: (cause: unknown) => void;
+};
+export type FileInput = { type: string; value: string; readonly files: ArrayLike<Blob> | null };
 
 type OutgoingModel = { id: MsgKey; engineRef?: string };
 type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<unknown>];
@@ -154,14 +159,19 @@ export type PageEngine = {
   called(call: Call, unixMs: number): InboundEvent | null;
   /** By short id: messages that passed the gate, until the runner knows what became of them. */
   inHand: Map<string, "sending" | "acked" | "missing">;
-  /** By name: files that are in the page and not taken by the library yet. */
-  files: Map<string, Uint8Array<ArrayBuffer>>;
+  /** By name: files that the library has not taken yet, on their way into the page or there. */
+  files: Map<string, OutgoingFile>;
+  /** The file of this name, which may come later. */
+  fileNamed(name: string): OutgoingFile;
 };
 
 export type PageWindow = {
   require<Name extends keyof Modules>(name: Name): Modules[Name];
   Debug?: { VERSION?: string };
-  WWebJS?: { mediaInfoToFile(info: MediaInfo): File };
+  WWebJS?: {
+    mediaInfoToFile(info: MediaInfo): File;
+    sendMessage(chat: unknown, content: unknown, options: { media?: MediaInfo }): Promise<unknown>;
+  };
   document: { createElement(tag: "input"): FileInput };
   engine?: PageEngine;
   /** Takes a `PageReport` as JSON; nothing is answered. */
