@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { installPackages } from "./packages.mjs";
 import { SetupError, ask, hasCommand, note, root, run, runUnlessSilent, say } from "./run.mjs";
 
-const RUNNER_IMAGE = "whatsapp-engine-runner:latest";
+const RUNNER_IMAGE = process.env.RUNNER_IMAGE ?? "whatsapp-engine-runner:latest";
 const BASE_IMAGE = "node:24-bookworm-slim";
 /** Says of which sources an image was built, so that a stale one is known. */
 const SOURCE_LABEL = "io.whatsapp-engine.source";

@@ -11,5 +11,6 @@ export * from "./runners.ts";
 export * from "./sessions.ts";
 export * from "./suppressions.ts";
 export * from "./views.ts";
+export * from "./warm-runners.ts";
 export * from "./webhook-views.ts";
 export * from "./webhooks.ts";

@@ -10,5 +10,7 @@ export const profiles = sqliteTable("profiles", {
     .references(() => sessions.id),
   /** Sequence number of the last journal event that is stored in `events`. */
   cursor: integer().notNull().default(0),
+  /** The number of its newest runner: each new one has the next. A runner that finds a higher one on its volume ends. */
+  generation: integer().notNull().default(0),
   createdAt: integer("created_at").notNull(),
 });

@@ -20,7 +20,12 @@ export const sessions = sqliteTable(
     /** The account that is linked: digits; null when only a LID is known. */
     linkedPhoneNumber: text("linked_phone_number"),
     pushName: text("push_name"),
+    /** The version of WhatsApp Web that its page runs, or ran last. */
     whatsappVersion: text("whatsapp_version"),
+    /** The version that its page is to run; null: as the engine's setting says. */
+    whatsappVersionPin: text("whatsapp_version_pin"),
+    /** Idle minutes after which its runner is closed, 0: never; null: as the engine's setting says. */
+    hibernateAfterMinutes: integer("hibernate_after_minutes"),
     /** The present runner. What comes from any other one is ignored. */
     runnerId: text("runner_id"),
     /** Grows with every write; a writer names the version it saw. */
