@@ -24,6 +24,7 @@ export const errorStatus = {
   delivery_not_found: 404,
   session_conflict: 409,
   session_not_connected: 409,
+  session_busy: 409,
   idempotency_conflict: 409,
   message_not_queued: 409,
   message_not_sent: 409,

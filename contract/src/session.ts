@@ -15,11 +15,12 @@ export type SessionStatus = z.infer<typeof sessionStatusSchema>;
 
 /**
  * Why a session is in its state, for programs. Each code stands with the states it goes with:
- * connecting (`starting`, `opening`, `reconnecting`), auth_failed (`pairing_failed`, `wrong_number`),
+ * connecting (`starting`, `waking`, `opening`, `reconnecting`), auth_failed (`pairing_failed`, `wrong_number`),
  * disconnected (all others). `null` where the state says everything.
  */
 export const sessionReasons = [
   "starting",
+  "waking",
   "opening",
   "reconnecting",
   "pairing_failed",
@@ -27,6 +28,7 @@ export const sessionReasons = [
   "logged_out",
   "qr_expired",
   "stopped",
+  "hibernated",
   "conflict",
   "banned",
   "proxy_blocked",
@@ -46,6 +48,11 @@ export type SessionReason = z.infer<typeof sessionReasonSchema>;
 
 const isoTime = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
+const hibernateAfterMinutesSchema = z.int().min(0).max(10_080).nullable().meta({
+  description:
+    "Minutes without anything sent or received after which its memory is freed until it is needed, 0: never; null: as HIBERNATE_AFTER_MINUTES says",
+});
+
 /** What the API says of a session. Times are ISO 8601 in UTC. */
 export const sessionSchema = z
   .object({
@@ -61,6 +68,7 @@ export const sessionSchema = z
     }),
     pushName: z.string().nullable().meta({ description: "The account's own display name" }),
     whatsappVersion: z.string().nullable().meta({ description: "Build of WhatsApp Web in use" }),
+    hibernateAfterMinutes: hibernateAfterMinutesSchema,
     createdAt: isoTime,
     updatedAt: isoTime,
     connectedAt: isoTime.nullable().meta({ description: "When it last became connected" }),
@@ -75,9 +83,16 @@ export const createSessionSchema = z
       description: "The account that must link; any other one is logged out again",
       example: "6281234567890",
     }),
+    hibernateAfterMinutes: hibernateAfterMinutesSchema.optional(),
   })
   .meta({ id: "CreateSession" });
 export type CreateSession = z.infer<typeof createSessionSchema>;
+
+/** What can be changed of a session that is there; what is not given stays. */
+export const updateSessionSchema = z
+  .strictObject({ hibernateAfterMinutes: hibernateAfterMinutesSchema.optional() })
+  .meta({ id: "UpdateSession" });
+export type UpdateSession = z.infer<typeof updateSessionSchema>;
 
 export const sessionAnswerSchema = z.object({ success: z.literal(true), session: sessionSchema });
 

@@ -19,6 +19,9 @@ export const steps = [
   "send.before_answer",
   "event.before_journaled",
   "event.journaled",
+  "hibernate.committed",
+  "hibernate.runner_removed",
+  "wake.committed",
 ] as const;
 export type Step = (typeof steps)[number];
 

@@ -87,6 +87,7 @@ const environmentSchema = z.object({
     .transform(Number)
     .default(0),
   QR_TIMEOUT_SECONDS: integer(20, 86_400).default(300),
+  HIBERNATE_AFTER_MINUTES: integer(0, 10_080).default(0),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
   DEFAULT_COUNTRY: z
     .string()
@@ -155,6 +156,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       minFreeMemoryMb: env.MIN_FREE_MEMORY_MB,
       maxLoadPerCpu: env.MAX_LOAD_PER_CPU,
     },
+    hibernateAfterMinutes: env.HIBERNATE_AFTER_MINUTES,
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     messages: {
       defaultCountry: env.DEFAULT_COUNTRY as CountryCode,

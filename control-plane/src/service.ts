@@ -94,6 +94,7 @@ export async function startService(deps: {
       runnerToken: install.runnerToken,
       startConcurrency: config.runner.startConcurrency,
       startTimeoutMs: config.runner.startTimeoutSeconds * 1000,
+      hibernateAfterMinutes: config.hibernateAfterMinutes,
       limits: config.limits,
       machine: config.dockerHost?.startsWith("tcp:") ? null : thisMachine, // another one's is not known
       defaultCountry: config.messages.defaultCountry,

@@ -57,7 +57,7 @@ const becomes = (id: string, status: string) => vi.waitFor(() => expect(statusOf
 
 function connect(client: RunnerClient): void {
   const state = { status: "connected" } as RunnerState;
-  live.set("a", { runnerId: "r", profileId: "p", client, state, stop: async () => undefined });
+  live.set("a", { runnerId: "r", profileId: "p", client, state, usedAt: 0, stop: async () => undefined });
 }
 
 beforeEach(() => {
@@ -91,6 +91,7 @@ beforeEach(() => {
     live,
     pace,
     suppressed: (_, recipient) => suppressed.has(recipient),
+    wakeSession: () => undefined,
     sendTimeoutMs: 1_000,
     clock,
     log,

@@ -45,6 +45,8 @@ export function createDispatcher(deps: {
   live: LiveSessions;
   pace: Pace;
   suppressed: (sessionId: string, recipient: string) => boolean;
+  /** Messages wait for a session without a runner: it is started if it hibernates. */
+  wakeSession: (sessionId: string) => void;
   /** How long a runner is waited for before the message is left to its journal. */
   sendTimeoutMs: number;
   clock: Clock;
@@ -92,6 +94,7 @@ export function createDispatcher(deps: {
   }
 
   function handOut(sessionId: string): void {
+    if (!live.get(sessionId) && store.next(sessionId, [], 1).length > 0) deps.wakeSession(sessionId);
     const client = connectedRunner(sessionId);
     if (!client || !caughtUp.has(client)) return;
     const lane = laneOf(sessionId);

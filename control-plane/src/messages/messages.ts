@@ -30,7 +30,7 @@ export function createMessages(deps: {
   db: Db;
   dataDir: string;
   live: LiveSessions;
-  sessions: Pick<SessionService, "get" | "reachable">;
+  sessions: Pick<SessionService, "get" | "reachable" | "wake">;
   appendEvent: AppendEvent;
   settings: {
     sendTimeoutMs: number;
@@ -64,6 +64,7 @@ export function createMessages(deps: {
   const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
   const dispatcher = createDispatcher({
     ...shared,
+    wakeSession: deps.sessions.wake,
     sendTimeoutMs: Math.round(settings.sendTimeoutMs - answerMarginMs),
   });
   const service = createMessageService({ ...shared, dispatcher, maxMediaBytes: settings.media.maxBytes });

@@ -54,6 +54,7 @@ beforeEach(() => {
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,
     fetcher: (fetcher = createMediaFetcher({ maxBytes: 1_024, timeoutMs: 1_000, permits: () => false })),
+    wakeSession: () => undefined,
     maxMediaBytes: 1_024,
     sendTimeoutMs: 20,
     expireAfterMs: EXPIRE_AFTER_MS,

@@ -61,7 +61,7 @@ export function createMessageService(deps: {
 
   function refuseUnlessConnected(sessionId: string): void {
     const { status, reason } = deps.sessions.reachable(sessionId);
-    if (status === "connected") return;
+    if (status === "connected" || reason === "hibernated" || reason === "waking") return;
     const message = `Session '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}; it must be connected to send, or send with "async": true.`;
     throw new AppError("session_not_connected", message, { extra: { status, reason } });
   }

@@ -1,4 +1,5 @@
 import { AppError } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
 import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "./live.ts";
 import type { SessionService } from "./service.ts";
@@ -11,9 +12,11 @@ export const createConnectedRunner =
   ({
     live,
     sessions,
+    clock,
   }: {
     live: LiveSessions;
     sessions: Pick<SessionService, "reachable">;
+    clock: Clock;
   }): ConnectedRunner =>
   (sessionId) => {
     const { status, reason } = sessions.reachable(sessionId);
@@ -22,6 +25,7 @@ export const createConnectedRunner =
       throw new AppError("session_not_connected", message, { extra: { status, reason } });
     }
     const runner = live.get(sessionId);
-    if (runner) return runner.client;
-    throw new RunnerUnavailable(new Error("not attached"));
+    if (!runner) throw new RunnerUnavailable(new Error("not attached"));
+    runner.usedAt = clock.now();
+    return runner.client;
   };

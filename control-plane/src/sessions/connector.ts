@@ -108,6 +108,7 @@ export function createConnector(deps: {
         profileId,
         client,
         state: null,
+        usedAt: 0,
         async stop() {
           stopping.abort();
           await client.close();

@@ -19,6 +19,10 @@ export function pathBetween(from: SessionStatus, to: SessionStatus): readonly Se
   return (NEXT[from] as readonly SessionStatus[]).includes(to) ? [to] : ["connecting", to];
 }
 
+/** Of a session that is on its way up: whether its caller may send already, as one that was woken will be connected soon. */
+export const startReason = ({ reason }: { reason: SessionReason | null }): "starting" | "waking" =>
+  reason === "hibernated" || reason === "waking" ? "waking" : "starting";
+
 /** What a reason reported by the runner means for the runner itself. */
 export type RunnerFate = "keep" | "end" | "replace";
 

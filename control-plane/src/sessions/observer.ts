@@ -23,7 +23,7 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     const fate = fateOf(state.reason);
     const change: SessionChange = {
       status: state.status,
-      reason: state.reason,
+      reason: reasonOf(row, state),
       detail: state.detail ?? (account === "doubtful" ? DOUBT : whyAgain(row, state)),
       whatsappVersion: state.whatsappVersion ?? row.whatsappVersion,
       linkedPhoneNumber:
@@ -33,14 +33,14 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     };
     if (!differs(row, change)) return fate;
     store.transition(row, change);
-    if (row.status !== state.status || row.reason !== state.reason) {
+    if (row.status !== change.status || row.reason !== change.reason) {
       const level = state.status === "auth_failed" || state.status === "disconnected" ? "warn" : "info";
       log[level](
         {
           sessionId,
           runnerId: state.runnerId,
           status: state.status,
-          reason: state.reason,
+          reason: change.reason,
           detail: state.detail,
         },
         "session status",
@@ -49,6 +49,10 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     return fate;
   };
 }
+
+/** A session that is woken says so until it is connected, or it turns out that it will not be. */
+const reasonOf = (row: SessionRow, { status, reason }: RunnerState) =>
+  row.reason === "waking" && (status === "connecting" || status === "authenticated") ? "waking" : reason;
 
 /** While a runner is still starting, what the one before it failed by. */
 const whyAgain = (row: SessionRow, { reason }: RunnerState) => (reason === "starting" ? row.detail : null);

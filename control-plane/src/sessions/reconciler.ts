@@ -6,7 +6,7 @@ import type { createBackoff } from "./backoff.ts";
 import type { Background } from "./background.ts";
 import type { Connector } from "./connector.ts";
 import type { LiveSessions } from "./live.ts";
-import type { RunnerFate } from "./lifecycle.ts";
+import { startReason, type RunnerFate } from "./lifecycle.ts";
 import type { SessionLocks } from "./locks.ts";
 import { plan, type Step } from "./plan.ts";
 import { createStartQueue } from "./start-queue.ts";
@@ -128,7 +128,7 @@ export function createReconciler(deps: {
     store.addRunner(runnerId, profileId);
     // What the last start failed by stays to be read while the next one tries.
     const detail = row.detail === WAITS ? null : row.detail;
-    store.transition(row, { status: "connecting", reason: "starting", detail, runnerId });
+    store.transition(row, { status: "connecting", reason: startReason(row), detail, runnerId });
     live.notify(sessionId);
     try {
       await runtime.ensure({ runnerId, profileId, sessionId, token: deps.runnerToken(runnerId) });
@@ -154,7 +154,8 @@ export function createReconciler(deps: {
 
   function waitForTurn(row: SessionRow): void {
     if (row.status === "connecting" && row.detail === WAITS) return;
-    store.transition(row, { status: "connecting", reason: "starting", detail: WAITS, runnerId: null });
+    const reason = startReason(row);
+    store.transition(row, { status: "connecting", reason, detail: WAITS, runnerId: null });
     live.notify(row.id);
   }
 

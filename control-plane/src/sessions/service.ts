@@ -5,10 +5,12 @@ import {
   type CreateSession,
   type QrCode,
   type Session,
+  passStep,
   type SessionStatus,
   type UnlinkOutcome,
+  type UpdateSession,
 } from "@whatsapp-engine/contract";
-import { iso } from "../clock.ts";
+import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { toDigits } from "../phone-number.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -17,11 +19,19 @@ import type { createBackoff } from "./backoff.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import type { LiveSessions } from "./live.ts";
 import type { SessionLocks } from "./locks.ts";
+import type { Idle } from "./idle.ts";
+import { startReason } from "./lifecycle.ts";
 import type { createLogout } from "./logout.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
+/** Of a hibernated session that is needed while there is no room. */
+const WAITS_FOR_ROOM = "Messages wait, and there is no room to wake it: ";
+
 const isLinked = ({ status }: SessionRow) => status === "connected" || status === "authenticated";
+
+const isHibernated = ({ desired, reason }: SessionRow) => desired === "stopped" && reason === "hibernated";
+const standing = ({ status, reason }: SessionRow) => `${status}${reason ? ` (${reason})` : ""}`;
 
 export type SessionService = ReturnType<typeof createSessionService>;
 
@@ -35,7 +45,9 @@ export function createSessionService(deps: {
   backoff: ReturnType<typeof createBackoff>;
   admission: Admission;
   logOut: ReturnType<typeof createLogout>;
+  idle: Idle;
   defaultCountry: CountryCode;
+  clock: Clock;
   log: Log;
 }) {
   const { store, live, locks, reconciler, runtime, log } = deps;
@@ -76,7 +88,7 @@ export function createSessionService(deps: {
     deps.backoff.reset(row.id);
     const started = store.transition(row, {
       status: "connecting",
-      reason: "starting",
+      reason: startReason(row),
       desired: "running",
       // The runner of before may still be there for a moment; it has nothing more to say.
       runnerId: null,
@@ -125,7 +137,7 @@ export function createSessionService(deps: {
         if (!found) deps.admission.check();
         const row = found
           ? restarted(sameAccount(found, phoneNumber))
-          : store.create(input.sessionId, phoneNumber);
+          : store.create(input.sessionId, phoneNumber, input.hibernateAfterMinutes ?? null);
         if (!found) log.info({ sessionId: row.id }, "session created");
         reconciler.request(row.id);
         return { created: !found, session: toSession(row) };
@@ -186,7 +198,7 @@ export function createSessionService(deps: {
      */
     stop: (sessionId: string): Promise<Session> =>
       exclusively(sessionId, async (row) => {
-        if (row.desired === "running") {
+        if (row.desired === "running" || isHibernated(row)) {
           store.transition(row, { status: "disconnected", reason: "stopped", desired: "stopped" });
           log.info({ sessionId }, "session stopped");
           live.notify(sessionId);
@@ -194,6 +206,58 @@ export function createSessionService(deps: {
         await reconciler.reconcile(sessionId);
         return toSession(required(sessionId));
       }),
+
+    /**
+     * Ends the runner of a connected session in order until the session is needed again; resolves when nothing of it is left.
+     * Throws `session_busy` while messages are under way or in line, `session_not_connected`.
+     */
+    hibernate: (sessionId: string): Promise<Session> =>
+      exclusively(sessionId, async (row) => {
+        if (isHibernated(row)) return toSession(row);
+        if (row.status !== "connected")
+          throw new AppError(
+            "session_not_connected",
+            `Session '${sessionId}' is ${standing(row)}; only a connected one can hibernate. POST /sessions/${sessionId}/stop ends any.`,
+            { extra: { status: row.status, reason: row.reason } },
+          );
+        if (deps.idle.isNeeded(sessionId, deps.clock.now()))
+          throw new AppError(
+            "session_busy",
+            `Session '${sessionId}' has messages in line or under way; it can hibernate when they are out.`,
+            { retryAfterSeconds: 10 },
+          );
+        store.transition(row, { status: "disconnected", reason: "hibernated", desired: "stopped" });
+        passStep("hibernate.committed", { sessionId });
+        log.info({ sessionId }, "session hibernates");
+        live.notify(sessionId);
+        await live.detach(sessionId); // nothing is handed to it any more
+        await reconciler.reconcile(sessionId);
+        passStep("hibernate.runner_removed", { sessionId });
+        return toSession(required(sessionId));
+      }),
+
+    /**
+     * Starts a session that hibernates; any other stays as it is. Where there is no room it is tried again for as long as it is
+     * needed, and the session says so. Waits for no lock: while it is still being closed, the pass comes after.
+     */
+    wake(sessionId: string): void {
+      const row = store.find(sessionId);
+      if (!row || !isHibernated(row)) return;
+      try {
+        startedAnew(row);
+        passStep("wake.committed", { sessionId });
+        reconciler.request(sessionId);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== "capacity_exceeded") throw error;
+        const { status, reason } = row;
+        const detail = WAITS_FOR_ROOM + error.message;
+        if (row.detail === null) log.warn({ sessionId, detail }, "no room to wake a session");
+        if (row.detail !== detail) store.transition(row, { status, reason, detail });
+      }
+    },
+
+    update: (sessionId: string, change: UpdateSession): Session =>
+      toSession(store.configure(required(sessionId), change)),
 
     /**
      * Unlinks the account where WhatsApp answers, deletes the login, and ends the session. Throws `runner_unavailable` where
@@ -248,9 +312,10 @@ export function createSessionService(deps: {
 
 function whyNoCode(row: SessionRow): string {
   if (isLinked(row)) return "The session is linked already; there is nothing to scan.";
+  if (isHibernated(row)) return "The session is linked and hibernates; a message wakes it, without a scan.";
   if (row.desired === "stopped")
     return `The session has ended; POST /sessions/${row.id}/start starts it again.`;
-  return `No code came in time; the session is ${row.status}${row.reason ? ` (${row.reason})` : ""}. Call again in a moment.`;
+  return `No code came in time; the session is ${standing(row)}. Call again in a moment.`;
 }
 
 const toSession = (row: SessionRow): Session => ({
@@ -261,6 +326,7 @@ const toSession = (row: SessionRow): Session => ({
   phoneNumber: row.linkedPhoneNumber ?? row.expectedPhoneNumber,
   pushName: row.pushName,
   whatsappVersion: row.whatsappVersion,
+  hibernateAfterMinutes: row.hibernateAfterMinutes,
   createdAt: iso(row.createdAt),
   updatedAt: iso(row.updatedAt),
   connectedAt: row.connectedAt === null ? null : iso(row.connectedAt),

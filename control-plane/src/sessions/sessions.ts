@@ -9,6 +9,8 @@ import { createAdmission, type AdmissionLimits, type Machine } from "./admission
 import { createBackground } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
 import { createConnector } from "./connector.ts";
+import { createHibernation } from "./hibernation.ts";
+import { createIdle } from "./idle.ts";
 import { createLiveSessions } from "./live.ts";
 import { createSessionLocks } from "./locks.ts";
 import { createLogout } from "./logout.ts";
@@ -28,6 +30,8 @@ export function createSessions(deps: {
   runnerToken: (runnerId: string) => string;
   startConcurrency: number;
   startTimeoutMs: number;
+  /** Of sessions without a setting of their own; 0: never. */
+  hibernateAfterMinutes: number;
   limits: AdmissionLimits;
   machine: Machine;
   appendEvent: AppendEvent;
@@ -70,7 +74,9 @@ export function createSessions(deps: {
     starting: reconciler.starting,
   });
   const logOut = createLogout(shared);
-  const service = createSessionService({ ...shared, reconciler, admission, logOut });
+  const idle = createIdle({ db, defaultMinutes: deps.hibernateAfterMinutes });
+  const service = createSessionService({ ...shared, reconciler, admission, logOut, idle });
+  const hibernation = createHibernation({ ...shared, idle, sessions: service });
 
   return {
     store,
@@ -78,7 +84,13 @@ export function createSessions(deps: {
     service,
     screenshot: createScreenshot({ live, sessions: service }),
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
-    open: () => supervisor.open(),
-    close: () => supervisor.close(),
+    async open(): Promise<void> {
+      await supervisor.open();
+      hibernation.open();
+    },
+    async close(): Promise<void> {
+      hibernation.close();
+      await supervisor.close();
+    },
   };
 }

@@ -84,7 +84,11 @@ export function createSessionStore({
     findByRunner: (runnerId: string): SessionRow | undefined =>
       db.select().from(sessions).where(eq(sessions.runnerId, runnerId)).get(),
 
-    create(id: string, expectedPhoneNumber: string | null): SessionRow {
+    create(
+      id: string,
+      expectedPhoneNumber: string | null,
+      hibernateAfterMinutes: number | null = null,
+    ): SessionRow {
       const now = clock.now();
       return db.transaction((tx) => {
         const row = tx
@@ -95,6 +99,7 @@ export function createSessionStore({
             status: "connecting",
             reason: "starting",
             expectedPhoneNumber,
+            hibernateAfterMinutes,
             createdAt: now,
             updatedAt: now,
           })
@@ -136,6 +141,21 @@ export function createSessionStore({
         }
         return row;
       });
+    },
+
+    /** Writes settings only; what is not given stays. Compare and set, as `transition`. */
+    configure(
+      seen: SessionRow,
+      change: { [Name in "hibernateAfterMinutes"]?: SessionRow[Name] | undefined },
+    ): SessionRow {
+      const row = db
+        .update(sessions)
+        .set({ ...change, version: seen.version + 1, updatedAt: clock.now() })
+        .where(and(eq(sessions.id, seen.id), eq(sessions.version, seen.version)))
+        .returning()
+        .get();
+      if (row === undefined) throw new StaleSession(seen.id);
+      return row;
     },
 
     addRunner(runnerId: string, profileId: string): void {

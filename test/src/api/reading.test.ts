@@ -95,6 +95,8 @@ describe("reading", () => {
         "POST /sessions/{sessionId}/start",
         "POST /sessions/{sessionId}/stop",
         "POST /sessions/{sessionId}/restart",
+        "POST /sessions/{sessionId}/hibernate",
+        "PATCH /sessions/{sessionId}",
         "POST /sessions/{sessionId}/logout",
         "POST /sessions/{sessionId}/pairing-code",
         "GET /sessions/{sessionId}/screenshot",

@@ -7,6 +7,7 @@ import {
   sessionIdSchema,
   sessionListSchema,
   sessionStatusAnswerSchema,
+  updateSessionSchema,
 } from "@whatsapp-engine/contract";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter } from "../context.ts";
@@ -106,6 +107,32 @@ const restart = createRoute({
   responses: { ...answersSession, ...errorResponses(...VERB_ERRORS, "capacity_exceeded") },
 });
 
+const hibernate = createRoute({
+  method: "post",
+  path: "/sessions/{sessionId}/hibernate",
+  summary: "Close its browser and free its memory until a message goes out or it is started; the login stays",
+  description: "What comes in meanwhile is told when it is awake again.",
+  request: { params },
+  responses: {
+    ...answersSession,
+    ...errorResponses(...VERB_ERRORS, "session_not_connected", "session_busy"),
+  },
+});
+
+const update = createRoute({
+  method: "patch",
+  path: "/sessions/{sessionId}",
+  summary: "Change a session's settings",
+  request: {
+    params,
+    body: { required: true, content: { "application/json": { schema: updateSessionSchema } } },
+  },
+  responses: {
+    ...answersSession,
+    ...errorResponses("invalid_request", "invalid_json", "invalid_session_id", "session_not_found"),
+  },
+});
+
 const logout = createRoute({
   method: "post",
   path: "/sessions/{sessionId}/logout",
@@ -150,6 +177,14 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
     })
     .openapi(restart, async (c) => {
       const session = await sessions.restart(c.req.valid("param").sessionId);
+      return c.json({ success: true as const, session }, 200);
+    })
+    .openapi(hibernate, async (c) => {
+      const session = await sessions.hibernate(c.req.valid("param").sessionId);
+      return c.json({ success: true as const, session }, 200);
+    })
+    .openapi(update, (c) => {
+      const session = sessions.update(c.req.valid("param").sessionId, c.req.valid("json"));
       return c.json({ success: true as const, session }, 200);
     })
     .openapi(logout, async (c) => {

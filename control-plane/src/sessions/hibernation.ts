@@ -1,0 +1,60 @@
+import { AppError } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../logger.ts";
+import type { Background } from "./background.ts";
+import type { Idle } from "./idle.ts";
+import type { LiveSessions } from "./live.ts";
+import type { SessionService } from "./service.ts";
+
+/** How often it is looked for idle sessions, and for hibernated ones that are needed. */
+const LOOK_MS = 5_000;
+/**
+ * WhatsApp unlinks a device that does not come for about 30 days (its help centre, "About linked devices"); a session that
+ * hibernates this long is woken once, takes in what came, and hibernates again.
+ */
+const LONGEST_SLEEP_MS = 7 * 24 * 60 * 60_000;
+
+/** Closes sessions that nobody uses, and wakes those that are needed again. */
+export function createHibernation(deps: {
+  idle: Idle;
+  live: LiveSessions;
+  sessions: Pick<SessionService, "hibernate" | "wake">;
+  background: Background;
+  clock: Clock;
+  log: Log;
+}) {
+  const { idle, live, sessions, background, clock, log } = deps;
+  const closing = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+
+  /** What was of use in between keeps it open, and is no fault. */
+  async function hibernate(sessionId: string): Promise<void> {
+    if (closing.has(sessionId)) return;
+    closing.add(sessionId);
+    try {
+      await sessions.hibernate(sessionId);
+    } catch (err) {
+      if (!(err instanceof AppError)) throw err;
+      log.info({ sessionId, err }, "an idle session was not closed");
+    } finally {
+      closing.delete(sessionId);
+    }
+  }
+
+  async function look(): Promise<void> {
+    const now = clock.now();
+    for (const sessionId of idle.toWake(now - LONGEST_SLEEP_MS)) sessions.wake(sessionId);
+    for (const { id, mayIdleMs } of idle.idle(now)) {
+      const usedAt = live.get(id)?.usedAt ?? 0;
+      if (usedAt + mayIdleMs <= now) background.run(() => hibernate(id));
+    }
+  }
+
+  return {
+    open(): void {
+      background.run(look);
+      timer = setInterval(() => background.run(look), LOOK_MS);
+    },
+    close: (): void => clearInterval(timer),
+  };
+}
