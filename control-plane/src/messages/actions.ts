@@ -4,7 +4,8 @@ import { toDigits } from "../phone-number.ts";
 import type { RunnerClient, RunnerMedia } from "../runner-client.ts";
 import type { ConnectedRunner } from "../sessions/connected.ts";
 import type { SessionService } from "../sessions/service.ts";
-import type { MessageRow, MessageStore } from "./store.ts";
+import type { MessageRow } from "./rows.ts";
+import type { MessageStore } from "./store.ts";
 
 export type MessageActions = ReturnType<typeof createMessageActions>;
 

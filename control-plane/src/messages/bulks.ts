@@ -14,7 +14,8 @@ import { toRecipient } from "../phone-number.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { hashOf, refuseIfOther, type MessageService } from "./service.ts";
-import type { MessageStore, NewMessage } from "./store.ts";
+import type { NewMessage } from "./rows.ts";
+import type { MessageStore } from "./store.ts";
 
 export type BulkService = ReturnType<typeof createBulkService>;
 export type BulkAccepted = {

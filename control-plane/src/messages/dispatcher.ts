@@ -5,7 +5,8 @@ import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import type { Pace } from "./pace.ts";
-import { isNotConnected, type MessageRow, type MessageStore } from "./store.ts";
+import { isNotConnected, type MessageRow } from "./rows.ts";
+import type { MessageStore } from "./store.ts";
 
 /** Messages of one session under way at once, each to another chat. */
 const MAX_UNDER_WAY = 16;

@@ -1,6 +1,6 @@
 import type { Message } from "@whatsapp-engine/contract";
 import { iso } from "../clock.ts";
-import { errorOf, type MessageRow } from "./store.ts";
+import { errorOf, type MessageRow } from "./rows.ts";
 
 const time = (at: number | null) => (at === null ? null : iso(at));
 

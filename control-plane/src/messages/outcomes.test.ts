@@ -8,7 +8,8 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createOutcomes } from "./outcomes.ts";
-import { createMessageStore, type MessageRow, type MessageStore } from "./store.ts";
+import type { MessageRow } from "./rows.ts";
+import { createMessageStore, type MessageStore } from "./store.ts";
 
 /** Longer than any test. */
 const LONG_MS = 600_000;

@@ -1,5 +1,6 @@
 import type { Log } from "../logger.ts";
-import type { MessageRow, MessageStore } from "./store.ts";
+import type { MessageRow } from "./rows.ts";
+import type { MessageStore } from "./store.ts";
 
 const isOpen = ({ status }: MessageRow) => status === "queued" || status === "sending";
 

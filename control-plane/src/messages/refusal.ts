@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from "@whatsapp-engine/contract";
-import type { MessageRow } from "./store.ts";
+import type { MessageRow } from "./rows.ts";
 
 /** What the runner's reason for not sending is to the API's caller. */
 const CODE: Record<string, ErrorCode> = {

@@ -20,7 +20,8 @@ import type { MediaStore } from "./media-store.ts";
 import { readMedia } from "./media.ts";
 import { createOutcomes } from "./outcomes.ts";
 import { refusalOf } from "./refusal.ts";
-import type { MessageRow, MessageStore, NewMessage } from "./store.ts";
+import type { MessageRow, NewMessage } from "./rows.ts";
+import type { MessageStore } from "./store.ts";
 
 const WHAT_BECAME: Partial<Record<MessageRow["status"], string>> = {
   sent: "message sent",

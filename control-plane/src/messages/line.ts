@@ -1,0 +1,242 @@
+import { and, asc, eq, inArray, isNotNull, isNull, lte, or, sql, type SQL } from "drizzle-orm";
+import {
+  bulks,
+  type createGroupCommit,
+  messageCounts,
+  messages,
+  withoutSync,
+  type BulkRow,
+  type Db,
+} from "@whatsapp-engine/db";
+import { AppError, passStep, type BulkState } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
+import { BATCH, EMPTY, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
+
+/** How long a caller is asked to wait when the line is full: about what ten messages need. */
+const FULL_RETRY_SECONDS = 10;
+
+export type Line = ReturnType<typeof createLine>;
+
+/** The line of messages that wait: who gets into it, who is next, who leaves it without having gone out. */
+export function createLine(deps: {
+  db: Db;
+  clock: Clock;
+  /** For what a runner's journal remembers too. */
+  commitWithoutSync: ReturnType<typeof createGroupCommit>;
+  /** Within the transaction: says that a message has come to its status. */
+  tell: (row: MessageRow) => void;
+  /** Once it is committed. */
+  settled: (rows: readonly MessageRow[]) => void;
+  /** Most messages of one session that may wait in line. */
+  maxQueued: number;
+}) {
+  const { db, clock, tell, settled } = deps;
+  const placeholder = sql.placeholder;
+  const insert = prepareInsert(db);
+  const depth = db
+    .select({ count: messageCounts.count })
+    .from(messageCounts)
+    .where(and(eq(messageCounts.sessionId, placeholder("sessionId")), eq(messageCounts.status, "queued")))
+    .prepare();
+  const next = db
+    .select()
+    .from(messages)
+    .where(
+      and(
+        eq(messages.sessionId, placeholder("sessionId")),
+        // Written out, so that the partial index `messages_line` is used.
+        sql`${messages.status} = 'queued' and ${messages.position} is not null`,
+        sql`${messages.recipient} not in (select value from json_each(${placeholder("busy")}))`,
+      ),
+    )
+    .orderBy(asc(messages.position))
+    .limit(placeholder("limit"))
+    .prepare();
+  const handOver = db
+    .update(messages)
+    .set({
+      status: "sending",
+      attempts: sql`${messages.attempts} + 1`,
+      handedAt: sql`${placeholder("now")}`,
+      updatedAt: sql`${placeholder("now")}`,
+    })
+    .where(and(eq(messages.id, placeholder("id")), eq(messages.status, "queued")))
+    .prepare();
+  const lastPlace = (where: SQL) =>
+    db
+      .select({ max: sql<number | null>`max(${messages.position})` })
+      .from(messages)
+      .where(where)
+      .get()?.max ?? 0;
+  // What is being sent may come back to its place, before all that are accepted from now on. From the clock, so that places
+  // tell the order of acceptance over restarts too, as far as nobody sets it back.
+  let position = Math.max(
+    clock.now(),
+    lastPlace(sql`${messages.status} = 'queued' and ${messages.position} is not null`),
+    lastPlace(sql`${messages.status} = 'sending'`),
+  );
+
+  /** Ends messages that wait in line; answers those that it ended. */
+  function end(where: ReturnType<typeof and>, status: "expired" | "cancelled", limit: number): MessageRow[] {
+    const ended = db.transaction(() => {
+      const ids = db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(and(eq(messages.status, "queued"), where))
+        .limit(limit);
+      const rows = db
+        .update(messages)
+        .set({ status, updatedAt: clock.now() })
+        .where(inArray(messages.id, ids))
+        .returning()
+        .all();
+      for (const row of rows) tell(row);
+      return rows;
+    });
+    settled(ended);
+    return ended;
+  }
+
+  const findBulk = (id: string): BulkRow | undefined => db.select().from(bulks).where(eq(bulks.id, id)).get();
+
+  /** Gives these the next places in line, within a transaction. */
+  function lineUp(ids: readonly string[]): void {
+    for (const id of ids) db.update(messages).set({ position: ++position }).where(eq(messages.id, id)).run();
+  }
+
+  return {
+    /** Throws `queue_full`. */
+    refuseIfFull(sessionId: string, count: number): void {
+      const queued = depth.get({ sessionId })?.count ?? 0;
+      if (queued + count <= deps.maxQueued) return;
+      throw new AppError(
+        "queue_full",
+        `${queued} messages of this session wait already; ${deps.maxQueued} may (QUEUE_MAX_MESSAGES).`,
+        { retryAfterSeconds: FULL_RETRY_SECONDS, extra: { queued } },
+      );
+    },
+
+    /** Within a transaction; undefined if its `clientMessageId` was used before. */
+    insert(message: NewMessage, inLine: boolean): MessageRow | undefined {
+      const now = clock.now();
+      const row = insert.get({
+        ...EMPTY,
+        ...message,
+        content: message.content ? JSON.stringify(message.content) : null,
+        status: "queued",
+        position: inLine ? ++position : null,
+        attempts: 0,
+        createdAt: now,
+        updatedAt: now,
+      });
+      passStep("message.before_commit", { messageId: message.id });
+      return row;
+    },
+
+    /** Back to its place in line, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
+    requeue({ id, bulkId }: Pick<MessageRow, "id" | "bulkId">): void {
+      const bulk = bulkId === null ? undefined : findBulk(bulkId);
+      const row = db.transaction(() => {
+        const [back] = db
+          .update(messages)
+          .set({
+            status: bulk?.state === "cancelled" ? "cancelled" : "queued",
+            handedAt: null,
+            ...(bulk?.state === "paused" ? { position: null } : {}),
+            updatedAt: clock.now(),
+          })
+          .where(and(eq(messages.id, id), eq(messages.status, "sending")))
+          .returning()
+          .all();
+        if (back?.status === "cancelled") tell(back);
+        return back;
+      });
+      if (row?.status === "cancelled") settled([row]);
+    },
+
+    findBulk,
+
+    /** The first in the session's line that go to none of these. */
+    next: (sessionId: string, busy: readonly string[], limit: number): MessageRow[] =>
+      next.all({ sessionId, busy: JSON.stringify(busy), limit }),
+
+    /**
+     * Marks a message as handed to the runner; false if it is in line no more. Does not wait for the disk: should a loss
+     * of power undo it, the runner's journal knows the message by its id, and sends it no second time.
+     */
+    handOver: (id: string, now: number): Promise<boolean> =>
+      deps.commitWithoutSync(() => handOver.run({ id, now }).changes > 0),
+
+    /** Out of the line until `until`, when it gets behind those that are in it then. What the disk forgets is found again. */
+    defer: (id: string, until: number): void =>
+      void withoutSync(db, () =>
+        db
+          .update(messages)
+          .set({ position: null, scheduledAt: until })
+          .where(and(eq(messages.id, id), eq(messages.status, "queued")))
+          .run(),
+      ),
+
+    /** Messages whose time has come get into line; answers their sessions. */
+    promote(now: number): string[] {
+      const due = db
+        .select({ id: messages.id, sessionId: messages.sessionId })
+        .from(messages)
+        .leftJoin(bulks, eq(bulks.id, messages.bulkId))
+        .where(
+          and(
+            sql`${messages.status} = 'queued' and ${messages.position} is null`,
+            lte(messages.scheduledAt, now),
+            or(isNull(bulks.id), eq(bulks.state, "running")),
+          ),
+        )
+        .orderBy(asc(messages.scheduledAt), asc(ROWID))
+        .limit(BATCH)
+        .all();
+      if (due.length === 0) return [];
+      db.transaction(() => lineUp(due.map(({ id }) => id)));
+      return [...new Set(due.map(({ sessionId }) => sessionId))];
+    },
+
+    /** Ends what waits in line beyond its time. */
+    expire: (now: number): number =>
+      end(and(isNotNull(messages.expiresAt), lte(messages.expiresAt, now)), "expired", BATCH).length,
+
+    /** Takes a message out of the line; undefined if it is not in it. */
+    cancel: (id: string): MessageRow | undefined => end(eq(messages.id, id), "cancelled", 1)[0],
+
+    /** Holds back what is left of a bulk, lines it up again at the end of the line, or ends it. */
+    setBulkState(bulkId: string, state: BulkState): BulkRow | undefined {
+      const left = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));
+      const row = db.transaction(() => {
+        if (state === "paused") db.update(messages).set({ position: null }).where(left).run();
+        if (state === "running") {
+          const now = clock.now();
+          const due = or(isNull(messages.scheduledAt), lte(messages.scheduledAt, now));
+          const waiting = db
+            .select({ id: messages.id })
+            .from(messages)
+            .where(and(left, isNull(messages.position), due));
+          lineUp(
+            waiting
+              .orderBy(asc(ROWID))
+              .all()
+              .map(({ id }) => id),
+          );
+        }
+        return db
+          .update(bulks)
+          .set({ state, updatedAt: clock.now() })
+          .where(eq(bulks.id, bulkId))
+          .returning()
+          .get();
+      });
+      if (state === "cancelled") end(eq(messages.bulkId, bulkId), "cancelled", Number.MAX_SAFE_INTEGER);
+      return row;
+    },
+
+    /** Within a transaction: ends all that waits of a session. */
+    endAll: (sessionId: string): void =>
+      void end(eq(messages.sessionId, sessionId), "cancelled", Number.MAX_SAFE_INTEGER),
+  };
+}

@@ -1,0 +1,49 @@
+import { getTableColumns, sql } from "drizzle-orm";
+import { messages, type Db, type MessageRow } from "@whatsapp-engine/db";
+import type { SendRecord } from "@whatsapp-engine/contract";
+
+export type { MessageRow };
+export type NewMessage = Pick<MessageRow, "id" | "sessionId" | "recipient" | "type"> &
+  Partial<
+    Pick<
+      MessageRow,
+      | "body"
+      | "content"
+      | "mediaSha256"
+      | "mediaMimetype"
+      | "mediaFilename"
+      | "mediaBytes"
+      | "bulkId"
+      | "clientMessageId"
+      | "requestHash"
+      | "scheduledAt"
+      | "expiresAt"
+    >
+  >;
+
+/** Nothing was wrong with the message: the connection went before WhatsApp's code had it, and it can go out later. */
+export const isNotConnected = ({ outcome, error }: SendRecord): boolean =>
+  outcome === "not_sent" && error?.code === "not_connected";
+
+/** Why it was not sent, or is not known to be. */
+export const errorOf = ({ errorCode, errorMessage }: MessageRow) =>
+  errorCode === null ? null : { code: errorCode, message: errorMessage ?? "" };
+
+/** Order of acceptance. */
+export const ROWID = sql`${messages}.rowid`;
+
+/** Rows that one pass of a clean-up or a timer touches, so that it does not hold up the rest. */
+export const BATCH = 500;
+
+/** A statement that adds a message, unless its `clientMessageId` was used before; answers the row if it was added. */
+export const prepareInsert = (db: Db) =>
+  db.insert(messages).values(columnPlaceholders()).onConflictDoNothing().returning().prepare();
+
+const columnNames = Object.keys(getTableColumns(messages));
+const columnPlaceholders = () => {
+  const columns = Object.fromEntries(columnNames.map((name) => [name, sql.placeholder(name)]));
+  // As text, not through the column's encoder: it would make the text "null" of null.
+  return { ...columns, content: sql`${sql.placeholder("content")}` } as never;
+};
+/** What `prepareInsert` takes for a column that is not given. */
+export const EMPTY = Object.fromEntries(columnNames.map((name) => [name, null]));
