@@ -15,8 +15,6 @@ import { BATCH, EMPTY, prepareInsert, ROWID, type MessageRow, type NewMessage } 
 /** How long a caller is asked to wait when the line is full: about what ten messages need. */
 const FULL_RETRY_SECONDS = 10;
 
-export type Line = ReturnType<typeof createLine>;
-
 /** The line of messages that wait: who gets into it, who is next, who leaves it without having gone out. */
 export function createLine(deps: {
   db: Db;

@@ -21,8 +21,6 @@ const statusOfAck = (ack: number) => (ack >= 3 ? "read" : ack === 2 ? "delivered
 
 type Settled = Partial<Pick<MessageRow, "whatsappId" | "errorCode" | "errorMessage">>;
 
-export type Progress = ReturnType<typeof createProgress>;
-
 /** Moves messages on to what became of them. All of it within a transaction of the caller; answers the rows that moved. */
 export function createProgress(deps: {
   db: Db;
