@@ -6,4 +6,6 @@ export const labels = {
   runner: "io.whatsapp-engine.runner",
   /** For people who read `docker ps`; the engine never decides by it. */
   session: "io.whatsapp-engine.session",
+  /** What a container of ours is for that is no runner, and that nothing waits for once it is old. */
+  purpose: "io.whatsapp-engine.purpose",
 } as const;

@@ -20,7 +20,8 @@ export type ContainerSettings = {
   environment: Readonly<Record<string, string>>;
 };
 
-const PROFILE_DIR = "/profile";
+/** Where a profile is, in every container that has one. */
+export const PROFILE_DIR = "/profile";
 
 /** Seconds that a `docker stop` by hand, or the engine's own end, leaves the browser to close. */
 const STOP_TIMEOUT_SECONDS = 30;

@@ -6,13 +6,18 @@ import type { Engine } from "./docker-engine.ts";
 const IN_USE_RETRIES = 20;
 const RETRY_MS = 250;
 
-/** Deletes a volume of this installation. One that is gone, or another installation's, is left as it is. */
-export const removeVolume = async (engine: Engine, installId: string, name: string): Promise<void> => {
+/** Whether this installation has a volume of this name. */
+export const hasVolume = async (engine: Engine, installId: string, name: string): Promise<boolean> => {
   const { Volumes } = await engine.call((docker, abortSignal) =>
     docker.listVolumes({ filters: { name: [name], label: [`${labels.install}=${installId}`] }, abortSignal }),
   );
   // The engine's filter matches parts of names.
-  if (!Volumes.some((volume) => volume.Name === name)) return;
+  return Volumes.some((volume) => volume.Name === name);
+};
+
+/** Deletes a volume of this installation. One that is gone, or another installation's, is left as it is. */
+export const removeVolume = async (engine: Engine, installId: string, name: string): Promise<void> => {
+  if (!(await hasVolume(engine, installId, name))) return;
   for (let attempt = 0; attempt <= IN_USE_RETRIES; attempt += 1) {
     const outcome = await engine.call<"removed" | "in use">(
       (docker, abortSignal) =>

@@ -92,6 +92,7 @@ describe.runIf(hasDocker)("Docker", () => {
       removeProfile: () => runtime.removeProfile("p1"),
       list: () => runtime.list(),
       listProfiles: () => runtime.listProfiles(),
+      readProfile: () => runtime.readProfile("p1"),
       endpoint: () => runtime.endpoint(runnerId),
     });
 

@@ -6,9 +6,11 @@ import { createEngine } from "./docker-engine.ts";
 import { createNews } from "./docker-news.ts";
 import { ensureNetwork, networkName, removeUnusedNetwork } from "./docker-network.ts";
 import { checkSandbox } from "./docker-sandbox.ts";
+import { readVolume } from "./docker-profile.ts";
 import { watchEngine } from "./docker-watch.ts";
 import { removeVolume } from "./docker-volume.ts";
 import type { Log } from "../logger.ts";
+import { claimOf, generationOf } from "./profile-contents.ts";
 import type { RunnerInfo, RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type DockerRuntimeOptions = {
@@ -168,6 +170,21 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
         }),
       );
       return Volumes.flatMap(({ Labels }) => Labels[labels.profile] ?? []);
+    },
+
+    async readProfile(profileId) {
+      const [texts, containers] = await Promise.all([
+        readVolume(engine, { installId, image, seccomp }, profileId),
+        containersOf(`${labels.profile}=${profileId}`),
+      ]);
+      return (
+        texts && {
+          claim: claimOf(texts.claim),
+          linked: texts.linked,
+          generation: generationOf(texts.generation),
+          hasRunner: containers.some(({ Labels }) => labels.runner in Labels),
+        }
+      );
     },
 
     async endpoint(runnerId) {

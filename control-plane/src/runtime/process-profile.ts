@@ -1,6 +1,13 @@
-import { chmod, chown, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OperatorError } from "@whatsapp-engine/contract";
+import {
+  MAX_FILE_BYTES,
+  claimOf,
+  generationOf,
+  profileFiles,
+  type ProfileContents,
+} from "./profile-contents.ts";
 
 /** User and group `nobody`: what Chromium runs under where the engine itself is root. */
 export const CHROMIUM_UID = 65_534;
@@ -18,6 +25,10 @@ export type ProfileStore = {
   /** Which process group may be using the profile, as last recorded. */
   readOwner(profileId: string): Promise<string | undefined>;
   writeOwner(profileId: string, owner: string): Promise<void>;
+  /** Nothing uses the profile any more, unless another than this process group was recorded since. */
+  clearOwner(profileId: string, pid: number): Promise<void>;
+  /** What the profile says of itself; undefined: there is none. */
+  read(profileId: string): Promise<ProfileContents | undefined>;
 };
 
 /** `chromiumUid` undefined: Chromium runs under our own user. */
@@ -28,6 +39,7 @@ export const createProfileStore = (dataDir: string, chromiumUid: number | undefi
     return join(root, profileId);
   };
   const ownerFile = (profileId: string) => join(dir(profileId), "runner.pid");
+  const readOwner = (profileId: string) => readFile(ownerFile(profileId), "utf8").catch(ifMissing(undefined));
   return {
     dir,
     async create(profileId) {
@@ -45,8 +57,28 @@ export const createProfileStore = (dataDir: string, chromiumUid: number | undefi
       const entries = await readdir(root, { withFileTypes: true }).catch(ifMissing([]));
       return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     },
-    readOwner: (profileId) => readFile(ownerFile(profileId), "utf8").catch(ifMissing(undefined)),
+    readOwner,
     writeOwner: (profileId, owner) => writeFile(ownerFile(profileId), owner, { mode: 0o600 }),
+    async clearOwner(profileId, pid) {
+      const owner = await readOwner(profileId);
+      if (Number.parseInt(owner ?? "", 10) === pid) await rm(ownerFile(profileId), { force: true });
+    },
+    async read(profileId) {
+      if (!(await stat(dir(profileId)).catch(ifMissing(undefined)))) return undefined;
+      const file = (name: string) => join(dir(profileId), name);
+      const [claim, generation, linked, owner] = await Promise.all([
+        readText(file(profileFiles.claim)),
+        readText(file(profileFiles.generation)),
+        stat(file(profileFiles.linked)).catch(ifMissing(undefined)),
+        readOwner(profileId),
+      ]);
+      return {
+        claim: claimOf(claim),
+        linked: linked !== undefined,
+        generation: generationOf(generation),
+        hasRunner: owner !== undefined,
+      };
+    },
   };
 };
 
@@ -61,6 +93,13 @@ export const checkCanEnter = async (path: string, uid: number): Promise<void> =>
     throw new OperatorError(
       `Chromium runs as user ${uid} and may not enter ${path}; set DATA_DIR to a folder that every user can enter, or run: chmod o+x ${path}`,
     );
+};
+
+/** Null: there is no such file; empty: what is there is no file of a runner's. */
+const readText = async (path: string): Promise<string | null> => {
+  const found = await lstat(path).catch(ifMissing(undefined));
+  if (found === undefined) return null;
+  return found.isFile() && found.size <= MAX_FILE_BYTES ? readFile(path, "utf8") : "";
 };
 
 const ifMissing =

@@ -120,14 +120,19 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
     },
 
     async remove(runnerId, { graceSeconds }) {
-      const child = await runners.get(runnerId)?.process.catch(() => undefined);
+      const known = runners.get(runnerId);
+      const child = await known?.process.catch(() => undefined);
       await child?.end(graceSeconds * 1000);
+      // What ends with the engine is to come back with it.
+      if (known && child && !closing.signal.aborted) await profiles.clearOwner(known.profileId, child.pid);
       runners.delete(runnerId);
     },
 
     removeProfile: (profileId) => profiles.remove(profileId),
 
     listProfiles: () => profiles.list(),
+
+    readProfile: (profileId) => profiles.read(profileId),
 
     async list() {
       return Promise.all(

@@ -1,3 +1,5 @@
+import type { ProfileContents } from "./profile-contents.ts";
+
 /**
  * What runs runners. Implementations speak these types only, are idempotent (starting twice and removing what
  * is gone both succeed), and never guess: where the truth cannot be had they throw `runtime_unavailable`
@@ -27,6 +29,9 @@ export type Runtime = {
 
   /** Ids of every profile of this installation. Throws `runtime_unavailable`. */
   listProfiles(): Promise<string[]>;
+
+  /** What a profile of this installation says of itself, read without running anything; undefined: there is none of this id. Throws `runtime_unavailable`. */
+  readProfile(profileId: string): Promise<ProfileContents | undefined>;
 
   /** Where the runner listens, read from the runtime, never from the database. Throws `runtime_unavailable`, or `runner_unavailable` if it does not run. */
   endpoint(runnerId: string): Promise<{ host: string; port: number }>;

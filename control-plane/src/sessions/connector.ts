@@ -99,10 +99,12 @@ export function createConnector(deps: {
         },
         onBroken: (silentMs, error) => onBroken(sessionId, runnerId, silentMs, error),
       });
-      const claim = () =>
+      const claim = () => {
+        const since = store.profileOf(sessionId)?.createdAt ?? clock.now();
         client
-          .claim(sessionId, iso(clock.now()))
+          .claim(sessionId, iso(since))
           .catch((err: unknown) => log.warn({ sessionId, err }, "claim not written into the profile"));
+      };
       const runner: LiveRunner = {
         runnerId,
         profileId,

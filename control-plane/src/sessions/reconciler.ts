@@ -9,6 +9,7 @@ import type { LiveSessions } from "./live.ts";
 import { startReason, type RunnerFate } from "./lifecycle.ts";
 import type { SessionLocks } from "./locks.ts";
 import { plan, type Step } from "./plan.ts";
+import { withRunnerOfLater } from "./recovery.ts";
 import { createStartQueue } from "./start-queue.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
@@ -69,8 +70,9 @@ export function createReconciler(deps: {
     const profile = store.profileOf(sessionId);
     if (!profile) return;
     const runners = (await listRunners()).filter(({ profileId }) => profileId === profile.id);
-    const session = store.find(sessionId);
-    if (!session) return;
+    const found = store.find(sessionId);
+    if (!found) return;
+    const session = withRunnerOfLater(store, found, profile.id, runners);
     store.keepRunners(
       profile.id,
       runners.map(({ runnerId }) => runnerId),

@@ -13,7 +13,6 @@ import {
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { toDigits } from "../phone-number.ts";
-import type { Runtime } from "../runtime/runtime.ts";
 import type { Admission } from "./admission.ts";
 import type { createBackoff } from "./backoff.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
@@ -41,7 +40,6 @@ export function createSessionService(deps: {
   live: LiveSessions;
   locks: SessionLocks;
   reconciler: Reconciler;
-  runtime: Runtime;
   backoff: ReturnType<typeof createBackoff>;
   admission: Admission;
   logOut: ReturnType<typeof createLogout>;
@@ -50,7 +48,7 @@ export function createSessionService(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { store, live, locks, reconciler, runtime, log } = deps;
+  const { store, live, locks, reconciler, log } = deps;
 
   /** A session that is being deleted is not there any more. Throws `session_not_found`. */
   function required(sessionId: string): SessionRow {
@@ -128,7 +126,8 @@ export function createSessionService(deps: {
       const existing = store.find(input.sessionId);
       if (existing?.desired === "running")
         return { created: false, session: toSession(sameAccount(existing, phoneNumber)) };
-      await runtime.ping();
+      // Not before it is known which sessions there are: a profile of this id might be found yet.
+      await reconciler.reachable();
 
       return locks.run(input.sessionId, async () => {
         // A deletion that was interrupted is finished first.

@@ -17,6 +17,7 @@ import { createLogout } from "./logout.ts";
 import { createObserver } from "./observer.ts";
 import { createPairing } from "./pairing.ts";
 import { createReconciler } from "./reconciler.ts";
+import { createRecovery } from "./recovery.ts";
 import { createScreenshot } from "./screenshot.ts";
 import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
@@ -67,7 +68,8 @@ export function createSessions(deps: {
   });
   const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners };
   const reconciler = createReconciler(shared);
-  const supervisor = createSupervisor({ ...shared, reconciler });
+  const recovery = createRecovery(shared);
+  const supervisor = createSupervisor({ ...shared, reconciler, recovery });
   const admission = createAdmission({
     ...deps,
     running: store.countRunning,

@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { and, asc, count, desc, eq, gt, lt, ne, notInArray, or, sql } from "drizzle-orm";
-import { profiles, runners, sessions, type Db, type SessionRow, withoutSync } from "@whatsapp-engine/db";
+import {
+  profiles,
+  runners,
+  sessions,
+  warmRunners,
+  type Db,
+  type SessionRow,
+  withoutSync,
+} from "@whatsapp-engine/db";
 import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
@@ -57,15 +65,18 @@ export function createSessionStore({
   return {
     find: (id: string): SessionRow | undefined => findSession.get({ id }),
 
-    profileOf(sessionId: string): { id: string; cursor: number } | undefined {
+    profileOf(sessionId: string): { id: string; cursor: number; createdAt: number } | undefined {
       return findProfile.get({ sessionId });
     },
 
+    /** Profiles of sessions, and those that wait for one. */
     profileIds(): Set<string> {
+      const waiting = db.select({ id: warmRunners.profileId }).from(warmRunners);
       return new Set(
         db
           .select({ id: profiles.id })
           .from(profiles)
+          .unionAll(waiting)
           .all()
           .map(({ id }) => id),
       );
@@ -157,6 +168,41 @@ export function createSessionStore({
       if (row === undefined) throw new StaleSession(seen.id);
       return row;
     },
+
+    /**
+     * Records a session again that only its profile knew of, with the runners that there are on it. Its journal is read
+     * from the start: what it tells was told before, to a database that is gone.
+     */
+    recover(found: {
+      sessionId: string;
+      profileId: string;
+      generation: number;
+      /** Milliseconds since 1970. */
+      createdAt: number;
+      desired: "running" | "stopped";
+      runnerIds: readonly string[];
+      /** The one that is alive, if any is. */
+      runnerId: string | null;
+    }): void {
+      const { sessionId, profileId, generation, createdAt, desired, runnerId } = found;
+      const now = clock.now();
+      const state =
+        desired === "running"
+          ? ({ status: "connecting", reason: "starting" } as const)
+          : ({ status: "disconnected", reason: "stopped" } as const);
+      db.transaction((tx) => {
+        tx.insert(sessions)
+          .values({ id: sessionId, desired, ...state, runnerId, createdAt, updatedAt: now })
+          .run();
+        tx.insert(profiles).values({ id: profileId, sessionId, generation, createdAt }).run();
+        for (const id of found.runnerIds) tx.insert(runners).values({ id, profileId, createdAt: now }).run();
+        appendEvent(sessionId, "session.created", {});
+        if (desired === "stopped") appendEvent(sessionId, "session.status", state);
+      });
+    },
+
+    knowsRunner: (runnerId: string): boolean =>
+      db.select().from(runners).where(eq(runners.id, runnerId)).get() !== undefined,
 
     addRunner(runnerId: string, profileId: string): void {
       db.insert(runners).values({ id: runnerId, profileId, createdAt: clock.now() }).run();

@@ -3,6 +3,7 @@ import type { Log } from "../logger.ts";
 import type { RunnerInfo, Runtime, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Background } from "./background.ts";
 import type { LiveSessions } from "./live.ts";
+import type { Recovery } from "./recovery.ts";
 import { STOP_GRACE_SECONDS, type Reconciler } from "./reconciler.ts";
 import type { SessionStore } from "./store.ts";
 
@@ -15,13 +16,14 @@ export function createSupervisor(deps: {
   runtime: Runtime;
   live: LiveSessions;
   reconciler: Reconciler;
+  recovery: Recovery;
   background: Background;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   /** Finds out what became of messages without an outcome. */
   settle: (sessionId: string) => Promise<void>;
   log: Log;
 }) {
-  const { store, runtime, live, reconciler, background, listRunners, log } = deps;
+  const { store, runtime, live, reconciler, recovery, background, listRunners, log } = deps;
   const outOfMemory = new Set<string>();
   let resync: NodeJS.Timeout | undefined;
   let prepared = false;
@@ -30,16 +32,18 @@ export function createSupervisor(deps: {
     if (prepared) return;
     await runtime.prepare();
     prepared = true;
-    reconciler.open();
   }
 
   async function relist(): Promise<void> {
     try {
       await prepare();
       const all = await listRunners();
+      const { isUnwanted } = await recovery.run();
+      if (background.stopping.aborted) return;
+      reconciler.open();
       for (const sessionId of store.ids()) reconciler.request(sessionId);
       for (const sessionId of live.ids()) background.run(() => deps.settle(sessionId));
-      removeLeftovers(all);
+      removeLeftovers(all.filter(({ profileId }) => isUnwanted(profileId)));
     } catch (err) {
       log.warn({ err }, "the runtime could not be listed");
       unavailable();
@@ -51,9 +55,8 @@ export function createSupervisor(deps: {
   }
 
   /** Runners of this installation that no session knows. Their profiles stay: a login is never deleted on a guess. */
-  function removeLeftovers(all: readonly RunnerInfo[]): void {
-    const known = store.profileIds();
-    for (const { runnerId, profileId } of all.filter((runner) => !known.has(runner.profileId))) {
+  function removeLeftovers(leftovers: readonly RunnerInfo[]): void {
+    for (const { runnerId, profileId } of leftovers) {
       log.warn({ runnerId, profileId }, "a runner of no session is removed; its profile is kept");
       background.run(() => runtime.remove(runnerId, { graceSeconds: STOP_GRACE_SECONDS }));
     }

@@ -141,6 +141,33 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
       await runtime.remove(spec.runnerId, GRACE);
     });
 
+    test("a profile tells what is in it, with a runner on it and without; reading changes nothing", async () => {
+      const spec = aRunner();
+      const write = (path: string, text: string) =>
+        callStub(runtime, spec.runnerId, `/write?path=${path}&text=${encodeURIComponent(text)}`);
+      expect(await runtime.readProfile(spec.profileId)).toBeUndefined();
+      expect(await runtime.listProfiles()).not.toContain(spec.profileId);
+
+      await runtime.ensure(spec);
+      await callStub(runtime, spec.runnerId, "/health");
+      const empty = { claim: null, linked: false, generation: 0 };
+      expect(await runtime.readProfile(spec.profileId)).toEqual({ ...empty, hasRunner: true });
+      await write("claim.json", "{}");
+      expect(await runtime.readProfile(spec.profileId)).toMatchObject({ claim: "unreadable" });
+      await write("claim.json", '{"sessionId":"../x","claimedAt":"2026-01-02T03:04:05.678Z"}');
+      expect(await runtime.readProfile(spec.profileId)).toMatchObject({ claim: "unreadable" });
+      const claim = { sessionId: "session-1", claimedAt: "2026-01-02T03:04:05.678Z" };
+      await write("claim.json", JSON.stringify(claim));
+      await write("browser/linked", claim.claimedAt);
+      await write("generation.json", '{"generation":7,"runnerId":"r"}');
+      const full = { claim, linked: true, generation: 7 };
+      expect(await runtime.readProfile(spec.profileId)).toEqual({ ...full, hasRunner: true });
+
+      await runtime.remove(spec.runnerId, GRACE);
+      expect(await runtime.readProfile(spec.profileId)).toEqual({ ...full, hasRunner: false });
+      expect(await runtime.list()).toEqual([]);
+    });
+
     test("a runner that does not heed SIGTERM is killed after its grace", async () => {
       const spec = aRunner();
       await runtime.ensure(spec);
@@ -159,6 +186,7 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
       await foreign.event("relist");
       expect(await other.list()).toEqual([]);
       expect(await other.listProfiles()).toEqual([]);
+      expect(await other.readProfile(spec.profileId)).toBeUndefined();
       await expect(other.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
       await other.remove(spec.runnerId, GRACE);
       await other.removeProfile(spec.profileId);

@@ -1,10 +1,10 @@
 // Stands in for the runner where a test is about what starts and ends runners. It answers GET /health, keeps a
-// note in its profile, and can be told to exit (GET /exit?code=N), to start a process of its own (GET /spawn), or one that
+// note in its profile, writes any file there (GET /write?path=…&text=…), and can be told to exit (GET /exit?code=N), to start a process of its own (GET /spawn), or one that
 // fills its memory (GET /fill), and to ignore SIGTERM (GET /stubborn).
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const { RUNNER_ID, RUNNER_HOST, RUNNER_PORT, RUNNER_PROFILE_DIR = "" } = process.env;
 const note = join(RUNNER_PROFILE_DIR, "note");
@@ -21,6 +21,12 @@ const server = createServer((request, response) => {
     case "/note":
       if (url.searchParams.has("text")) writeFileSync(note, url.searchParams.get("text") ?? "");
       return answer({ note: existsSync(note) ? readFileSync(note, "utf8") : null });
+    case "/write": {
+      const path = join(RUNNER_PROFILE_DIR, url.searchParams.get("path") ?? "");
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, url.searchParams.get("text") ?? "");
+      return answer({});
+    }
     case "/exit":
       answer({});
       return setImmediate(() => process.exit(Number(url.searchParams.get("code"))));
