@@ -1,8 +1,8 @@
 import { channel } from "node:diagnostics_channel";
 
 /**
- * Moments on the way of a message or an event at which a process may die, in the order in which they are passed.
- * ARCHITECTURE.md says what is on disk at each.
+ * Moments at which a process may die: on the way of a message or an event, and in the life of a session, each in the order
+ * in which they are passed. ARCHITECTURE.md says what is on disk at each.
  */
 export const steps = [
   "message.before_commit",
@@ -19,9 +19,25 @@ export const steps = [
   "send.before_answer",
   "event.before_journaled",
   "event.journaled",
-  "hibernate.committed",
-  "hibernate.runner_removed",
-  "wake.committed",
+  "session.before_commit",
+  "session.committed",
+  "session.start_committed",
+  "session.stop_committed",
+  "session.hibernate_committed",
+  "session.wake_committed",
+  "session.delete_committed",
+  "session.logout_committed",
+  "runner.logged_out",
+  "runner.stopped",
+  "runner.removed",
+  "profile.removed",
+  "session.forgotten",
+  "runner.row_written",
+  "runner.named",
+  "profile.made",
+  "runner.made",
+  "runner.started",
+  "runner.attached",
 ] as const;
 export type Step = (typeof steps)[number];
 

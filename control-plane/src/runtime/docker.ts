@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { AppError, OperatorError, RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract";
+import { AppError, OperatorError, RUNNER_CONTAINER_PORT, labels, passStep } from "@whatsapp-engine/contract";
 import type { ContainerInfo } from "dockerode";
 import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
 import { createEngine } from "./docker-engine.ts";
@@ -74,6 +74,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       (docker, abortSignal) => docker.createContainer({ ...containerSpec(settings, spec), abortSignal }),
       { accept: { 409: undefined } },
     );
+    passStep("runner.made", { runnerId: spec.runnerId });
     const outcome = await engine.call<"running" | "removed">(
       (docker, abortSignal) =>
         docker
@@ -93,6 +94,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       (docker, abortSignal) => docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
       { timeoutMs: (graceSeconds + 30) * 1000, accept: { 304: undefined, 404: undefined } },
     );
+    passStep("runner.stopped", { containerId: id });
     // 409: another call is removing it; `wait` ends when that one is done.
     await engine.call<unknown>(
       (docker, abortSignal) =>

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { mkdir } from "node:fs/promises";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError, passStep } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
 import { findChromium } from "./process-chromium.ts";
 import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
@@ -47,6 +47,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
   const start = async (runnerId: string, profileId: string, token: string): Promise<RunnerProcess> => {
     chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
     const profileDir = await profiles.create(profileId);
+    passStep("profile.made", { runnerId });
     const handedOn = HANDED_ON.flatMap((name) => {
       const value = options.environment[name];
       return value === undefined ? [] : [[name, value] as const];
@@ -66,6 +67,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     });
+    passStep("runner.made", { runnerId });
     tell({ type: "started", runnerId });
     void child.ended.then((exitCode) => {
       log.info({ runnerId, exitCode }, "Runner process ended");

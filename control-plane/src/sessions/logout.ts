@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { AppError, type UnlinkOutcome } from "@whatsapp-engine/contract";
+import { AppError, passStep, type UnlinkOutcome } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
 import { createRunnerClient, RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
@@ -33,7 +33,9 @@ export function createLogout(deps: {
     const runnerId = randomUUID();
     const token = runnerToken(runnerId);
     store.addRunner(runnerId, profileId);
+    passStep("runner.row_written", { sessionId });
     await runtime.ensure({ runnerId, profileId, sessionId, token });
+    passStep("runner.started", { sessionId });
     const client = createRunnerClient(await runtime.endpoint(runnerId), token);
     try {
       return await onceListening(client.logout);
@@ -58,8 +60,10 @@ export function createLogout(deps: {
         present = live.get(sessionId)?.client;
       }
       if (present) return await onceListening(present.logout);
-      for (const runner of runners)
+      for (const runner of runners) {
         await runtime.remove(runner.runnerId, { graceSeconds: STOP_GRACE_SECONDS });
+        passStep("runner.removed", { sessionId });
+      }
       return await byRunnerOfItsOwn(sessionId, profile.id);
     } catch (cause) {
       if (cause instanceof AppError && cause.code !== "runner_unavailable") throw cause;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { AppError, type SessionReason } from "@whatsapp-engine/contract";
+import { AppError, passStep, type SessionReason } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import type { createBackoff } from "./backoff.ts";
@@ -94,15 +94,18 @@ export function createReconciler(deps: {
           ?.client.logout()
           .then((unlinked) => log.info({ sessionId, unlinked }, "logged out"))
           .catch((err: unknown) => log.warn({ sessionId, err }, "logout not confirmed"));
-        return;
+        return passStep("runner.logged_out", { sessionId });
       case "remove_runner":
         await live.detach(sessionId, step.runnerId);
         await runtime.remove(step.runnerId, { graceSeconds: step.graceful ? STOP_GRACE_SECONDS : 0 });
-        return;
+        passStep("runner.removed", { sessionId });
+        return store.dropRunner(step.runnerId);
       case "remove_profile":
-        return runtime.removeProfile(profileId);
+        await runtime.removeProfile(profileId);
+        return passStep("profile.removed", { sessionId });
       case "forget":
         store.forget(sessionId);
+        passStep("session.forgotten", { sessionId });
         backoff.reset(sessionId);
         live.notify(sessionId);
     }
@@ -128,9 +131,11 @@ export function createReconciler(deps: {
     const sessionId = row.id;
     const runnerId = randomUUID();
     store.addRunner(runnerId, profileId);
+    passStep("runner.row_written", { sessionId });
     // What the last start failed by stays to be read while the next one tries.
     const detail = row.detail === WAITS ? null : row.detail;
     store.transition(row, { status: "connecting", reason: startReason(row), detail, runnerId });
+    passStep("runner.named", { sessionId });
     live.notify(sessionId);
     try {
       await runtime.ensure({ runnerId, profileId, sessionId, token: deps.runnerToken(runnerId) });
@@ -139,7 +144,9 @@ export function createReconciler(deps: {
       replace(sessionId, runnerId, "start_failed", (error as Error).message);
       return false;
     }
+    passStep("runner.started", { sessionId });
     await connector.attach(sessionId, profileId, runnerId);
+    passStep("runner.attached", { sessionId });
     const up = () => {
       const now = store.find(sessionId);
       return (

@@ -1,11 +1,11 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import {
   AppError,
+  passStep,
   unlinkDetails,
   type CreateSession,
   type QrCode,
   type Session,
-  passStep,
   type SessionStatus,
   type UnlinkOutcome,
   type UpdateSession,
@@ -91,6 +91,7 @@ export function createSessionService(deps: {
       // The runner of before may still be there for a moment; it has nothing more to say.
       runnerId: null,
     });
+    passStep("session.start_committed", { sessionId: row.id });
     log.info({ sessionId: row.id }, "session started again");
     live.notify(row.id);
     return started;
@@ -137,7 +138,10 @@ export function createSessionService(deps: {
         const row = found
           ? restarted(sameAccount(found, phoneNumber))
           : store.create(input.sessionId, phoneNumber, input.hibernateAfterMinutes ?? null);
-        if (!found) log.info({ sessionId: row.id }, "session created");
+        if (!found) {
+          passStep("session.committed", { sessionId: row.id });
+          log.info({ sessionId: row.id }, "session created");
+        }
         reconciler.request(row.id);
         return { created: !found, session: toSession(row) };
       });
@@ -170,6 +174,7 @@ export function createSessionService(deps: {
       await locks.run(sessionId, async () => {
         const row = store.find(sessionId) ?? required(sessionId);
         store.transition(row, { status: row.status, reason: row.reason, desired: "deleted" });
+        passStep("session.delete_committed", { sessionId });
         await reconciler.reconcile(sessionId);
       });
       log.info({ sessionId }, "session deleted");
@@ -199,6 +204,7 @@ export function createSessionService(deps: {
       exclusively(sessionId, async (row) => {
         if (row.desired === "running" || isHibernated(row)) {
           store.transition(row, { status: "disconnected", reason: "stopped", desired: "stopped" });
+          passStep("session.stop_committed", { sessionId });
           log.info({ sessionId }, "session stopped");
           live.notify(sessionId);
         }
@@ -226,12 +232,11 @@ export function createSessionService(deps: {
             { retryAfterSeconds: 10 },
           );
         store.transition(row, { status: "disconnected", reason: "hibernated", desired: "stopped" });
-        passStep("hibernate.committed", { sessionId });
+        passStep("session.hibernate_committed", { sessionId });
         log.info({ sessionId }, "session hibernates");
         live.notify(sessionId);
         await live.detach(sessionId); // nothing is handed to it any more
         await reconciler.reconcile(sessionId);
-        passStep("hibernate.runner_removed", { sessionId });
         return toSession(required(sessionId));
       }),
 
@@ -244,7 +249,7 @@ export function createSessionService(deps: {
       if (!row || !isHibernated(row)) return;
       try {
         startedAnew(row);
-        passStep("wake.committed", { sessionId });
+        passStep("session.wake_committed", { sessionId });
         reconciler.request(sessionId);
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== "capacity_exceeded") throw error;
@@ -266,6 +271,7 @@ export function createSessionService(deps: {
       exclusively(sessionId, async (row) => {
         try {
           const unlinked = await deps.logOut(row);
+          passStep("runner.logged_out", { sessionId });
           const before = required(sessionId);
           // What an earlier logout could not do stays to be read.
           const again = row.reason === "logged_out" && unlinked === "not_linked";
@@ -276,6 +282,7 @@ export function createSessionService(deps: {
             desired: "stopped",
             linkedPhoneNumber: null,
           });
+          passStep("session.logout_committed", { sessionId });
           log.info({ sessionId, unlinked }, "session logged out");
           live.notify(sessionId);
           return { session: toSession(after), unlinked };

@@ -9,7 +9,7 @@ import {
   type SessionRow,
   withoutSync,
 } from "@whatsapp-engine/db";
-import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
+import { passStep, sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import { pathBetween } from "./lifecycle.ts";
@@ -118,6 +118,7 @@ export function createSessionStore({
           .get();
         tx.insert(profiles).values({ id: randomUUID(), sessionId: id, createdAt: now }).run();
         appendEvent(id, "session.created", {});
+        passStep("session.before_commit", { sessionId: id });
         return row;
       });
     },
@@ -206,6 +207,10 @@ export function createSessionStore({
 
     addRunner(runnerId: string, profileId: string): void {
       db.insert(runners).values({ id: runnerId, profileId, createdAt: clock.now() }).run();
+    },
+
+    dropRunner(runnerId: string): void {
+      db.delete(runners).where(eq(runners.id, runnerId)).run();
     },
 
     /** Drops the rows of a profile's runners that do not exist (any more). */
