@@ -24,7 +24,6 @@ export const steps = [
   "session.start_committed",
   "session.stop_committed",
   "session.hibernate_committed",
-  "session.wake_committed",
   "session.delete_committed",
   "session.logout_committed",
   "runner.logged_out",

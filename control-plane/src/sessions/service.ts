@@ -249,7 +249,6 @@ export function createSessionService(deps: {
       if (!row || !isHibernated(row)) return;
       try {
         startedAnew(row);
-        passStep("session.wake_committed", { sessionId });
         reconciler.request(sessionId);
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== "capacity_exceeded") throw error;

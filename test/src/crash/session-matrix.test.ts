@@ -16,7 +16,7 @@ const FRIEND = "6281200000001";
 const IN_ORDER_MS = 15_000;
 
 /** What session `s` is: before a call, and in the end. */
-type Situation = "absent" | "code" | "connected" | "stopped" | "unlinked";
+type Situation = "absent" | "code" | "connected" | "stopped" | "hibernated" | "unlinked";
 /** What the call answers when it is made again after the crash. */
 type Again = { status: number; unlinked?: UnlinkOutcome };
 type Verb = {
@@ -88,6 +88,27 @@ const VERBS: readonly Verb[] = [
     },
   },
   {
+    name: "hibernate",
+    call: "POST /sessions/s/hibernate",
+    of: "connected",
+    becomes: "hibernated",
+    steps: { "session.hibernate_committed": DONE, "runner.stopped": DONE, "runner.removed": DONE },
+  },
+  {
+    name: "wake by a message",
+    call: "POST /sessions/s/send",
+    of: "hibernated",
+    becomes: "connected",
+    steps: {
+      "message.committed": DONE,
+      "session.start_committed": DONE,
+      "runner.row_written": DONE,
+      "runner.named": DONE,
+      "runner.started": DONE,
+      "runner.attached": DONE,
+    },
+  },
+  {
     name: "logout",
     call: "POST /sessions/s/logout",
     of: "connected",
@@ -139,8 +160,11 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
     folder.remove();
   });
 
-  const call = (call: string) =>
-    stage.engine.api(call, call.endsWith("/create") ? { sessionId: "s" } : undefined);
+  const bodies: Readonly<Record<string, object>> = {
+    "POST /sessions/create": { sessionId: "s" },
+    "POST /sessions/s/send": { to: FRIEND, message: "wake up" },
+  };
+  const call = (call: string) => stage.engine.api(call, bodies[call]);
   const row = () => query(stage.engine.dataDir, "select * from sessions where id = 's'")[0];
   const links = () => stage.simulator.control.linkedDevices(account);
 
@@ -172,6 +196,13 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
       await bring.connected();
       await call("POST /sessions/s/stop");
     },
+    async hibernated() {
+      await bring.connected();
+      await until(
+        "nothing to be under way",
+        async () => (await call("POST /sessions/s/hibernate")).status === 200,
+      );
+    },
   };
 
   const isLinkedStill = async () => {
@@ -183,7 +214,7 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
   /** Holds that the session is in this situation, or comes to it by itself. */
   const is: Record<Situation, () => Promise<void>> = {
     async absent() {
-      expect((await call("GET /sessions/s")).status).toBe(404);
+      expect((await call("GET /sessions/s/status")).status).toBe(404);
       expect(row()).toBeUndefined();
       linkedSince = null;
     },
@@ -196,6 +227,10 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
     },
     async stopped() {
       expect(row()).toMatchObject({ desired: "stopped", status: "disconnected", reason: "stopped" });
+      await isLinkedStill();
+    },
+    async hibernated() {
+      expect(row()).toMatchObject({ desired: "stopped", status: "disconnected", reason: "hibernated" });
       await isLinkedStill();
     },
     async unlinked() {
@@ -240,6 +275,8 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
     await bring.connected();
     const answer = await stage.engine.api("POST /sessions/s/send", { to: FRIEND, message: "still here" });
     expect(answer.body, answer.text).toMatchObject({ status: "sent" });
-    expect(await takenBy(stage.simulator, account, FRIEND)).toHaveLength(1);
+    expect(await takenBy(stage.simulator, account, FRIEND)).toContainEqual(
+      expect.objectContaining({ body: "still here" }),
+    );
   });
 });
