@@ -104,6 +104,7 @@ export async function startService(deps: {
       onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
       settle: (sessionId) => messages.settle(sessionId),
       onForget: (sessionId) => messages.endSession(sessionId),
+      onJournalLost: (sessionId) => messages.giveUpSending(sessionId),
     });
     const messages = createMessages({
       db,

@@ -52,6 +52,11 @@ const parse = (text: string) =>
     .map((line) => JSON.parse(line) as StreamLine);
 const next = async (stream: AsyncGenerator<string>) => parse((await stream.next()).value as string);
 
+test("after a number that the journal has not come to, all that it has is told", async () => {
+  await journal.addEvent(ack("a"));
+  expect(await next(open(57))).toMatchObject([{ line: "state" }, { line: "event", event: ack("a") }]);
+});
+
 test("first the state, then the events above the cursor, then each as it comes", async () => {
   await journal.addEvent(ack("a"));
   const cursor = journal.lastSeq;

@@ -20,7 +20,8 @@ export async function* streamLines({
   signal,
   pingMs = PING_MS,
 }: Deps): AsyncGenerator<string> {
-  let cursor = after;
+  // A number that this journal has not come to is of another one, which was lost with its volume: all of this one is new.
+  let cursor = after > journal.lastSeq ? 0 : after;
   let states: RunnerState[] = [state.get()];
   let wake = (): void => {};
   const stops = [

@@ -184,8 +184,10 @@ export function createDispatcher(deps: {
   }
 
   async function settle(sessionId: string): Promise<void> {
-    const client = live.get(sessionId)?.client;
-    if (!client || !open) return;
+    const runner = live.get(sessionId);
+    // Until it has told its state, its journal may turn out to be another one than that of before.
+    if (!runner?.state || !open) return;
+    const { client } = runner;
     const held = new Set<string>();
     let silent = false;
     for (const row of store.sendingOf(sessionId)) {

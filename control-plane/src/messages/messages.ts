@@ -105,6 +105,11 @@ export function createMessages(deps: {
     /** What waits in the session's line may go sooner now. */
     wake: (sessionId: string): void => dispatcher.wake(sessionId),
 
+    /** Nobody can tell any more what became of the session's messages that are under way. */
+    giveUpSending(sessionId: string): void {
+      for (const { id } of store.sendingOf(sessionId)) store.giveUp(id);
+    },
+
     /** Within the transaction that forgets a session. */
     endSession(sessionId: string): void {
       store.endSession(sessionId);

@@ -7,11 +7,13 @@ export const networkName = (installId: string): string => `whatsapp-engine-${ins
 
 /**
  * Makes the one bridge that all runners of this installation are on. Its containers cannot reach each other
- * (`enable_icc=false`); the host reaches each by its address.
+ * (`enable_icc=false`); the host reaches each by its address. One call at a time: the engine takes a name twice where
+ * two ask at once, and then starts no container on either.
  */
 export const ensureNetwork = async (engine: Engine, installId: string): Promise<void> => {
   const name = networkName(installId);
-  if (!(await findNetwork(engine, installId))) {
+  let network = await findNetwork(engine, installId);
+  if (!network) {
     await engine.call<unknown>(
       (docker, abortSignal) =>
         docker.createNetwork({
@@ -24,8 +26,8 @@ export const ensureNetwork = async (engine: Engine, installId: string): Promise<
         }),
       { accept: { 409: undefined } },
     );
+    network = await findNetwork(engine, installId);
   }
-  const network = await findNetwork(engine, installId);
   if (network?.Options?.[ICC] !== "false")
     throw new OperatorError(
       `The Docker network ${name} is not one of this engine's, which keep sessions apart; remove it with: docker network rm ${name}`,

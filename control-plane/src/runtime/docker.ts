@@ -66,9 +66,15 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       }),
     );
 
+  let ensuring: Promise<void> | undefined;
+  const ensureOwnNetwork = () =>
+    (ensuring ??= ensureNetwork(engine, installId).finally(() => (ensuring = undefined)));
+
   const starting = new Map<string, Promise<void>>();
   const start = async (spec: RunnerSpec) => {
     const begun = Date.now();
+    // While no runner is on it anybody may have removed it: a `docker network prune` does.
+    await ensureOwnNetwork();
     // The volume is made with the container; a name that is taken is this same runner's.
     await engine.call<unknown>(
       (docker, abortSignal) => docker.createContainer({ ...containerSpec(settings, spec), abortSignal }),
@@ -127,7 +133,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
           "RUNNER_BROWSER_ARGS must not hold --no-sandbox: containers keep Chromium's sandbox on.",
         );
       await checkSandbox(engine, { installId, image, seccomp });
-      await ensureNetwork(engine, installId);
+      await ensureOwnNetwork();
     },
 
     async ping() {

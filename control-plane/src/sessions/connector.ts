@@ -42,6 +42,8 @@ export function createConnector(deps: {
 
   function onState(sessionId: string, runner: LiveRunner, state: RunnerState): void {
     const before = runner.state;
+    if (before === null && store.journalBeginsAnew({ profileId: runner.profileId, lastSeq: state.lastSeq }))
+      log.warn({ sessionId, runnerId: runner.runnerId }, "the profile's journal begins anew");
     runner.state = state;
     observe(sessionId, runner.runnerId, state);
     if (state.status === "connected" && before?.status !== "connected") deps.onConnected(sessionId);

@@ -26,7 +26,13 @@ beforeEach(() => {
   const { db } = database;
   now = START;
   append = createEventStore({ db, clock }).append;
-  store = createSessionStore({ db, clock, appendEvent: append, onForget: () => undefined });
+  store = createSessionStore({
+    db,
+    clock,
+    appendEvent: append,
+    onForget: () => undefined,
+    onJournalLost: () => undefined,
+  });
   idle = createIdle({ db, defaultMinutes: DEFAULT_MINUTES });
 });
 afterEach(() => {

@@ -38,6 +38,8 @@ export function createSessions(deps: {
   appendEvent: AppendEvent;
   /** Ends what else belongs to a session, within the transaction that forgets it. */
   onForget: (sessionId: string) => void;
+  /** Nobody can tell any more what became of what was under way, within the transaction that notes so. */
+  onJournalLost: (sessionId: string) => void;
   defaultCountry: CountryCode;
   random: () => number;
   clock: Clock;
@@ -47,8 +49,8 @@ export function createSessions(deps: {
   /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
   settle: (sessionId: string) => Promise<void>;
 }) {
-  const { db, runtime, clock, log } = deps;
-  const store = createSessionStore({ db, clock, appendEvent: deps.appendEvent, onForget: deps.onForget });
+  const { runtime, clock, log } = deps;
+  const store = createSessionStore(deps);
   const live = createLiveSessions();
   const locks = createSessionLocks();
   const backoff = createBackoff({ clock, random: deps.random });
@@ -76,7 +78,7 @@ export function createSessions(deps: {
     starting: reconciler.starting,
   });
   const logOut = createLogout(shared);
-  const idle = createIdle({ db, defaultMinutes: deps.hibernateAfterMinutes });
+  const idle = createIdle({ db: deps.db, defaultMinutes: deps.hibernateAfterMinutes });
   const service = createSessionService({ ...shared, reconciler, admission, logOut, idle });
   const hibernation = createHibernation({ ...shared, idle, sessions: service });
 

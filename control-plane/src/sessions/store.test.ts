@@ -11,6 +11,7 @@ let database: OpenDatabase;
 let store: ReturnType<typeof createSessionStore>;
 let now = 1_000;
 const forgotten: string[] = [];
+const lost: string[] = [];
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "store-"));
@@ -21,6 +22,7 @@ beforeEach(() => {
     clock,
     appendEvent: createEventStore({ db: database.db, clock }).append,
     onForget: (sessionId) => void forgotten.push(sessionId),
+    onJournalLost: (sessionId) => void lost.push(sessionId),
   });
 });
 afterEach(() => {
@@ -64,6 +66,17 @@ describe("session store", () => {
     journal(2);
     expect(applied).toEqual([1, 2]);
     expect(store.profileOf("a")?.cursor).toBe(2);
+  });
+
+  it("reads a journal that has not come to the cursor from its start, as another one", () => {
+    store.create("a", null);
+    const profileId = store.profileOf("a")!.id;
+    store.takeOver({ profileId, seq: 5 }, () => undefined);
+    expect(store.journalBeginsAnew({ profileId, lastSeq: 5 })).toBe(false);
+    expect(lost).toEqual([]);
+    expect(store.journalBeginsAnew({ profileId, lastSeq: 4 })).toBe(true);
+    expect(store.profileOf("a")?.cursor).toBe(0);
+    expect(lost).toEqual(["a"]);
   });
 
   it("forgets a session without a row left, and has what belongs to it ended", () => {

@@ -39,12 +39,15 @@ export function createSessionStore({
   clock,
   appendEvent,
   onForget,
+  onJournalLost,
 }: {
   db: Db;
   clock: Clock;
   appendEvent: AppendEvent;
   /** Ends what else belongs to a session, within the transaction that forgets it. */
   onForget: (sessionId: string) => void;
+  /** What only the profile's journal could have told is not to be had any more; within the transaction that says so. */
+  onJournalLost: (sessionId: string) => void;
 }) {
   // What happens with every message is prepared once. A statement of the connection is part of its transaction.
   const findSession = db
@@ -279,6 +282,19 @@ export function createSessionStore({
         SessionStatus,
         number
       >;
+    },
+
+    /**
+     * The profile's journal is another one than before, whose numbers begin anew: all that it tells is new. Who could tell
+     * of the one before is gone with it. Answers whether it is so.
+     */
+    journalBeginsAnew({ profileId, lastSeq }: { profileId: string; lastSeq: number }): boolean {
+      const of = and(eq(profiles.id, profileId), gt(profiles.cursor, lastSeq));
+      return db.transaction((tx) => {
+        const found = tx.update(profiles).set({ cursor: 0 }).where(of).returning().get();
+        if (found) onJournalLost(found.sessionId);
+        return found !== undefined;
+      });
     },
 
     /**

@@ -123,6 +123,22 @@ onEachRuntime("creating and deleting", (runtime) => {
     expect(await traces()).toEqual(NOTHING);
   });
 
+  it("create, delete and create at once, over and over: what is left is one session, or none", async () => {
+    const { engine } = stage;
+    for (let round = 0; round < 5; round += 1) {
+      const [made, gone, again] = await Promise.all([create("quick"), remove("quick"), create("quick")]);
+      expect([200, 201]).toContain(made.status);
+      expect([200, 404]).toContain(gone.status);
+      expect([200, 201]).toContain(again.status);
+    }
+    if ((await engine.api("GET /sessions/quick/status")).status === 200) {
+      await readQr(engine, "quick");
+      expect(await traces()).toMatchObject({ sessions: 1, profiles: 1, runners: 1, running: 1 });
+      await remove("quick");
+    }
+    expect(await traces()).toEqual(NOTHING);
+  });
+
   it("many deletes at once: one finds it, and nothing is left", async () => {
     await create("often");
     const answers = await Promise.all(Array.from({ length: 5 }, () => remove("often")));
