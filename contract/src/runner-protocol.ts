@@ -11,7 +11,8 @@ import { sessionReasonSchema, sessionStatusSchema, unlinkOutcomeSchema } from ".
  *   GET  /state            200 RunnerState
  *   GET  /events?after=N   200 application/x-ndjson, one StreamLine a line, open until either side ends it:
  *                          first the present state, then journaled events with seq > N, then all as it happens
- *   POST /claim            ClaimCommand -> 204; writes which session the profile serves into the profile
+ *   POST /claim            ClaimCommand -> 204; writes which session the profile serves into the profile. From the first claim on
+ *                          the time to scan a code runs
  *   POST /send             `encodeSend(SendCommand)` -> 200 SendRecord. Same messageId again: the record there is, no second send
  *   GET  /sends/:messageId 200 SendRecord, 404 if this profile never heard of it (then it was not sent)
  *   GET  /numbers/:digits  200 NumberCheck, 409 if not connected
@@ -259,7 +260,7 @@ export type StreamLine = z.infer<typeof streamLineSchema>;
  *   RUNNER_CHROMIUM_PATH        executable
  *   RUNNER_CHROMIUM_UID         set where the runner itself is root: user (and group) id Chromium runs under
  *   RUNNER_START_TIMEOUT_SECONDS  from start to a QR or a login, else `start_timeout`
- *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR to a scan, else `qr_expired`
+ *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR, or the profile's first claim where that is later, to a scan, else `qr_expired`
  *   RUNNER_LOG_LEVEL
  * A runner with an IPC channel (process runtime) touches its profile only when it was sent RUNNER_BEGIN on it: then the
  * profile says whose it is. It sends `{ listening: { port } }` once, and ends when the channel closes.

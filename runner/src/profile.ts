@@ -32,6 +32,8 @@ export type Profile = {
   /** Resolves when the browser's files have been quiet for a moment, or after `deadlineMs`. */
   settled(deadlineMs: number): Promise<void>;
   writeClaim(claim: z.infer<typeof claimCommandSchema>): Promise<void>;
+  /** Whether it serves a session. */
+  isClaimed(): Promise<boolean>;
 };
 
 /** They name the process and host of the last run; Chromium would refuse to start beside them. */
@@ -50,6 +52,7 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
   const linkedPath = join(browserDir, "linked");
   const goneDir = join(dir, "browser.deleted");
   const outgoingDir = join(dir, "outgoing");
+  const claimPath = join(dir, "claim.json");
 
   return {
     journalPath: join(dir, "journal.ndjson"),
@@ -98,9 +101,10 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       }
     },
     writeClaim: async (claim) => {
-      await replaceFile(join(dir, "claim.json"), `${JSON.stringify(claim)}\n`);
+      await replaceFile(claimPath, `${JSON.stringify(claim)}\n`);
       await syncFolder(dir);
     },
+    isClaimed: async () => (await stat(claimPath).catch(absent)) !== null,
   };
 };
 

@@ -63,6 +63,7 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
 
   app.post("/claim", async (c) => {
     await profile.writeClaim(claimCommandSchema.parse(await c.req.json()));
+    session.claimed();
     return c.body(null, 204);
   });
 

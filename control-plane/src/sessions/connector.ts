@@ -88,7 +88,7 @@ export function createConnector(deps: {
         cursor: () => store.profileOf(sessionId)?.cursor ?? 0,
         onLine: (line) => {
           if (line.line === "state") {
-            if (runner.state === null) claim();
+            claim();
             return onState(sessionId, runner, line.state);
           }
           const { seq, event, at } = line;
@@ -101,11 +101,16 @@ export function createConnector(deps: {
         },
         onBroken: (silentMs, error) => onBroken(sessionId, runnerId, silentMs, error),
       });
+      let claimed = false;
+      // Until it is written the runner shows codes for ever; so it is tried again with the next state.
       const claim = () => {
+        if (claimed) return;
+        claimed = true;
         const since = store.profileOf(sessionId)?.createdAt ?? clock.now();
-        client
-          .claim(sessionId, iso(since))
-          .catch((err: unknown) => log.warn({ sessionId, err }, "claim not written into the profile"));
+        client.claim(sessionId, iso(since)).catch((err: unknown) => {
+          claimed = false;
+          log.warn({ sessionId, err }, "claim not written into the profile");
+        });
       };
       const runner: LiveRunner = {
         runnerId,

@@ -17,6 +17,8 @@ export type World = {
 
 export const ACCOUNT = "6281111111111";
 export const FRIEND = "6281234567890";
+/** What a session's runner is told before anything else. */
+export const CLAIM = { sessionId: "session-123", claimedAt: "2026-01-01T00:00:00.000Z" };
 
 export const makeWorld = async (build: Build = "new"): Promise<World> => {
   const simulator = await startSimulator({ build });

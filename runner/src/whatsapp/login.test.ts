@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { logoutResultSchema, unlinkDetails } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
-import { ACCOUNT, FRIEND, makeWorld, scan, type World } from "../test-support/world.ts";
+import { ACCOUNT, CLAIM, FRIEND, makeWorld, scan, type World } from "../test-support/world.ts";
 
 let world: World;
 afterEach(() => world.end());
@@ -66,12 +67,26 @@ test("when WhatsApp's codes run out it is asked for new ones", async () => {
 test("a code that nobody scans: qr_expired, no browser any more, and the runner still answers", async () => {
   world = await makeWorld();
   const runner = await world.start({ RUNNER_QR_TIMEOUT_SECONDS: "0.5" });
+  await runner.post("/claim", CLAIM);
   const { qr } = await runner.state((state) => state.status === "disconnected");
   expect(qr).toBeNull();
   expect(runner.states.at(-1)).toMatchObject({ reason: "qr_expired" });
   expect(await world.simulator.control.pages()).toEqual([]);
   expect((await runner.get("/health")).status).toBe(503);
   expect(await runner.send({ to: FRIEND, text: "x" })).toMatchObject({ error: { code: "not_connected" } });
+});
+
+test("codes that nobody has asked for do not expire; from the claim on they do, also after a restart", async () => {
+  world = await makeWorld();
+  const first = await world.start({ RUNNER_QR_TIMEOUT_SECONDS: "0.5" });
+  const { qr } = await first.state((state) => state.qr !== null);
+  await delay(1_500);
+  expect(await (await first.get("/state")).json()).toMatchObject({ status: "qr_ready", qr });
+  await first.post("/claim", CLAIM);
+  await first.state(({ reason }) => reason === "qr_expired");
+  await first.stop();
+  const second = await world.start({ RUNNER_QR_TIMEOUT_SECONDS: "0.5" });
+  await second.state(({ reason }) => reason === "qr_expired");
 });
 
 test("the phone logs out: the login is deleted, a new scan works and survives a restart", async () => {

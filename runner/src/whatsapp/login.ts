@@ -11,6 +11,8 @@ export type Login = {
   socketState(name: string): void;
   qr(code: string): void;
   ready(account: Account | null): void;
+  /** Somebody wants the codes: from now on they are not shown for ever. Doing it again changes nothing. */
+  claimed(): void;
   /** Somebody has a code to type in for so long: the session is not given up before. */
   pairingCodeGiven(forMs: number): void;
   /** WhatsApp has an account for this page. */
@@ -49,6 +51,7 @@ export const createLogin = (deps: Deps): Login => {
   const codes = createQrCodes();
   const expiry = createDeadline(deps.onExpired);
   let expiryRuns = false;
+  let isClaimed = false;
   let pairing = false;
   let scannable = false;
   let connected = false;
@@ -69,14 +72,20 @@ export const createLogin = (deps: Deps): Login => {
     expiryRuns = false;
   };
 
+  const runExpiry = (): void => {
+    if (!expiryRuns && isClaimed) {
+      expiry.start(deps.qrTimeoutMs);
+      expiryRuns = true;
+    }
+  };
+
   const hideCode = (): void => {
     view.hasQr = false;
     publish({ qr: null });
   };
 
   const showCode = (code: string): void => {
-    if (!expiryRuns) expiry.start(deps.qrTimeoutMs);
-    expiryRuns = true;
+    runExpiry();
     nextCode.stop();
     scannable = true;
     view.hasQr = true;
@@ -146,6 +155,10 @@ export const createLogin = (deps: Deps): Login => {
       view.ready = true;
       view.wasReady = true;
       publish({ account });
+    },
+    claimed: () => {
+      isClaimed = true;
+      if (view.hasQr) runExpiry();
     },
     pairingCodeGiven: (forMs) => {
       if (expiryRuns) expiry.start(Math.max(forMs, deps.qrTimeoutMs));

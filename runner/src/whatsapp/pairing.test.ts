@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
 import { innerPage } from "../test-support/inner-page.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
-import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
+import { ACCOUNT, CLAIM, FRIEND, makeWorld, type World } from "../test-support/world.ts";
 
 let world: World;
 afterEach(() => world.end());
@@ -20,6 +20,7 @@ const ask = async (runner: RunnerUnderTest): Promise<PairingResult> => {
 test("a code that is typed in on the phone links its account, also when the QR's time is over meanwhile", async () => {
   world = await makeWorld();
   const runner = await world.start({ RUNNER_QR_TIMEOUT_SECONDS: String(QR_TIMEOUT_SECONDS) });
+  await runner.post("/claim", CLAIM);
   await runner.state(({ qr }) => qr !== null);
   const given = await ask(runner);
   if (given.outcome !== "code") throw new Error(`no code but ${JSON.stringify(given)}`);

@@ -19,6 +19,8 @@ export type Session = {
   health(timeoutMs: number): Promise<PageHealth>;
   /** The page as PNG; `gone`: none is open, `silent`: it does not draw itself in time. */
   screenshot(timeoutMs: number): Promise<Uint8Array<ArrayBuffer> | "gone" | "silent">;
+  /** The profile serves a session from now on: the time to scan a code runs. */
+  claimed(): void;
   /** Asks WhatsApp for a code to type in on the phone; null: no account can be linked now. */
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   /** Unlinks the account where WhatsApp answers, and deletes the login. Answers what is known of the link then. */
@@ -210,6 +212,7 @@ export const createSession = (deps: Deps): Session => {
 
   const open = async (): Promise<void> => {
     linkedAt = await profile.linkedAt();
+    if (await profile.isClaimed()) login.claimed();
     launching = launchBrowser({
       executable: config.chromiumPath,
       userDataDir: profile.userDataDir,
@@ -274,6 +277,7 @@ export const createSession = (deps: Deps): Session => {
       const drawn = client.screenshot().catch(() => "gone" as const);
       return (await within(timeoutMs, drawn)) ?? "silent";
     },
+    claimed: login.claimed,
     pairingCode: async (phoneNumber) => {
       const canLink = () => ending === undefined && state.get().qr !== null;
       if (!canLink()) return null;
