@@ -29,8 +29,8 @@ const STOP_TIMEOUT_SECONDS = 30;
 export const volumeName = (profileId: string): string => `whatsapp-profile-${profileId}`;
 
 /** The same runner always gets the same name, so that the engine itself refuses to have it twice. */
-export const containerName = ({ sessionId, runnerId }: RunnerSpec): string =>
-  `whatsapp-${sessionId}-${runnerId}`;
+export const containerName = ({ sessionId, runnerId }: Pick<RunnerSpec, "sessionId" | "runnerId">): string =>
+  `whatsapp-${sessionId ?? "warm"}-${runnerId}`;
 
 /** What no container of ours may do, whatever runs in it. */
 export const hardening = (seccomp: string): HostConfig => ({
@@ -54,7 +54,8 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       [labels.install]: installId,
       [labels.profile]: spec.profileId,
       [labels.runner]: spec.runnerId,
-      [labels.session]: spec.sessionId,
+      // A label is for ever; a container that gets its session later is named after it.
+      [labels.session]: spec.sessionId ?? "",
     },
     Env: Object.entries({
       ...settings.environment,

@@ -51,6 +51,23 @@ describe.runIf(hasDocker)("Docker", () => {
       watch.stop();
     });
 
+    test("a runner that was started for no session is named after the one that has it", async () => {
+      const spec = { ...aRunner(), sessionId: null };
+      await runtime.ensure(spec);
+      const names = () =>
+        docker(
+          "ps",
+          "--format",
+          "{{.Names}}",
+          "--filter",
+          `label=io.whatsapp-engine.runner=${spec.runnerId}`,
+        );
+      expect(await names()).toEqual([`whatsapp-warm-${spec.runnerId}`]);
+      await runtime.rename(spec.runnerId, "session-123");
+      expect(await names()).toEqual([`whatsapp-session-123-${spec.runnerId}`]);
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+    });
+
     test("an address that was learned is forgotten with its container", async () => {
       const spec = aRunner();
       const watch = watching(runtime);
@@ -88,6 +105,7 @@ describe.runIf(hasDocker)("Docker", () => {
       prepare: () => runtime.prepare(),
       ping: () => runtime.ping(),
       ensure: () => runtime.ensure(aRunner()),
+      rename: () => runtime.rename(runnerId, "session-1"),
       remove: () => runtime.remove(runnerId, { graceSeconds: 1 }),
       removeProfile: () => runtime.removeProfile("p1"),
       list: () => runtime.list(),

@@ -148,6 +148,21 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       return started;
     },
 
+    async rename(runnerId, sessionId) {
+      const name = containerName({ runnerId, sessionId });
+      const containers = await containersOf(`${labels.runner}=${runnerId}`);
+      const named = containers.filter(({ Names }) => !Names.includes(`/${name}`));
+      await Promise.all(
+        named.map(({ Id }) =>
+          engine.call<unknown>(
+            (docker, abortSignal) => docker.getContainer(Id).rename({ name, abortSignal }),
+            // 400, 409: another call was first, so that it has this name.
+            { accept: { 400: undefined, 404: undefined, 409: undefined } },
+          ),
+        ),
+      );
+    },
+
     async remove(runnerId, { graceSeconds }) {
       const containers = await containersOf(`${labels.runner}=${runnerId}`);
       await Promise.all(containers.map(({ Id }) => removeContainer(Id, graceSeconds)));

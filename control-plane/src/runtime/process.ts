@@ -121,6 +121,9 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       }
     },
 
+    /** Nobody reads a process's name. */
+    async rename() {},
+
     async remove(runnerId, { graceSeconds }) {
       const known = runners.get(runnerId);
       const child = await known?.process.catch(() => undefined);

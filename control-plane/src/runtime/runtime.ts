@@ -18,6 +18,12 @@ export type Runtime = {
   /** Starts the runner on its profile (made if missing), or does nothing if this runner id runs already. */
   ensure(spec: RunnerSpec): Promise<void>;
 
+  /**
+   * Names a runner that was started for no session after the one that has it now, where people read names. One that is
+   * gone is none to name.
+   */
+  rename(runnerId: string, sessionId: string): Promise<void>;
+
   /** Ends a runner: SIGTERM, `graceSeconds` to close its browser, then SIGKILL; waits until nothing of it is left. */
   remove(runnerId: string, options: { graceSeconds: number }): Promise<void>;
 
@@ -49,8 +55,8 @@ export type Runtime = {
 export type RunnerSpec = {
   runnerId: string;
   profileId: string;
-  /** Only for names that people read; the runner does not learn it from here. */
-  sessionId: string;
+  /** Only for names that people read; the runner does not learn it from here. null: none yet. */
+  sessionId: string | null;
   token: string;
 };
 

@@ -17,7 +17,7 @@ const ofInstall = (installId: string) => ["--filter", `label=${labels.install}=$
 export const containersOf = (installId: string): Promise<string[]> =>
   docker("ps", "--all", "--no-trunc", "--quiet", ...ofInstall(installId));
 
-/** Id of the container that runs for a session. */
+/** Id of the container that runs for a session; by its name, which one that was warm gets with its session. */
 export async function containerOf(installId: string, sessionId: string): Promise<string> {
   const [id, ...others] = await docker(
     "ps",
@@ -25,7 +25,7 @@ export async function containerOf(installId: string, sessionId: string): Promise
     "--quiet",
     ...ofInstall(installId),
     "--filter",
-    `label=${labels.session}=${sessionId}`,
+    `name=^/?whatsapp-${sessionId}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`,
   );
   if (id === undefined || others.length > 0)
     throw new Error(`session ${sessionId} has ${id === undefined ? "no container" : "several containers"}`);

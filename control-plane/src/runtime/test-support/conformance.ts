@@ -59,6 +59,17 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
       await runtime.remove(spec.runnerId, GRACE);
     });
 
+    test("named after a session twice, at once and one after the other: it runs on, and is removed as ever", async () => {
+      const spec = { ...aRunner(), sessionId: null };
+      await runtime.ensure(spec);
+      await Promise.all([runtime.rename(spec.runnerId, "s"), runtime.rename(spec.runnerId, "s")]);
+      await runtime.rename(spec.runnerId, "s");
+      expect(await find(spec.runnerId)).toMatchObject([{ profileId: spec.profileId, liveness: "alive" }]);
+      expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
+      await runtime.remove(spec.runnerId, GRACE);
+      expect(await find(spec.runnerId)).toEqual([]);
+    });
+
     test("removed twice, at once and one after the other: nothing is left", async () => {
       const spec = aRunner();
       await runtime.ensure(spec);
@@ -69,6 +80,7 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
     });
 
     test("what was never there is removed without complaint", async () => {
+      await runtime.rename("never", "session-1");
       await runtime.remove("never", GRACE);
       await runtime.removeProfile("never");
     });
@@ -188,6 +200,7 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
       expect(await other.listProfiles()).toEqual([]);
       expect(await other.readProfile(spec.profileId)).toBeUndefined();
       await expect(other.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
+      await other.rename(spec.runnerId, "foreign");
       await other.remove(spec.runnerId, GRACE);
       await other.removeProfile(spec.profileId);
       expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
