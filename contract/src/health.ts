@@ -12,6 +12,8 @@ export const healthAnswerSchema = z.object({
       z.ZodNumber
     >,
   ),
+  /** Runners that wait for a new session: those that show a code, and those on their way to one. */
+  warmRunners: z.object({ ready: z.number().int(), starting: z.number().int() }),
 });
 
 export const readyAnswerSchema = z.object({ success: z.literal(true), status: z.literal("ready") });

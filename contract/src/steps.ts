@@ -1,8 +1,8 @@
 import { channel } from "node:diagnostics_channel";
 
 /**
- * Moments at which a process may die: on the way of a message or an event, and in the life of a session, each in the order
- * in which they are passed. ARCHITECTURE.md says what is on disk at each.
+ * Moments at which a process may die: on the way of a message or an event, and in the life of a session or a warm runner, each in
+ * the order in which they are passed. ARCHITECTURE.md says what is on disk at each.
  */
 export const steps = [
   "message.before_commit",
@@ -37,6 +37,12 @@ export const steps = [
   "runner.made",
   "runner.started",
   "runner.attached",
+  "warm.recorded",
+  "warm.started",
+  "warm.before_claim",
+  "warm.claimed",
+  "warm.runner_removed",
+  "warm.profile_removed",
 ] as const;
 export type Step = (typeof steps)[number];
 

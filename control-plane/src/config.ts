@@ -7,7 +7,8 @@ import { OperatorError } from "@whatsapp-engine/contract";
 /** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
 export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";
 const MIN_API_KEY_LENGTH = 16;
-const HOUR_MS = 60 * 60_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 const integer = (min: number, max: number) =>
   z
@@ -88,6 +89,8 @@ const environmentSchema = z.object({
     .default(0),
   QR_TIMEOUT_SECONDS: integer(20, 86_400).default(300),
   HIBERNATE_AFTER_MINUTES: integer(0, 10_080).default(0),
+  WARM_RUNNERS: integer(0, 10).default(0),
+  WARM_RUNNER_MAX_AGE_MINUTES: integer(1, 1_440).default(30),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
   DEFAULT_COUNTRY: z
     .string()
@@ -157,6 +160,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       maxLoadPerCpu: env.MAX_LOAD_PER_CPU,
     },
     hibernateAfterMinutes: env.HIBERNATE_AFTER_MINUTES,
+    warmRunners: { wanted: env.WARM_RUNNERS, maxAgeMs: env.WARM_RUNNER_MAX_AGE_MINUTES * MINUTE_MS },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     messages: {
       defaultCountry: env.DEFAULT_COUNTRY as CountryCode,

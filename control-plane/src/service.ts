@@ -96,6 +96,7 @@ export async function startService(deps: {
       startTimeoutMs: config.runner.startTimeoutSeconds * 1000,
       hibernateAfterMinutes: config.hibernateAfterMinutes,
       limits: config.limits,
+      warmRunners: config.warmRunners,
       machine: config.dockerHost?.startsWith("tcp:") ? null : thisMachine, // another one's is not known
       defaultCountry: config.messages.defaultCountry,
       random: Math.random,
@@ -136,6 +137,7 @@ export async function startService(deps: {
       health: {
         uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
         sessions: () => sessions.store.countByStatus(),
+        warmRunners: sessions.warmRunners.counts,
         async ready() {
           if (starting)
             throw new AppError(

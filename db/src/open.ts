@@ -31,7 +31,7 @@ export function withoutSync<T>(db: Db, work: () => T): T {
 
 export type OpenDatabase = {
   db: Db;
-  /** Whether any session has a login of its own. */
+  /** Whether any session has a login of its own, or a runner waits for one. */
   hasProfiles(): boolean;
   /** Checkpoints and closes; closing twice is fine. */
   close(): void;
@@ -64,7 +64,10 @@ export function openDatabase(dataDir: string): OpenDatabase {
         sqlite.close();
         hold.release();
       };
-      const hasProfiles = () => db.select().from(schema.profiles).limit(1).get() !== undefined;
+      const hasProfiles = () =>
+        [schema.profiles, schema.warmRunners].some(
+          (table) => db.select().from(table).limit(1).get() !== undefined,
+        );
       return { db, hasProfiles, close };
     } catch (error) {
       sqlite.close();

@@ -27,17 +27,34 @@ export function createAdmission(deps: {
   running: () => number;
   /** Sessions that start or wait for it. */
   starting: () => number;
+  /** Warm runners. */
+  warm: () => { ready: number; starting: number };
+  /** Removes so many warm runners. */
+  giveUpWarm: (count: number) => void;
 }) {
   const { limits, machine } = deps;
+  const { maxSessions, minFreeMemoryMb, maxLoadPerCpu } = limits;
+
+  /** In MB, once all that starts has what it takes. */
+  const freeMemoryMb = () =>
+    machine!.freeMemoryMb() - (deps.starting() + deps.warm().starting) * EXPECTED_RUNNER_MB;
+  const isLoaded = () => maxLoadPerCpu > 0 && machine!.loadPerCpu() > maxLoadPerCpu;
+  /** How many runners must go before one more has room; 0: it has. */
+  const runnersTooMany = () =>
+    minFreeMemoryMb === 0
+      ? 0
+      : Math.max(0, Math.ceil((minFreeMemoryMb - freeMemoryMb()) / EXPECTED_RUNNER_MB) + 1);
 
   const refuse = (limit: string, message: string) => {
     throw new AppError("capacity_exceeded", message, { extra: { limit }, retryAfterSeconds: RETRY_SECONDS });
   };
 
   return {
-    /** Throws `capacity_exceeded`, naming the limit, where a session more would be too much. */
-    check(): void {
-      const { maxSessions, minFreeMemoryMb, maxLoadPerCpu } = limits;
+    /**
+     * Throws `capacity_exceeded`, naming the limit, where a session more would be too much. Warm runners make room for it.
+     * `takesOver`: it will have one of them, which is there already.
+     */
+    check({ takesOver = false } = {}): void {
       const running = deps.running();
       if (maxSessions > 0 && running >= maxSessions)
         refuse(
@@ -45,18 +62,25 @@ export function createAdmission(deps: {
           `${running} sessions run; ${maxSessions} may (MAX_SESSIONS). Stop or delete one first.`,
         );
       if (!machine) return;
-      const free = machine.freeMemoryMb() - deps.starting() * EXPECTED_RUNNER_MB;
-      if (minFreeMemoryMb > 0 && free - EXPECTED_RUNNER_MB < minFreeMemoryMb)
+      const { ready, starting } = deps.warm();
+      const tooMany = takesOver ? 0 : runnersTooMany();
+      if (tooMany > ready + starting)
         refuse(
           "memory",
-          `${Math.max(0, Math.round(free))} MB of memory are left; a session takes about ${EXPECTED_RUNNER_MB}, and ${minFreeMemoryMb} stay free (MIN_FREE_MEMORY_MB).`,
+          `${Math.max(0, Math.round(freeMemoryMb()))} MB of memory are left; a session takes about ${EXPECTED_RUNNER_MB}, and ${minFreeMemoryMb} stay free (MIN_FREE_MEMORY_MB).`,
         );
-      const load = machine.loadPerCpu();
-      if (maxLoadPerCpu > 0 && load > maxLoadPerCpu)
+      if (isLoaded())
         refuse(
           "cpu",
-          `The machine's load is ${load.toFixed(1)} for each processor; ${maxLoadPerCpu} may be (MAX_LOAD_PER_CPU).`,
+          `The machine's load is ${machine.loadPerCpu().toFixed(1)} for each processor; ${maxLoadPerCpu} may be (MAX_LOAD_PER_CPU).`,
         );
+      if (tooMany > 0) deps.giveUpWarm(tooMany);
     },
+
+    /** How many more sessions may run. */
+    sessionsLeft: (): number => (maxSessions === 0 ? Infinity : Math.max(0, maxSessions - deps.running())),
+
+    /** Whether the machine has room for a warm runner more. */
+    hasRoomForWarm: (): boolean => machine === null || (runnersTooMany() === 0 && !isLoaded()),
   };
 }

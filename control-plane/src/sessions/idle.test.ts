@@ -41,7 +41,7 @@ afterEach(() => {
 });
 
 function connected(id: string, hibernateAfterMinutes: number | null = null): void {
-  store.create(id, null, hibernateAfterMinutes);
+  store.create(id, null, { hibernateAfterMinutes });
   store.transition(store.find(id)!, { status: "connected", reason: null });
 }
 function hibernated(id: string): void {

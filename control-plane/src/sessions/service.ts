@@ -23,6 +23,7 @@ import { startReason } from "./lifecycle.ts";
 import type { createLogout } from "./logout.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
+import type { WarmRunners } from "./warm-runners.ts";
 
 /** Of a hibernated session that is needed while there is no room. */
 const WAITS_FOR_ROOM = "Messages wait, and there is no room to wake it: ";
@@ -42,6 +43,7 @@ export function createSessionService(deps: {
   reconciler: Reconciler;
   backoff: ReturnType<typeof createBackoff>;
   admission: Admission;
+  warmRunners: Pick<WarmRunners, "hasReady" | "claim">;
   logOut: ReturnType<typeof createLogout>;
   idle: Idle;
   defaultCountry: CountryCode;
@@ -78,6 +80,21 @@ export function createSessionService(deps: {
       "session_conflict",
       `Session '${row.id}' exists for ${known ? "another" : "no particular"} phone number; delete it first, or use another id.`,
     );
+  }
+
+  /** A session's first row, on a warm runner where one is ready. Throws `capacity_exceeded`. */
+  function made(
+    sessionId: string,
+    phoneNumber: string | null,
+    hibernateAfterMinutes: number | null,
+  ): SessionRow {
+    deps.admission.check({ takesOver: deps.warmRunners.hasReady() });
+    const row = deps.warmRunners.claim(sessionId, (warm) =>
+      store.create(sessionId, phoneNumber, { hibernateAfterMinutes, warm }),
+    );
+    passStep("session.committed", { sessionId });
+    log.info({ sessionId }, "session created");
+    return row;
   }
 
   /** Wanted to run, by a runner that is started now; the caller asks for the pass. Throws `capacity_exceeded`. */
@@ -134,14 +151,9 @@ export function createSessionService(deps: {
         // A deletion that was interrupted is finished first.
         if (store.find(input.sessionId)?.desired === "deleted") await reconciler.reconcile(input.sessionId);
         const found = store.find(input.sessionId);
-        if (!found) deps.admission.check();
         const row = found
           ? restarted(sameAccount(found, phoneNumber))
-          : store.create(input.sessionId, phoneNumber, input.hibernateAfterMinutes ?? null);
-        if (!found) {
-          passStep("session.committed", { sessionId: row.id });
-          log.info({ sessionId: row.id }, "session created");
-        }
+          : made(input.sessionId, phoneNumber, input.hibernateAfterMinutes ?? null);
         reconciler.request(row.id);
         return { created: !found, session: toSession(row) };
       });

@@ -23,6 +23,8 @@ import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
 import { createSessionStore } from "./store.ts";
 import { createSupervisor } from "./supervisor.ts";
+import { createWarmRunners } from "./warm-runners.ts";
+import { createWarmStore } from "./warm-store.ts";
 
 /** Puts the parts of this folder together. */
 export function createSessions(deps: {
@@ -34,6 +36,8 @@ export function createSessions(deps: {
   /** Of sessions without a setting of their own; 0: never. */
   hibernateAfterMinutes: number;
   limits: AdmissionLimits;
+  /** How many runners wait for new sessions, and for how long at the most. */
+  warmRunners: { wanted: number; maxAgeMs: number };
   machine: Machine;
   appendEvent: AppendEvent;
   /** Ends what else belongs to a session, within the transaction that forgets it. */
@@ -70,22 +74,33 @@ export function createSessions(deps: {
   });
   const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners };
   const reconciler = createReconciler(shared);
+  const warmRunners = createWarmRunners({
+    ...shared,
+    ...deps.warmRunners,
+    rows: createWarmStore(deps.db),
+    sessionsLeft: () => admission.sessionsLeft(),
+    hasRoom: () => admission.hasRoomForWarm(),
+    sessionsStarting: reconciler.starting,
+  });
   const recovery = createRecovery(shared);
-  const supervisor = createSupervisor({ ...shared, reconciler, recovery });
+  const supervisor = createSupervisor({ ...shared, reconciler, recovery, warmRunners });
   const admission = createAdmission({
     ...deps,
     running: store.countRunning,
     starting: reconciler.starting,
+    warm: warmRunners.counts,
+    giveUpWarm: warmRunners.giveUp,
   });
   const logOut = createLogout(shared);
   const idle = createIdle({ db: deps.db, defaultMinutes: deps.hibernateAfterMinutes });
-  const service = createSessionService({ ...shared, reconciler, admission, logOut, idle });
+  const service = createSessionService({ ...shared, reconciler, admission, warmRunners, logOut, idle });
   const hibernation = createHibernation({ ...shared, idle, sessions: service });
 
   return {
     store,
     live,
     service,
+    warmRunners,
     screenshot: createScreenshot({ live, sessions: service }),
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
     async open(): Promise<void> {

@@ -1,10 +1,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { events, openDatabase, profiles, runners, sessions, type OpenDatabase } from "@whatsapp-engine/db";
+import {
+  events,
+  openDatabase,
+  profiles,
+  runners,
+  sessions,
+  warmRunners,
+  type OpenDatabase,
+} from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createSessionStore, StaleSession } from "./store.ts";
+import { createWarmStore, WarmRunnerTaken } from "./warm-store.ts";
 
 let dir: string;
 let database: OpenDatabase;
@@ -86,6 +95,27 @@ describe("session store", () => {
     for (const table of [sessions, profiles, runners])
       expect(database.db.select().from(table).all()).toEqual([]);
     expect(forgotten).toEqual(["a"]);
+  });
+
+  it("gives a warm runner to one session, whole or not at all", () => {
+    const warm = { profileId: "p1", runnerId: "r1", createdAt: 1 };
+    const pool = createWarmStore(database.db);
+    pool.add(warm);
+    expect(store.create("a", null, { warm })).toMatchObject({ runnerId: "r1", status: "connecting" });
+    expect(store.profileOf("a")).toMatchObject({ id: "p1", cursor: 0 });
+    expect(database.db.select().from(runners).all()).toMatchObject([{ id: "r1", profileId: "p1" }]);
+    expect(pool.all()).toEqual([]);
+    expect(() => store.create("b", null, { warm })).toThrow(WarmRunnerTaken);
+    expect(store.find("b")).toBeUndefined();
+
+    const other = { profileId: "p2", runnerId: "r2", createdAt: 1 };
+    pool.add(other);
+    expect(() => store.create("a", null, { warm: other })).toThrow("UNIQUE");
+    expect(pool.all()).toEqual([other]);
+    expect(() => store.create("b", null, { warm: { ...other, runnerId: "another" } })).toThrow(
+      WarmRunnerTaken,
+    );
+    expect(database.db.select().from(warmRunners).all()).toEqual([other]);
   });
 
   it("pages in order of creation without doubles or gaps", () => {

@@ -13,6 +13,7 @@ import { passStep, sessionStatuses, type SessionReason, type SessionStatus } fro
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import { pathBetween } from "./lifecycle.ts";
+import { takeWarmRunner, type WarmRunnerRow } from "./warm-store.ts";
 
 export type { SessionRow };
 export type SessionStore = ReturnType<typeof createSessionStore>;
@@ -98,13 +99,22 @@ export function createSessionStore({
     findByRunner: (runnerId: string): SessionRow | undefined =>
       db.select().from(sessions).where(eq(sessions.runnerId, runnerId)).get(),
 
+    /** `warm`: the runner of the pool that it is to have. Throws `WarmRunnerTaken` where somebody else has that already. */
     create(
       id: string,
       expectedPhoneNumber: string | null,
-      hibernateAfterMinutes: number | null = null,
+      {
+        hibernateAfterMinutes = null,
+        warm = null,
+      }: {
+        hibernateAfterMinutes?: number | null;
+        warm?: Pick<WarmRunnerRow, "profileId" | "runnerId"> | null;
+      } = {},
     ): SessionRow {
       const now = clock.now();
+      const profileId = warm?.profileId ?? randomUUID();
       return db.transaction((tx) => {
+        if (warm) takeWarmRunner(tx, warm);
         const row = tx
           .insert(sessions)
           .values({
@@ -114,12 +124,14 @@ export function createSessionStore({
             reason: "starting",
             expectedPhoneNumber,
             hibernateAfterMinutes,
+            runnerId: warm?.runnerId ?? null,
             createdAt: now,
             updatedAt: now,
           })
           .returning()
           .get();
-        tx.insert(profiles).values({ id: randomUUID(), sessionId: id, createdAt: now }).run();
+        tx.insert(profiles).values({ id: profileId, sessionId: id, createdAt: now }).run();
+        if (warm) tx.insert(runners).values({ id: warm.runnerId, profileId, createdAt: now }).run();
         appendEvent(id, "session.created", {});
         passStep("session.before_commit", { sessionId: id });
         return row;

@@ -6,6 +6,7 @@ import type { LiveSessions } from "./live.ts";
 import type { Recovery } from "./recovery.ts";
 import { STOP_GRACE_SECONDS, type Reconciler } from "./reconciler.ts";
 import type { SessionStore } from "./store.ts";
+import type { WarmRunners } from "./warm-runners.ts";
 
 /** Level-triggered: every session is looked at again after this time, whatever was or was not heard. */
 const RESYNC_MS = 30_000;
@@ -17,13 +18,14 @@ export function createSupervisor(deps: {
   live: LiveSessions;
   reconciler: Reconciler;
   recovery: Recovery;
+  warmRunners: Pick<WarmRunners, "request" | "profileIds" | "close">;
   background: Background;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   /** Finds out what became of messages without an outcome. */
   settle: (sessionId: string) => Promise<void>;
   log: Log;
 }) {
-  const { store, runtime, live, reconciler, recovery, background, listRunners, log } = deps;
+  const { store, runtime, live, reconciler, recovery, warmRunners, background, listRunners, log } = deps;
   const outOfMemory = new Set<string>();
   let resync: NodeJS.Timeout | undefined;
   let prepared = false;
@@ -43,6 +45,7 @@ export function createSupervisor(deps: {
       reconciler.open();
       for (const sessionId of store.ids()) reconciler.request(sessionId);
       for (const sessionId of live.ids()) background.run(() => deps.settle(sessionId));
+      warmRunners.request();
       removeLeftovers(all.filter(({ profileId }) => isUnwanted(profileId)));
     } catch (err) {
       log.warn({ err }, "the runtime could not be listed");
@@ -54,7 +57,7 @@ export function createSupervisor(deps: {
     for (const sessionId of store.ids()) reconciler.unreachable(sessionId);
   }
 
-  /** Runners of this installation that no session knows. Their profiles stay: a login is never deleted on a guess. */
+  /** Runners of this installation that neither a session nor the pool knows. Their profiles stay: a login is never deleted on a guess. */
   function removeLeftovers(leftovers: readonly RunnerInfo[]): void {
     for (const { runnerId, profileId } of leftovers) {
       log.warn({ runnerId, profileId }, "a runner of no session is removed; its profile is kept");
@@ -112,6 +115,7 @@ export function createSupervisor(deps: {
       reconciler.close();
       await background.idle();
       await Promise.all(live.ids().map((sessionId) => live.detach(sessionId)));
+      await warmRunners.close();
     },
   };
 }

@@ -27,6 +27,7 @@ export type Body = Partial<Omit<Session, "status">> & {
   error?: { code: ErrorCode; message: string; details: ErrorDetail[]; status?: string; reason?: string };
   unlinked?: UnlinkOutcome;
   code?: string;
+  warmRunners?: { ready: number; starting: number };
   requestId?: string;
 };
 

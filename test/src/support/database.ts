@@ -13,7 +13,17 @@ export function query(dataDir: string, sql: string, ...parameters: unknown[]): R
   }
 }
 
-const TABLES = ["sessions", "profiles", "runners", "messages", "events"] as const;
+/** Changes the database of an engine that does not run. */
+export function change(dataDir: string, sql: string, ...parameters: unknown[]): void {
+  const sqlite = new Sqlite(join(dataDir, "engine.sqlite"));
+  try {
+    sqlite.prepare(sql).run(...parameters);
+  } finally {
+    sqlite.close();
+  }
+}
+
+const TABLES = ["sessions", "profiles", "runners", "warm_runners", "messages", "events"] as const;
 
 /** All rows of all tables, for "nothing was changed". */
 export const snapshot = (dataDir: string): Record<string, Row[]> =>

@@ -6,6 +6,7 @@ import { openErrorResponses } from "../errors.ts";
 export type Health = {
   uptimeSeconds(): number;
   sessions(): Record<SessionStatus, number>;
+  warmRunners(): { ready: number; starting: number };
   /** Throws `database_unavailable` or `runtime_unavailable`. */
   ready(): Promise<void>;
 };
@@ -48,6 +49,7 @@ export const healthRoutes = ({
           version: settings.version,
           uptimeSeconds: state.uptimeSeconds(),
           sessions: state.sessions(),
+          warmRunners: state.warmRunners(),
         },
         200,
       ),

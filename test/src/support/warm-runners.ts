@@ -1,0 +1,45 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { count } from "./database.ts";
+import { volumesOf } from "./docker.ts";
+import type { Engine } from "./engine.ts";
+import { runnersOf } from "./runner.ts";
+import { until } from "./until.ts";
+
+/** Waits until so many warm runners show a code, and none is on its way. */
+export function poolIs(engine: Engine, ready: number): Promise<unknown> {
+  const wanted = JSON.stringify({ ready, starting: 0 });
+  let last: unknown;
+  return until(
+    `a pool of ${ready}`,
+    async () => {
+      last = (await engine.api("GET /health")).body.warmRunners;
+      return JSON.stringify(last) === wanted;
+    },
+    { timeoutMs: 80_000, seen: () => last },
+  );
+}
+
+/** Waits until each session and each warm runner has one runner and one profile, and there is nothing else. */
+export function oneRunnerEach(engine: Engine, { sessions, warm }: { sessions: number; warm: number }) {
+  const { dataDir, runtime, installId } = engine;
+  const all = sessions + warm;
+  const wanted = { sessions, warm, rows: sessions, runners: all, profiles: all };
+  let last: unknown;
+  return until(
+    `${JSON.stringify(wanted)} and nothing else`,
+    async () => {
+      const profiles =
+        runtime === "docker" ? await volumesOf(installId) : readdirSync(join(dataDir, "profiles"));
+      last = {
+        sessions: count(dataDir, "sessions"),
+        warm: count(dataDir, "warm_runners"),
+        rows: count(dataDir, "runners"),
+        runners: (await runnersOf(engine)).length,
+        profiles: profiles.length,
+      };
+      return JSON.stringify(last) === JSON.stringify(wanted);
+    },
+    { seen: () => last },
+  );
+}
