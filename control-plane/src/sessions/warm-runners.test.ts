@@ -119,12 +119,17 @@ it("gives no session one that shows no code", async () => {
 it("gives up for a session also what is just being started, and leaves nothing of it", async () => {
   await look();
   now += WAITED_MS;
-  const ensure = vi.spyOn(runtime, "ensure");
+  // A call to an engine that has not made the container yet.
+  let begin = (): void => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
+  const ensure = runtime.ensure.bind(runtime);
+  const called = vi.spyOn(runtime, "ensure").mockImplementation((spec) => begun.then(() => ensure(spec)));
   pool.request();
-  await vi.waitFor(() => expect(ensure).toHaveBeenCalled());
+  await vi.waitFor(() => expect(called).toHaveBeenCalled());
   room = false;
   pool.giveUp(1);
   expect(pool.counts()).toEqual({ ready: 0, starting: 0 });
+  begin();
   await background.idle();
   expect(await runtime.list()).toEqual([]);
   expect(rows.all()).toEqual([]);
