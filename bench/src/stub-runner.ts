@@ -37,6 +37,7 @@ const state = (): RunnerState => ({
   whatsappVersion: null,
   libraryVersion: "stub",
   mends: [],
+  newerGeneration: null,
   lastSeq,
   since: startedAt,
 });

@@ -4,6 +4,8 @@ export const labels = {
   install: "io.whatsapp-engine.install",
   profile: "io.whatsapp-engine.profile",
   runner: "io.whatsapp-engine.runner",
+  /** Number of the runner among those of its profile. */
+  generation: "io.whatsapp-engine.generation",
   /** For people who read `docker ps`; the engine never decides by it. */
   session: "io.whatsapp-engine.session",
   /** What a container of ours is for that is no runner, and that nothing waits for once it is old. */

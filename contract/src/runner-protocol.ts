@@ -26,6 +26,9 @@ import { sessionReasonSchema, sessionStatusSchema, unlinkOutcomeSchema } from ".
  *   POST /logout           200 LogoutResult: the account is unlinked (where WhatsApp answers) and the login deleted.
  *                          A login whose connection does not stand yet is waited for, 10 s at the most
  *   POST /shutdown         202: browser closed, login settled on disk, then the process ends
+ *
+ * Where a newer runner has the profile (`stale_claim`) all but /health, /state, /events and /shutdown answer
+ * 421 StaleClaim: what this runner knows may be out of date.
  */
 
 /** WhatsApp's account as far as the page knows it. `phoneNumber` is null when only a LID is known. */
@@ -56,11 +59,17 @@ export const runnerStateSchema = z.object({
   libraryVersion: z.string(),
   /** Mends that were applied to the page, by name. */
   mends: z.array(z.string()),
+  /** With `stale_claim`: the number of the runner that is newer on the profile. */
+  newerGeneration: z.number().int().nullable().default(null),
   /** Sequence number of the newest journaled event. */
   lastSeq: z.number().int(),
   since: z.iso.datetime(),
 });
 export type RunnerState = z.infer<typeof runnerStateSchema>;
+
+export const staleClaimSchema = z.object({ newerGeneration: z.number().int() });
+export type StaleClaim = z.infer<typeof staleClaimSchema>;
+
 export type QrCode = z.infer<typeof qrCodeSchema>;
 export type Account = z.infer<typeof accountSchema>;
 
@@ -254,6 +263,7 @@ export type StreamLine = z.infer<typeof streamLineSchema>;
 /**
  * Environment of a runner. The runtime sets it; the runner reads nothing else.
  *   RUNNER_ID, RUNNER_PROFILE_ID, RUNNER_TOKEN
+ *   RUNNER_GENERATION           number of this runner among those of its profile; a newer one has a higher
  *   RUNNER_PROFILE_DIR          folder it owns (the volume)
  *   RUNNER_HOST, RUNNER_PORT    where to listen; port 0 picks a free one
  *   RUNNER_BROWSER_ARGS         JSON array, extra Chromium arguments

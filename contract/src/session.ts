@@ -39,6 +39,7 @@ export const sessionReasons = [
   "page_crashed",
   "page_hung",
   "runner_lost",
+  "stale_claim",
   "out_of_memory",
   "runtime_unavailable",
   "unknown_state",

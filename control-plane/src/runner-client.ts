@@ -9,12 +9,14 @@ import {
   numberCheckSchema,
   pairingResultSchema,
   sendRecordSchema,
+  staleClaimSchema,
   streamLineSchema,
   type ActionResult,
   type NumberCheck,
   type PairingResult,
   type SendCommand,
   type SendRecord,
+  type StaleClaim,
   type StreamLine,
   type UnlinkOutcome,
 } from "@whatsapp-engine/contract";
@@ -53,6 +55,16 @@ export class RunnerUnavailable extends AppError {
     const code = (cause as { code?: unknown }).code;
     this.neverArrived =
       code === "ECONNREFUSED" || code === "EHOSTUNREACH" || cause instanceof errors.ConnectTimeoutError;
+  }
+}
+
+/** A runner that may not touch its profile, as that has a newer one. */
+export class StaleClaimFound extends RunnerUnavailable {
+  readonly newerGeneration: number;
+
+  constructor({ newerGeneration }: StaleClaim) {
+    super(new Error(`runner number ${newerGeneration} of the profile is newer`), { answered: true });
+    this.newerGeneration = newerGeneration;
   }
 }
 
@@ -111,6 +123,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
 
   async function read<S extends z.ZodType>(schema: S, answer: { status: number; text: string }) {
     if (answer.status === 409) throw notConnected();
+    if (answer.status === 421) throw new StaleClaimFound(staleClaimSchema.parse(JSON.parse(answer.text)));
     if (answer.status >= 300) throw useless(`runner answered ${answer.status}`);
     try {
       return schema.parse(JSON.parse(answer.text)) as z.infer<S>;

@@ -85,6 +85,15 @@ export const openAppendLog = async (path: string): Promise<{ log: AppendLog; lin
   return { log, lines };
 };
 
+/** A log that is on no disk, for a runner that may touch none: whatever would have to be kept is refused. */
+export const noLog: AppendLog = {
+  append: () => Promise.reject(new Error("This runner keeps nothing.")),
+  appendWithoutSync: () => Promise.reject(new Error("This runner keeps nothing.")),
+  rewrite: () => Promise.resolve(),
+  size: 0,
+  close: () => Promise.resolve(),
+};
+
 const replaceFile = async (
   path: string,
   lines: readonly string[],

@@ -25,6 +25,7 @@ const environment = z
   .object({
     RUNNER_ID: z.string().min(1),
     RUNNER_PROFILE_ID: z.string().min(1),
+    RUNNER_GENERATION: z.coerce.number().int().min(0).default(0),
     RUNNER_TOKEN: z.string().min(16),
     RUNNER_PROFILE_DIR: z.string().startsWith("/", "must be an absolute path"),
     RUNNER_HOST: z.string().default("127.0.0.1"),
@@ -39,6 +40,8 @@ const environment = z
   .transform((env) => ({
     runnerId: env.RUNNER_ID,
     profileId: env.RUNNER_PROFILE_ID,
+    /** Number of this runner among those of its profile: each new one has a higher. */
+    generation: env.RUNNER_GENERATION,
     token: env.RUNNER_TOKEN,
     profileDir: env.RUNNER_PROFILE_DIR,
     host: env.RUNNER_HOST,

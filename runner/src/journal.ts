@@ -1,5 +1,5 @@
 import { passStep, type RunnerEvent } from "@whatsapp-engine/contract";
-import { openAppendLog } from "./append-log.ts";
+import { noLog, openAppendLog } from "./append-log.ts";
 import { createSeen } from "./inbound.ts";
 import {
   defaultRetention,
@@ -39,14 +39,15 @@ export type Journal = {
   close(): Promise<void>;
 };
 
-type Deps = { path: string; now?: () => number; retention?: Retention };
+/** `path` is null for a runner that may not touch its profile: then there is nothing, and nothing is kept. */
+type Deps = { path: string | null; now?: () => number; retention?: Retention };
 
 /** Bytes below which rewriting the file is not worth it. */
 const SMALL_FILE = 1024 * 1024;
 
 export const openJournal = async (deps: Deps): Promise<Journal> => {
   const { path, now = Date.now, retention = defaultRetention } = deps;
-  const { log, lines } = await openAppendLog(path);
+  const { log, lines } = path === null ? { log: noLog, lines: [] } : await openAppendLog(path);
 
   let events: { entry: EventEntry; bytes: number }[] = [];
   const sends = new Map<string, SendEntry>();

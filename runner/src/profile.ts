@@ -8,7 +8,7 @@ import { syncFolder } from "./append-log.ts";
 
 /**
  * What the runner keeps on its volume. Layout: `browser/` (the login), `outgoing/` (files on their way to the page),
- * `journal.ndjson`, `claim.json`.
+ * `journal.ndjson`, `claim.json`, `generation.json` (which runner is the newest on it).
  */
 export type Profile = {
   readonly journalPath: string;
@@ -108,14 +108,15 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
   };
 };
 
-const absent = (cause: NodeJS.ErrnoException): null => {
+export const absent = (cause: NodeJS.ErrnoException): null => {
   if (cause.code === "ENOENT") return null;
   throw cause;
 };
 
-const replaceFile = async (path: string, text: string): Promise<void> => {
-  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true });
-  await rename(`${path}.new`, path);
+/** Replaces the file whole; on the disk, but for its folder. */
+export const replaceFile = async (path: string, text: string, draft = `${path}.new`): Promise<void> => {
+  await writeFile(draft, text, { mode: 0o600, flush: true });
+  await rename(draft, path);
 };
 
 /**

@@ -1,4 +1,5 @@
 import type { Config } from "./config.ts";
+import { claimProfile, confirmClaim, watchProfile } from "./generation.ts";
 import { createInbox } from "./inbox.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
@@ -25,11 +26,17 @@ export type Runner = {
 
 type Deps = { config: Config; log: Logger; dieWithRunner: boolean };
 
-/** Takes hold of the profile and starts the session in the background; `state` tells how it goes. */
+/**
+ * Takes hold of the profile and starts the session in the background; `state` tells how it goes. Where the profile has a
+ * newer runner already, this one touches nothing and does nothing but say so.
+ */
 export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promise<Runner> => {
-  const profile = createProfile(config.profileDir, config.chromiumUid);
-  await profile.prepare();
-  const journal = await openJournal({ path: profile.journalPath });
+  const { profileDir } = config;
+  const mine = { generation: config.generation, runnerId: config.runnerId };
+  const newer = await claimProfile(profileDir, mine);
+  const profile = createProfile(profileDir, config.chromiumUid);
+  if (newer === null) await profile.prepare();
+  const journal = await openJournal({ path: newer === null ? profile.journalPath : null });
   const ending = new AbortController();
 
   const state = createStateHolder({
@@ -45,6 +52,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       whatsappVersion: null,
       libraryVersion,
       mends: [],
+      newerGeneration: null,
     },
   });
   const sends = createSends({
@@ -70,16 +78,41 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
         withFile: profile.withFile,
       });
     },
-    messages: { ...sends, inbound: inbox.received },
+    messages: {
+      ...sends,
+      beforeSend: async (ref, key) => {
+        await sends.beforeSend(ref, key);
+        // After the key is on the disk: a runner that claims the profile later than this finds it there.
+        await confirmClaim(profileDir, mine);
+      },
+      inbound: inbox.received,
+    },
     onReady: async (client, linkedAt) => {
       await Promise.all([sends.reconcile(client), inbox.sweep(client, linkedAt)]);
     },
     onUnlinked: sends.giveUp,
   });
-  void session.start();
+  const giveWay = async (generation: number): Promise<void> => {
+    log.warn({ generation: config.generation, newer: generation }, "a newer runner has the profile");
+    await session.giveWay(generation);
+    sends.release();
+    await journal.close();
+  };
+  let stopWatching = (): void => {};
+  if (newer !== null) void giveWay(newer);
+  else {
+    stopWatching = watchProfile({
+      dir: profileDir,
+      mine,
+      log,
+      onNewer: (generation) => void giveWay(generation),
+    });
+    void session.start();
+  }
 
   let closed: Promise<void> | undefined;
   const closeNow = async (): Promise<void> => {
+    stopWatching();
     await session.close();
     sends.release();
     ending.abort();

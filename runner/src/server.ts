@@ -9,6 +9,7 @@ import {
   type ActionResult,
   type LogoutResult,
   type RunnerHealth,
+  type StaleClaim,
 } from "@whatsapp-engine/contract";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono, type Context } from "hono";
@@ -21,6 +22,9 @@ import type { WhatsAppClient } from "./whatsapp/client.ts";
 const HEALTH_MS = 3_000;
 /** How long it gets to draw itself. */
 const SCREENSHOT_MS = 10_000;
+
+/** What does not depend on a profile that a newer runner has. */
+const ANSWERED_WHEN_STALE = ["/health", "/state", "/events", "/shutdown"];
 
 type Deps = { runner: Runner; token: string; onShutdown: () => void };
 
@@ -35,6 +39,11 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
     if (!timingSafeEqual(digest(c.req.header("authorization") ?? ""), expected))
       return c.json({ error: "unauthorized" }, 401);
     return next();
+  });
+  app.use(async (c, next) => {
+    const { newerGeneration } = state.get();
+    if (newerGeneration === null || ANSWERED_WHEN_STALE.includes(c.req.path)) return next();
+    return c.json({ newerGeneration } satisfies StaleClaim, 421);
   });
   app.notFound((c) => c.json({ error: "not found" }, 404));
   app.onError((cause, c) => {

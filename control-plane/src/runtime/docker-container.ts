@@ -54,6 +54,7 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       [labels.install]: installId,
       [labels.profile]: spec.profileId,
       [labels.runner]: spec.runnerId,
+      [labels.generation]: String(spec.generation),
       // A label is for ever; a container that gets its session later is named after it.
       [labels.session]: spec.sessionId ?? "",
     },
@@ -61,6 +62,7 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       ...settings.environment,
       RUNNER_ID: spec.runnerId,
       RUNNER_PROFILE_ID: spec.profileId,
+      RUNNER_GENERATION: String(spec.generation),
       RUNNER_TOKEN: spec.token,
       RUNNER_PROFILE_DIR: PROFILE_DIR,
       RUNNER_HOST: "0.0.0.0",

@@ -102,7 +102,7 @@ describe("The process runtime", () => {
       const log = { debug() {}, info() {}, warn() {}, error() {} };
       const runtime = createProcessRuntime({ ...${JSON.stringify({ ...options, log: undefined, dataDir })}, log });
       await runtime.prepare();
-      await runtime.ensure({ runnerId: "r1", profileId: "p1", sessionId: "s1", token: "t" });
+      await runtime.ensure({ runnerId: "r1", profileId: "p1", generation: 1, sessionId: "s1", token: "t" });
       await runtime.endpoint("r1");
       console.log((await runtime.list())[0].liveness);
     `;

@@ -7,7 +7,7 @@ import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
 import { endLeftovers } from "./process-leftovers.ts";
 import { identify } from "./process-group.ts";
 import { CHROMIUM_UID, checkCanEnter, createProfileStore } from "./process-profile.ts";
-import type { Runtime, RuntimeEvent } from "./runtime.ts";
+import type { RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type ProcessRuntimeOptions = {
   dataDir: string;
@@ -44,7 +44,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
   const tell = (event: RuntimeEvent) => events.emit("event", event);
   let chromium: string | undefined;
 
-  const start = async (runnerId: string, profileId: string, token: string): Promise<RunnerProcess> => {
+  const start = async ({ runnerId, profileId, generation, token }: RunnerSpec): Promise<RunnerProcess> => {
     chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
     const profileDir = await profiles.create(profileId);
     passStep("profile.made", { runnerId });
@@ -56,6 +56,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       ...Object.fromEntries(handedOn),
       RUNNER_ID: runnerId,
       RUNNER_PROFILE_ID: profileId,
+      RUNNER_GENERATION: String(generation),
       RUNNER_TOKEN: token,
       RUNNER_PROFILE_DIR: profileDir,
       RUNNER_HOST: "127.0.0.1",
@@ -103,7 +104,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
     async ping() {},
 
     async ensure(spec) {
-      const { runnerId, profileId, token } = spec;
+      const { runnerId, profileId } = spec;
       if (closing.signal.aborted) throw new AppError("shutting_down", "The engine is shutting down.");
       const known = runners.get(runnerId);
       if (known) {
@@ -111,7 +112,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
         // It ended; by now another call may have started it again.
         if (runners.get(runnerId) !== known) return this.ensure(spec);
       }
-      const started = start(runnerId, profileId, token);
+      const started = start(spec);
       runners.set(runnerId, { profileId, createdAt: new Date().toISOString(), process: started });
       try {
         await started;

@@ -55,6 +55,8 @@ export type Runtime = {
 export type RunnerSpec = {
   runnerId: string;
   profileId: string;
+  /** Its number among the profile's runners; a newer one has a higher. */
+  generation: number;
   /** Only for names that people read; the runner does not learn it from here. null: none yet. */
   sessionId: string | null;
   token: string;

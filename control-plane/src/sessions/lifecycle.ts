@@ -37,6 +37,8 @@ const FATE: Partial<Record<SessionReason, RunnerFate>> = {
   page_hung: "replace",
   start_timeout: "replace",
   start_failed: "replace",
+  // An older database was put back; the next runner's number is above the one that was found.
+  stale_claim: "replace",
 };
 
 export const fateOf = (reason: SessionReason | null): RunnerFate => (reason && FATE[reason]) ?? "keep";

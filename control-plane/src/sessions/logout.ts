@@ -2,7 +2,12 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError, passStep, type UnlinkOutcome } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
-import { createRunnerClient, RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
+import {
+  createRunnerClient,
+  RunnerUnavailable,
+  StaleClaimFound,
+  type RunnerClient,
+} from "../runner-client.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import type { Connector } from "./connector.ts";
 import type { LiveSessions } from "./live.ts";
@@ -32,13 +37,17 @@ export function createLogout(deps: {
   async function byRunnerOfItsOwn(sessionId: string, profileId: string): Promise<UnlinkOutcome> {
     const runnerId = randomUUID();
     const token = runnerToken(runnerId);
-    store.addRunner(runnerId, profileId);
+    const generation = store.addRunner(runnerId, profileId);
     passStep("runner.row_written", { sessionId });
-    await runtime.ensure({ runnerId, profileId, sessionId, token });
+    await runtime.ensure({ runnerId, profileId, generation, sessionId, token });
     passStep("runner.started", { sessionId });
     const client = createRunnerClient(await runtime.endpoint(runnerId), token);
     try {
       return await onceListening(client.logout);
+    } catch (error) {
+      // An older database was put back; the next call's runner has a higher number.
+      if (error instanceof StaleClaimFound) store.raiseGeneration(sessionId, error.newerGeneration);
+      throw error;
     } finally {
       await client.close();
     }

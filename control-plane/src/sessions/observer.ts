@@ -12,6 +12,7 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     const row = store.find(sessionId);
     if (!row || row.runnerId !== state.runnerId || row.desired !== "running") return "keep";
 
+    if (state.newerGeneration !== null) store.raiseGeneration(sessionId, state.newerGeneration);
     const account = checkAccount(row, state);
     if (account === "different") {
       log.warn({ sessionId, runnerId: state.runnerId }, "another account was linked than the session is for");

@@ -130,7 +130,7 @@ export function createReconciler(deps: {
   async function launch(row: SessionRow, profileId: string): Promise<boolean> {
     const sessionId = row.id;
     const runnerId = randomUUID();
-    store.addRunner(runnerId, profileId);
+    const generation = store.addRunner(runnerId, profileId);
     passStep("runner.row_written", { sessionId });
     // What the last start failed by stays to be read while the next one tries.
     const detail = row.detail === WAITS ? null : row.detail;
@@ -138,7 +138,7 @@ export function createReconciler(deps: {
     passStep("runner.named", { sessionId });
     live.notify(sessionId);
     try {
-      await runtime.ensure({ runnerId, profileId, sessionId, token: deps.runnerToken(runnerId) });
+      await runtime.ensure({ runnerId, profileId, generation, sessionId, token: deps.runnerToken(runnerId) });
     } catch (error) {
       if (isUnavailable(error)) throw error;
       replace(sessionId, runnerId, "start_failed", (error as Error).message);

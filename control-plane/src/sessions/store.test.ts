@@ -88,6 +88,17 @@ describe("session store", () => {
     expect(lost).toEqual(["a"]);
   });
 
+  it("numbers a profile's runners, and goes on above a number that was found", () => {
+    store.create("a", null);
+    store.create("b", null);
+    const [a, b] = ["a", "b"].map((id) => store.profileOf(id)!.id) as [string, string];
+    expect([store.addRunner("r1", a), store.addRunner("r2", a), store.addRunner("r3", b)]).toEqual([1, 2, 1]);
+    expect(() => store.addRunner("r1", a)).toThrow("UNIQUE");
+    store.raiseGeneration("a", 9);
+    store.raiseGeneration("a", 5);
+    expect([store.addRunner("r4", a), store.addRunner("r5", b)]).toEqual([10, 2]);
+  });
+
   it("forgets a session without a row left, and has what belongs to it ended", () => {
     store.create("a", null);
     store.addRunner("r1", store.profileOf("a")!.id);

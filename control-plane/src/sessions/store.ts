@@ -13,7 +13,7 @@ import { passStep, sessionStatuses, type SessionReason, type SessionStatus } fro
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import { pathBetween } from "./lifecycle.ts";
-import { takeWarmRunner, type WarmRunnerRow } from "./warm-store.ts";
+import { takeWarmRunner, WARM_GENERATION, type WarmRunnerRow } from "./warm-store.ts";
 
 export type { SessionRow };
 export type SessionStore = ReturnType<typeof createSessionStore>;
@@ -130,7 +130,9 @@ export function createSessionStore({
           })
           .returning()
           .get();
-        tx.insert(profiles).values({ id: profileId, sessionId: id, createdAt: now }).run();
+        tx.insert(profiles)
+          .values({ id: profileId, sessionId: id, generation: warm ? WARM_GENERATION : 0, createdAt: now })
+          .run();
         if (warm) tx.insert(runners).values({ id: warm.runnerId, profileId, createdAt: now }).run();
         appendEvent(id, "session.created", {});
         passStep("session.before_commit", { sessionId: id });
@@ -220,8 +222,25 @@ export function createSessionStore({
     knowsRunner: (runnerId: string): boolean =>
       db.select().from(runners).where(eq(runners.id, runnerId)).get() !== undefined,
 
-    addRunner(runnerId: string, profileId: string): void {
-      db.insert(runners).values({ id: runnerId, profileId, createdAt: clock.now() }).run();
+    /** Answers the runner's number among those of its profile: each new one has the next. */
+    addRunner(runnerId: string, profileId: string): number {
+      return db.transaction((tx) => {
+        tx.insert(runners).values({ id: runnerId, profileId, createdAt: clock.now() }).run();
+        return tx
+          .update(profiles)
+          .set({ generation: sql`${profiles.generation} + 1` })
+          .where(eq(profiles.id, profileId))
+          .returning({ generation: profiles.generation })
+          .get()!.generation;
+      });
+    },
+
+    /** The profile has had a runner of this number, of which this database does not know. */
+    raiseGeneration(sessionId: string, generation: number): void {
+      db.update(profiles)
+        .set({ generation })
+        .where(and(eq(profiles.sessionId, sessionId), lt(profiles.generation, generation)))
+        .run();
     },
 
     dropRunner(runnerId: string): void {

@@ -17,7 +17,7 @@ import {
   type Warm,
   type WarmStep,
 } from "./warm-plan.ts";
-import { WarmRunnerTaken, type WarmRunnerRow, type WarmStore } from "./warm-store.ts";
+import { WARM_GENERATION, WarmRunnerTaken, type WarmRunnerRow, type WarmStore } from "./warm-store.ts";
 
 /** How soon it is looked again whether sessions still start; they go first. */
 const YIELD_MS = 1_000;
@@ -175,7 +175,8 @@ export function createWarmRunners(deps: {
   async function launch(entry: Entry): Promise<void> {
     const { profileId, runnerId } = entry;
     try {
-      await runtime.ensure({ runnerId, profileId, sessionId: null, token: deps.runnerToken(runnerId) });
+      const token = deps.runnerToken(runnerId);
+      await runtime.ensure({ runnerId, profileId, generation: WARM_GENERATION, sessionId: null, token });
       passStep("warm.started", {});
     } catch (err) {
       log.warn({ runnerId, err }, "a warm runner could not be started");

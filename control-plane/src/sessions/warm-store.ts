@@ -28,6 +28,9 @@ export function createWarmStore(db: Db) {
   };
 }
 
+/** The number of a warm runner among those of its profile: the first. */
+export const WARM_GENERATION = 1;
+
 /** Takes a warm runner out of the pool, within the transaction that gives it to a session. Throws `WarmRunnerTaken`. */
 export function takeWarmRunner(
   tx: Pick<Db, "delete">,

@@ -95,7 +95,7 @@ test("the phone logs out: the login is deleted, a new scan works and survives a 
   await world.simulator.control.logoutFromPhone(ACCOUNT);
   await first.state(({ status, reason }) => status === "disconnected" && reason === "logged_out");
   expect((await first.get("/state")).status).toBe(200);
-  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson", "outgoing"]);
+  expect(await readdir(world.profileDir)).toEqual(["generation.json", "journal.ndjson", "outgoing"]);
   await first.stop();
 
   const second = await world.start();
@@ -120,7 +120,7 @@ const logOut = async (runner: RunnerUnderTest): Promise<string> => {
   const answer = await runner.post("/logout");
   expect(answer.status).toBe(200);
   await runner.state(({ reason }) => reason === "logged_out");
-  expect(await readdir(world.profileDir)).toEqual(["journal.ndjson", "outgoing"]);
+  expect(await readdir(world.profileDir)).toEqual(["generation.json", "journal.ndjson", "outgoing"]);
   return logoutResultSchema.parse(await answer.json()).unlinked;
 };
 

@@ -25,6 +25,8 @@ export type Session = {
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   /** Unlinks the account where WhatsApp answers, and deletes the login. Answers what is known of the link then. */
   logOut(): Promise<UnlinkOutcome>;
+  /** Ends the browser at once, as a newer runner has the profile. */
+  giveWay(newerGeneration: number): Promise<void>;
   /** Lets a new login settle and closes the browser. Closing twice is fine. */
   close(): Promise<void>;
 };
@@ -303,6 +305,14 @@ export const createSession = (deps: Deps): Session => {
       await forgetLogin(); // whatever it was that ended the session
       state.set(standing);
       return unlinked;
+    },
+    giveWay: async (newerGeneration) => {
+      const detail = `Runner number ${newerGeneration} of this profile is newer than this one, number ${config.generation}, which therefore does nothing with the profile.`;
+      const standing = disconnected("stale_claim", detail);
+      // Told first: what is asked of this runner from now on is the newer one's to answer.
+      state.set({ ...standing, newerGeneration, qr: null });
+      await end({ standing, hard: true });
+      state.set(standing);
     },
     close: () => {
       const settle = async () => (Date.now() < freshUntil ? profile.settled(SETTLE_MS) : undefined);

@@ -17,6 +17,7 @@ export type Subject = {
 export const aRunner = (profileId = `p${randomBytes(4).toString("hex")}`): RunnerSpec => ({
   runnerId: `r${randomBytes(4).toString("hex")}`,
   profileId,
+  generation: 1,
   sessionId: "session-1",
   token: "token",
 });

@@ -1,0 +1,65 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { eventually } from "../test-support/eventually.ts";
+import { descendantsOf, stillRunning } from "../test-support/processes.ts";
+import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
+
+let world: World;
+afterEach(() => world.end());
+
+const runner = (generation: number) => ({
+  RUNNER_ID: `runner-${generation}`,
+  RUNNER_GENERATION: String(generation),
+});
+
+/** Names, sizes and times of all that is in a folder. */
+const fingerprint = async (dir: string): Promise<string[]> =>
+  Promise.all(
+    (await readdir(dir, { recursive: true })).map(async (name) => {
+      const { size, mtimeMs } = await stat(join(dir, name));
+      return `${name} ${size} ${mtimeMs}`;
+    }),
+  );
+
+test("a runner that is not the newest touches nothing, opens no browser, and says whose the profile is", async () => {
+  world = await makeWorld();
+  const newest = await world.link(ACCOUNT, runner(7));
+  await newest.send({ to: FRIEND, text: "hello", messageId: "sent-before" });
+  await newest.stop();
+  const before = await fingerprint(world.profileDir);
+
+  const old = await world.start(runner(6));
+  const { status, reason, detail, newerGeneration } = await old.state(({ reason }) => reason !== "starting");
+  expect({ status, reason, newerGeneration }).toEqual({
+    status: "disconnected",
+    reason: "stale_claim",
+    newerGeneration: 7,
+  });
+  expect(detail).toContain("number 7");
+  expect(descendantsOf(old.process.pid!)).toEqual([]);
+  // It knows nothing of what was sent, and must not say that this was not.
+  for (const path of ["/sends/sent-before", "/numbers/6281234567890"])
+    expect((await old.get(path)).status).toBe(421);
+  expect((await old.post("/logout")).status).toBe(421);
+  expect((await old.get("/health")).status).toBe(503);
+  expect(await old.stop()).toBe(0);
+  expect(await fingerprint(world.profileDir)).toEqual(before);
+  expect(await world.simulator.control.pages()).toEqual([]);
+});
+
+test("a newer runner takes the profile of one that runs: that one ends its browser at once", async () => {
+  world = await makeWorld();
+  const old = await world.link(ACCOUNT, runner(1));
+  const browsers = descendantsOf(old.process.pid!);
+  const newest = await world.start(runner(2));
+  await old.state(({ reason, newerGeneration }) => reason === "stale_claim" && newerGeneration === 2);
+  await eventually(() => stillRunning(browsers)).toEqual([]);
+  expect((await old.get("/sends/any")).status).toBe(421);
+  expect(await old.stop()).toBe(0);
+  expect(newest.states.map(({ reason }) => reason)).not.toContain("stale_claim");
+  expect(JSON.parse(await readFile(join(world.profileDir, "generation.json"), "utf8"))).toEqual({
+    generation: 2,
+    runnerId: "runner-2",
+  });
+});
