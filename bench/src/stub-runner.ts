@@ -37,6 +37,7 @@ const state = (): RunnerState => ({
   whatsappVersion: null,
   libraryVersion: "stub",
   mends: [],
+  mendCounts: {},
   newerGeneration: null,
   lastSeq,
   since: startedAt,

@@ -29,6 +29,8 @@ export const whatsappHealthSchema = z.object({
       /** Versions of the library that its runners have, and mends that they applied to the page, by name. */
       libraryVersions: z.array(z.string()),
       mends: z.array(z.string()),
+      /** How often the runners there are now opened a page anew (`page_reloaded`) or a browser (`browser_restarted`). */
+      mendCounts: z.record(z.string(), z.number().int()),
       /** What holds sessions up that should be connected, by reason. */
       troubles: z.record(z.string(), z.number().int()),
     }),

@@ -57,8 +57,10 @@ export const runnerStateSchema = z.object({
   account: accountSchema.nullable(),
   whatsappVersion: z.string().nullable(),
   libraryVersion: z.string(),
-  /** Mends that were applied to the page, by name. */
+  /** Mends that were applied to the page, or by another page or browser (`page_reloaded`, `browser_restarted`), by name. */
   mends: z.array(z.string()),
+  /** How often this runner opened the page anew, and started the browser anew. */
+  mendCounts: z.record(z.string(), z.number().int()).default({}),
   /** With `stale_claim`: the number of the runner that is newer on the profile. */
   newerGeneration: z.number().int().nullable().default(null),
   /** Sequence number of the newest journaled event. */

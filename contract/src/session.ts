@@ -15,8 +15,9 @@ export type SessionStatus = z.infer<typeof sessionStatusSchema>;
 
 /**
  * Why a session is in its state, for programs. Each code stands with the states it goes with:
- * connecting (`starting`, `waking`, `opening`, `reconnecting`), auth_failed (`pairing_failed`, `wrong_number`),
- * disconnected (all others). `null` where the state says everything.
+ * connecting (`starting`, `waking`, `opening`, `reconnecting`; `page_hung`, `page_crashed`, `browser_gone`, `out_of_memory`,
+ * `memory_high`, `start_timeout` while another page or browser is opened), auth_failed (`pairing_failed`, `wrong_number`),
+ * disconnected (all others, and those where that came to nothing). `null` where the state says everything.
  */
 export const sessionReasons = [
   "starting",
@@ -41,6 +42,7 @@ export const sessionReasons = [
   "runner_lost",
   "stale_claim",
   "out_of_memory",
+  "memory_high",
   "runtime_unavailable",
   "unknown_state",
 ] as const;

@@ -20,7 +20,7 @@ test("clears what a killed browser left behind, and nothing else", async () => {
   for (const name of ["SingletonLock", "SingletonSocket", "SingletonCookie"]) {
     await symlink("old-host-1", join(profile.userDataDir, name));
   }
-  await profile.prepare();
+  await profile.clearLocks();
   expect(await readdir(profile.userDataDir)).toEqual(["Default"]);
   expect(await readdir(join(profile.userDataDir, "Default"))).toEqual(["IndexedDB"]);
 });

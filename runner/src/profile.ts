@@ -16,8 +16,10 @@ export type Profile = {
   readonly browserDir: string;
   /** Chromium's profile, where LocalAuth looks for it. */
   readonly userDataDir: string;
-  /** Makes the folders, gives them to Chromium's user, and clears what a browser that was killed left behind. */
+  /** Makes the folders, and gives them to Chromium's user. */
   prepare(): Promise<void>;
+  /** Clears what a browser that was killed left behind. No browser may be running on it. */
+  clearLocks(): Promise<void>;
   /** When the account in this login was linked, ISO 8601; null: no login. */
   linkedAt(): Promise<string | null>;
   /** Keeps since when there is a login in the browser's profile; null: there is none any more. */
@@ -64,11 +66,13 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       });
       await Promise.all([goneDir, outgoingDir].map((path) => rm(path, { recursive: true, force: true })));
       await mkdir(outgoingDir, { mode: 0o700 });
-      const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
-      await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));
       if (chromiumUid === null) return;
       await giveTo(chromiumUid, browserDir, userDataDir);
       await lchown(outgoingDir, chromiumUid, chromiumUid);
+    },
+    clearLocks: async () => {
+      const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
+      await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));
     },
     linkedAt: () => readFile(linkedPath, "utf8").catch(absent),
     markLinked: (at) => (at === null ? rm(linkedPath, { force: true }) : replaceFile(linkedPath, at)),

@@ -52,6 +52,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       whatsappVersion: null,
       libraryVersion,
       mends: [],
+      mendCounts: {},
       newerGeneration: null,
     },
   });

@@ -31,14 +31,18 @@ const FATE: Partial<Record<SessionReason, RunnerFate>> = {
   logged_out: "end",
   wrong_number: "end",
   qr_expired: "end",
-  // The login is intact and the browser is not: a fresh runner on the same profile mends it.
+  // The login is intact and the runner could not bring a page back: a fresh one on the same profile mends it.
   browser_gone: "replace",
   page_crashed: "replace",
   page_hung: "replace",
+  out_of_memory: "replace",
+  memory_high: "replace",
   start_timeout: "replace",
   start_failed: "replace",
   // An older database was put back; the next runner's number is above the one that was found.
   stale_claim: "replace",
 };
 
-export const fateOf = (reason: SessionReason | null): RunnerFate => (reason && FATE[reason]) ?? "keep";
+/** A runner that says `connecting` mends it itself, whatever the reason. */
+export const fateOf = (status: SessionStatus, reason: SessionReason | null): RunnerFate =>
+  (status !== "connecting" && reason !== null && FATE[reason]) || "keep";

@@ -21,7 +21,7 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
       return "end";
     }
 
-    const fate = fateOf(state.reason);
+    const fate = fateOf(state.status, state.reason);
     const change: SessionChange = {
       status: state.status,
       reason: reasonOf(row, state),

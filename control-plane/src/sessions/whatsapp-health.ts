@@ -12,6 +12,9 @@ type Build = WhatsAppHealth["builds"][number];
 export function createWhatsAppHealth({ db, live, clock }: { db: Db; live: LiveSessions; clock: Clock }) {
   function buildOf(whatsappVersion: string | null, rows: readonly SessionRow[]): Build {
     const states = rows.flatMap(({ id }) => live.get(id)?.state ?? []);
+    const mendCounts: Record<string, number> = {};
+    for (const [name, times] of states.flatMap((state) => Object.entries(state.mendCounts)))
+      mendCounts[name] = (mendCounts[name] ?? 0) + times;
     const troubles: Record<string, number> = {};
     for (const { desired, status, reason } of rows) {
       if (desired !== "running" || status === "connected" || reason === null) continue;
@@ -23,6 +26,7 @@ export function createWhatsAppHealth({ db, live, clock }: { db: Db; live: LiveSe
       connected: rows.filter(({ status }) => status === "connected").length,
       libraryVersions: unique(states.map(({ libraryVersion }) => libraryVersion)),
       mends: unique(states.flatMap(({ mends }) => mends)),
+      mendCounts,
       troubles,
     };
   }

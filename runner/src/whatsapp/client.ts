@@ -33,6 +33,8 @@ export type WhatsAppClient = {
   screenshot(): Promise<Uint8Array<ArrayBuffer>>;
   /** Whether the page runs a script within this time. */
   answers(timeoutMs: number): Promise<PageHealth>;
+  /** Closes the page, also one that hangs or has crashed, and lets go of the browser, which goes on. */
+  closePage(): Promise<void>;
   /** Asks the browser to close in order. */
   closeBrowser(): Promise<void>;
 };

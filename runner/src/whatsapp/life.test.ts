@@ -36,32 +36,6 @@ test("Chromium has its sandbox on, no word of the runner's token, and no tab to 
   await leave();
 });
 
-test("the page crashes: page_crashed, and nothing of the browser is left", async () => {
-  world = await makeWorld();
-  const runner = await world.link();
-  const browsers = browsersOf(runner);
-  await world.simulator.control.crashPage(ACCOUNT);
-  await runner.state(({ status, reason }) => status === "disconnected" && reason === "page_crashed");
-  // Its helpers end by themselves once the browser is gone, in a moment.
-  await eventually(() => stillRunning(browsers)).toEqual([]);
-  expect((await runner.get("/health")).status).toBe(503);
-});
-
-test("the browser is killed: browser_gone, and the login is kept", async () => {
-  world = await makeWorld();
-  const first = await world.link();
-  await first.stop(); // so that the login is on the disk
-  const second = await world.start();
-  await second.state(({ status }) => status === "connected");
-  const browsers = browsersOf(second);
-  process.kill(browsers[0]!, "SIGKILL");
-  await second.state(({ status, reason }) => status === "disconnected" && reason === "browser_gone");
-  await eventually(() => stillRunning(browsers)).toEqual([]);
-  await second.stop();
-  const third = await world.start();
-  await third.state(({ status }) => status === "connected");
-});
-
 test("the runner is killed: its browser ends with it, and what it leaves behind hinders nobody", async () => {
   world = await makeWorld();
   const first = await world.link();

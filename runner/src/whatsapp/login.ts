@@ -8,6 +8,8 @@ import { meaningOf, standingOf } from "./states.ts";
 export type Login = {
   /** The page goes to another document; what it synced before is void. */
   newDocument(): void;
+  /** The page is gone, with its code and a scan that was under way; another one comes. */
+  pageGone(): void;
   socketState(name: string): void;
   qr(code: string): void;
   ready(account: Account | null): void;
@@ -145,6 +147,12 @@ export const createLogin = (deps: Deps): Login => {
       view.socketState = null;
       connected = false;
       publish();
+    },
+    pageGone: () => {
+      nextCode.stop();
+      Object.assign(view, { socketState: null, ready: false, hasQr: false, pairingFailed: false });
+      [pairing, scannable, connected, held] = [false, false, false, undefined];
+      publish({ qr: null });
     },
     socketState,
     qr: (code) => {

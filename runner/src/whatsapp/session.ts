@@ -2,15 +2,17 @@ import { unlinkDetails, type PairingResult, type UnlinkOutcome } from "@whatsapp
 import type { Config } from "../config.ts";
 import { createDeadline, within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
+import { createOomKills } from "../memory/oom-kills.ts";
 import type { Profile } from "../profile.ts";
 import type { StateHolder } from "../runner-state.ts";
-import { launchBrowser, type BrowserProcess } from "./browser.ts";
+import { createBrowserLife } from "./browser-life.ts";
 import type { PageHealth, WhatsAppClient, WhatsAppListener } from "./client.ts";
 import { createLogin } from "./login.ts";
+import type { Cause } from "./ladder.ts";
+import { createMender } from "./mending.ts";
 import type { Standing } from "./states.ts";
-import { watchPage } from "./watchdog.ts";
 
-/** The life of one browser and its page, from start to end. It starts once; a new start is a new runner. */
+/** What WhatsApp's account is to this runner, from start to end. It starts once; a new start is a new runner. */
 export type Session = {
   /** Resolves when a QR or a login was found, or the start came to nothing: the state says which. */
   start(): Promise<void>;
@@ -47,8 +49,7 @@ type Deps = {
   onUnlinked: () => void;
 };
 
-/** How long the browser gets to close in order, and WhatsApp to answer a logout. */
-const CLOSE_MS = 4_000;
+/** How long WhatsApp gets to answer a logout. */
 const LOG_OUT_MS = 4_000;
 /** How long a login gets to connect, so that WhatsApp can be told that it ends. */
 const REACH_MS = 10_000;
@@ -64,18 +65,18 @@ const UNPAIRED_MS = 10_000;
 
 type End = { standing: Standing; before?: () => Promise<unknown>; hard?: boolean; forget?: boolean };
 
+/** Causes behind which the kernel may stand. */
+const isDeath = (cause: Cause): boolean => cause === "page_crashed" || cause === "browser_gone";
+
 export const createSession = (deps: Deps): Session => {
   const { config, profile, state, log } = deps;
-  const starting = new AbortController();
-  let launching: Promise<BrowserProcess> | undefined;
-  let browser: BrowserProcess | undefined;
-  let client: WhatsAppClient | undefined;
   let ending: Promise<void> | undefined;
   let linkedAt: string | null = null;
   let freshUntil = 0;
   let documents = 0;
   let networkFailure: string | null = null;
-  let stopWatching = (): void => {};
+  const oomKills = createOomKills();
+  const mendCounts: Record<string, number> = {};
 
   const background = (task: Promise<unknown>, failure: string): void => {
     task.catch((cause: unknown) => {
@@ -92,21 +93,11 @@ export const createSession = (deps: Deps): Session => {
   };
   const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
     log.info({ status: standing.status, reason: standing.reason }, "session ends");
-    for (const deadline of [startDeadline, readyDeadline, unpairedDeadline, login]) deadline.stop();
-    stopWatching();
+    for (const deadline of [readyDeadline, unpairedDeadline, login, mender]) deadline.stop();
     await before?.().catch((cause: unknown) =>
       log.warn({ err: cause }, "not everything was done before the browser was closed"),
     );
-    if (hard !== true && client !== undefined && browser !== undefined) {
-      const asked = client.closeBrowser().then(
-        () => true,
-        () => false, // not connected to it yet, or not any more
-      );
-      if (await within(CLOSE_MS, asked)) await within(CLOSE_MS, browser.ended);
-    }
-    starting.abort();
-    const last = await launching?.catch(() => undefined);
-    await last?.kill();
+    await mender.end({ hard: hard === true });
     try {
       if (forget === true) await forgetLogin();
     } finally {
@@ -125,15 +116,9 @@ export const createSession = (deps: Deps): Session => {
     detail,
   });
 
-  const startDeadline = createDeadline(() => {
-    const network = networkFailure === null ? "" : `; the network failed, last with ${networkFailure}`;
-    const detail = `Neither a QR code nor a login within ${config.startTimeoutMs / 1000} s${network}.`;
-    void end({ standing: disconnected("start_timeout", detail), hard: true });
-  });
-  const readyDeadline = createDeadline(() => {
-    const detail = `Logged in, but not ready to send within ${READY_MS / 1000} s.`;
-    void end({ standing: disconnected("start_timeout", detail) });
-  });
+  const readyDeadline = createDeadline(() =>
+    mender.trouble("start_timeout", `Logged in, but not ready to send within ${READY_MS / 1000} s.`),
+  );
   // The page unlinks itself in steps; where the last one does not come, the login is not deleted.
   const unpairedDeadline = createDeadline(
     () =>
@@ -145,14 +130,20 @@ export const createSession = (deps: Deps): Session => {
   };
 
   const publish = (change: Parameters<StateHolder["set"]>[0]): void => {
-    if (ending === undefined) state.set({ ...change, mends: [...(client?.mends ?? [])] });
+    if (ending !== undefined) return;
+    const mending = mender.mending();
+    const why = mending !== null && change.status === "connecting";
+    const shown = why ? { ...change, reason: mending.cause, detail: mending.detail } : change;
+    const mends = [...(mender.client()?.mends ?? []), ...Object.keys(mendCounts)];
+    state.set({ ...shown, mends, mendCounts: { ...mendCounts } });
   };
   const login = createLogin({
     qrTimeoutMs: config.qrTimeoutMs,
     publish,
-    refreshQr: () => background(client!.refreshQr(), "WhatsApp gave no new QR code"),
+    refreshQr: () => background(mender.client()!.refreshQr(), "WhatsApp gave no new QR code"),
     onQr: (number) => {
-      startDeadline.stop();
+      mender.answered();
+      back();
       log.info({ number }, "QR code issued");
       if (linkedAt === null) return;
       // A login was here, and WhatsApp does not take it any more.
@@ -163,7 +154,7 @@ export const createSession = (deps: Deps): Session => {
     onPairingFailed: () => log.warn("WhatsApp turned a pairing down"),
     onExpired: () => void end({ standing: disconnected("qr_expired", "No code was scanned in time.") }),
     onConnected: (fresh) => {
-      startDeadline.stop();
+      mender.answered();
       unpairedDeadline.stop();
       if (!login.isConnected()) readyDeadline.start(READY_MS);
       if (fresh || linkedAt === null) {
@@ -172,7 +163,10 @@ export const createSession = (deps: Deps): Session => {
         background(profile.markLinked(linkedAt), "profile not written");
       }
       background(
-        client!.account().then((account) => publish({ account })),
+        mender
+          .client()!
+          .account()
+          .then((account) => publish({ account })),
         "the account could not be read",
       );
     },
@@ -181,65 +175,54 @@ export const createSession = (deps: Deps): Session => {
 
   const ready = async (): Promise<void> => {
     const document = documents;
-    const account = await client!.account();
+    const client = mender.client()!;
+    const account = await client.account();
     if (document !== documents || ending !== undefined) return; // the page went on meanwhile, and will be ready again
     readyDeadline.stop();
+    back();
     login.ready(account);
     log.info("connected");
-    await deps.onReady(client!, linkedAt);
+    await deps.onReady(client, linkedAt);
   };
 
-  /** What a page says that is being closed is heard no more: it must not start anything again. */
-  const whileLive =
-    <Args extends unknown[]>(hear: (...args: Args) => void) =>
-    (...args: Args): void => {
-      if (ending === undefined) hear(...args);
-    };
-  const listener: WhatsAppListener = {
-    ...deps.messages,
-    socketState: whileLive(login.socketState),
-    newDocument: whileLive(() => {
+  const mender = createMender({
+    startTimeoutMs: config.startTimeoutMs,
+    log,
+    whyLate: () => (networkFailure === null ? "" : `; the network failed, last with ${networkFailure}`),
+    nameOf: (cause) => (isDeath(cause) && oomKills.happened() ? "out_of_memory" : cause),
+    onMend: (mend) => {
+      const name = { page: "page_reloaded", browser: "browser_restarted" }[mend];
+      mendCounts[name] = (mendCounts[name] ?? 0) + 1;
       documents += 1;
-      readyDeadline.stop();
-      login.newDocument();
-    }),
-    version: whileLive((whatsappVersion) => publish({ whatsappVersion })),
-    qr: whileLive(login.qr),
-    ready: whileLive(() => background(ready(), "the page was ready and could not be read")),
-    loggedOut: whileLive(loggedOut),
-    pageGone: (detail) => void end({ standing: disconnected("page_crashed", detail), hard: true }),
-    requestFailed: (failure, host) => (networkFailure = `${failure} (${host})`),
-    fault: whileLive((cause) => log.warn({ err: cause }, "fault in the page")),
-  };
+      for (const deadline of [readyDeadline, unpairedDeadline]) deadline.stop();
+      login.pageGone();
+    },
+    onGiveUp: ({ cause, detail }) => void end({ standing: disconnected(cause, detail), hard: true }),
+    createLife: (onTrouble) =>
+      createBrowserLife({
+        ...deps,
+        onTrouble,
+        listener: {
+          ...deps.messages,
+          socketState: login.socketState,
+          newDocument: () => {
+            documents += 1;
+            readyDeadline.stop();
+            login.newDocument();
+          },
+          version: (whatsappVersion) => publish({ whatsappVersion }),
+          qr: login.qr,
+          ready: () => background(ready(), "the page was ready and could not be read"),
+          loggedOut,
+          requestFailed: (failure, host) => (networkFailure = `${failure} (${host})`),
+          fault: (cause) => log.warn({ err: cause }, "fault in the page"),
+        },
+      }),
+  });
 
-  const open = async (): Promise<void> => {
-    linkedAt = await profile.linkedAt();
-    if (await profile.isClaimed()) login.claimed();
-    launching = launchBrowser({
-      executable: config.chromiumPath,
-      userDataDir: profile.userDataDir,
-      extraArgs: config.browserArgs,
-      uid: config.chromiumUid,
-      dieWithRunner: deps.dieWithRunner,
-      signal: starting.signal,
-      log,
-    });
-    browser = await launching;
-    const [created, endpoint] = await Promise.all([
-      deps.createClient({ userAgent: browser.userAgent, listener }),
-      browser.endpoint,
-    ]);
-    void browser.ended.then((how) =>
-      end({ standing: disconnected("browser_gone", `Chromium ended (${how}).`), hard: true }),
-    );
-    client = created;
-    await client.open(endpoint);
-    if (ending !== undefined) return;
-    stopWatching = watchPage({
-      health,
-      onHung: () =>
-        void end({ standing: disconnected("page_hung", "The page does not answer."), hard: true }),
-    });
+  const back = (): void => {
+    mender.back();
+    oomKills.note();
   };
 
   /** Whether WhatsApp can be asked to unlink the account, now or soon; `not_linked` where it turns out that there is none. */
@@ -258,23 +241,18 @@ export const createSession = (deps: Deps): Session => {
     return "linked";
   };
 
-  const health = async (timeoutMs: number): Promise<PageHealth> => client?.answers(timeoutMs) ?? "gone";
-
   return {
     start: async () => {
       state.set({ status: "connecting", reason: "starting", detail: null });
-      startDeadline.start(config.startTimeoutMs);
-      try {
-        await open();
-      } catch (cause) {
-        if (ending === undefined) log.error({ err: cause }, "start failed");
-        const detail = cause instanceof Error ? cause.message : String(cause);
-        await end({ standing: disconnected("start_failed", detail), hard: true });
-      }
+      await mender.start(async () => {
+        linkedAt = await profile.linkedAt();
+        if (await profile.isClaimed()) login.claimed();
+      });
     },
-    connected: () => (ending === undefined && login.isConnected() ? client! : null),
-    health,
+    connected: () => (ending === undefined && login.isConnected() ? mender.client()! : null),
+    health: async (timeoutMs) => (await mender.client()?.answers(timeoutMs)) ?? "gone",
     screenshot: async (timeoutMs) => {
+      const client = mender.client();
       if (ending !== undefined || client === undefined) return "gone";
       const drawn = client.screenshot().catch(() => "gone" as const);
       return (await within(timeoutMs, drawn)) ?? "silent";
@@ -283,7 +261,7 @@ export const createSession = (deps: Deps): Session => {
     pairingCode: async (phoneNumber) => {
       const canLink = () => ending === undefined && state.get().qr !== null;
       if (!canLink()) return null;
-      const given = await client!.pairingCode(phoneNumber);
+      const given = await mender.client()!.pairingCode(phoneNumber);
       if (!canLink()) return null; // linked or ended meanwhile
       if (given.outcome !== "code") return given;
       login.pairingCodeGiven(PAIRING_CODE_MS);
@@ -296,7 +274,10 @@ export const createSession = (deps: Deps): Session => {
       const unlink = async () => {
         unlinked = "unknown";
         standing.detail = unlinkDetails.unknown;
-        const asked = client!.logOut().then(() => true);
+        const asked = mender
+          .client()!
+          .logOut()
+          .then(() => true);
         if ((await within(LOG_OUT_MS, asked)) !== true) return;
         unlinked = "done";
         standing.detail = unlinkDetails.done;

@@ -1,8 +1,11 @@
 import type { PageHealth } from "./client.ts";
 
-/** How often the page is asked, and how long it gets to answer. Two silences in a row, and it hangs. */
-const ASK_EVERY_MS = 30_000;
-const ANSWER_MS = 10_000;
+/**
+ * How often the page is asked, and how long it gets to answer. Two silences in a row, and it hangs: noticed after 30 to
+ * 50 s. Ours: WhatsApp Web on a slow machine may be busy with a history for some seconds.
+ */
+const ASK_EVERY_MS = 20_000;
+const ANSWER_MS = 15_000;
 
 type Deps = {
   health: (timeoutMs: number) => Promise<PageHealth>;
@@ -22,13 +25,13 @@ export const watchPage = ({
   let timer: NodeJS.Timeout;
   const ask = async (): Promise<void> => {
     silences = (await health(answerMs)) === "silent" ? silences + 1 : 0;
-    if (silences < 2) schedule();
-    else onHung();
+    if (silences >= 2) onHung();
+    else schedule(silences === 0 ? everyMs : 0);
   };
-  const schedule = () => {
-    timer = setTimeout(() => void ask(), everyMs);
+  const schedule = (afterMs: number): void => {
+    timer = setTimeout(() => void ask(), afterMs);
   };
-  schedule();
+  schedule(everyMs);
   return () => {
     silences = Number.NEGATIVE_INFINITY;
     clearTimeout(timer);

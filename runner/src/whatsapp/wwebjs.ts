@@ -69,11 +69,13 @@ class MendedClient extends OpenClient {
     return this.pupPage as unknown as Page;
   }
 
-  /** Closes a page that could not be opened, without it being taken for one that crashed. */
+  /** Closes the page, without it being taken for one that crashed. */
   async abandon(): Promise<void> {
     this.#abandoned = true;
+    if (!this.pupPage) return;
+    const browser = this.pupBrowser as unknown as Browser;
     await this.page.close();
-    await (this.pupBrowser as unknown as Browser).disconnect();
+    await browser.disconnect();
   }
 
   override async initialize(): Promise<void> {
@@ -135,6 +137,7 @@ class MendedClient extends OpenClient {
 
   /** Called by the library between making the page and opening WhatsApp Web in it. */
   async #preparePage(): Promise<void> {
+    if (this.#abandoned) await this.abandon(); // what follows fails with it
     const { page } = this;
     const { listener } = this.#options;
     if (page.listenerCount("error") > 0) return; // the library calls this again after a logout
@@ -182,6 +185,7 @@ const PAIRING_MS = 8_000;
 export const createWhatsAppClient = (options: Options): WhatsAppClient => {
   const { listener } = options;
   let client: MendedClient | undefined;
+  let closed = false;
 
   const page = (): Page => {
     if (client?.pupPage === undefined || client.page.isClosed())
@@ -190,6 +194,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
   };
 
   const openOnce = async (endpoint: string): Promise<void> => {
+    if (closed) throw new Error("The page was closed before it was opened.");
     client = new MendedClient(options, endpoint);
     client.on("qr", (code: string) => listener.qr(code));
     client.on("ready", () => listener.ready());
@@ -280,12 +285,12 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     answers: async (timeoutMs) => {
       if (client?.pupPage === undefined || client.page.isClosed() || !client.pupBrowser!.connected)
         return "gone";
-      const timeout = new AbortController();
       const answer = client.page.evaluate(() => true).catch(() => false);
-      const late = delay(timeoutMs, false, { signal: timeout.signal }).catch(() => false);
-      const answered = await Promise.race([answer, late]);
-      timeout.abort();
-      return answered ? "answering" : "silent";
+      return (await within(timeoutMs, answer)) === true ? "answering" : "silent";
+    },
+    closePage: async () => {
+      closed = true;
+      await client?.abandon();
     },
     closeBrowser: async () => {
       if (!client?.pupBrowser) throw new Error("There is no connection to the browser.");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEngine, type Engine } from "../support/engine.ts";
-import { statusEvents } from "../support/events.ts";
+import { statusEvents, type StatusEvent } from "../support/events.ts";
 import { until } from "../support/until.ts";
 
 /** Browsers that find no WhatsApp: what an operator sees whose network or proxy lets nobody through. */
@@ -25,10 +25,13 @@ describe("a session that cannot reach WhatsApp", () => {
     expect((await engine.api("POST /sessions", { sessionId: "s" })).body.session?.detail).toMatch(detail);
 
     const details = new Set<unknown>();
-    await until("a second start to fail", async () => {
+    const failed = ({ status, reason }: StatusEvent) =>
+      status === "disconnected" && reason === "start_timeout";
+    const secondFailed = async () => {
       details.add((await engine.api("GET /sessions/s/status")).body.detail);
-      return statusEvents(engine, "s").filter(({ reason }) => reason === "start_timeout").length > 1;
-    });
+      return statusEvents(engine, "s").filter(failed).length > 1;
+    };
+    await until("a second start to fail", secondFailed, { timeoutMs: 60_000 });
     expect([...details]).toEqual([first.detail]);
   });
 });

@@ -46,6 +46,7 @@ describe("GET /health/whatsapp", () => {
             connected: 1,
             libraryVersions: [expect.stringMatching(/^1\./)],
             mends: ["message_key_text"],
+            mendCounts: {},
             troubles: {},
           },
         ],
