@@ -13,6 +13,13 @@ describe("parseConfig", () => {
     });
   });
 
+  it("has memory brought back from 80 % of its limit on, unless told otherwise", () => {
+    const soft = (env: Record<string, string>) => parseConfig(env).runner.memorySoftMb;
+    expect(soft({ RUNNER_MEMORY_MB: "1000" })).toBe(800);
+    expect(soft({ RUNNER_MEMORY_SOFT_MB: "0" })).toBe(0);
+    expect(soft({ RUNNER_MEMORY_SOFT_MB: "300" })).toBe(300);
+  });
+
   it("takes an empty variable as not given", () => {
     expect(parseConfig({ API_KEY: "", PORT: "" })).toMatchObject({ port: 3000, apiKey: undefined });
   });

@@ -7,6 +7,8 @@ import { OperatorError } from "@whatsapp-engine/contract";
 /** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
 export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";
 const MIN_API_KEY_LENGTH = 16;
+/** Ours: what is left is about what a page takes for a moment while it loads a history or a file. */
+const SOFT_SHARE = 0.8;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
@@ -71,6 +73,7 @@ const environmentSchema = z.object({
   RUNNER_BROWSER_ARGS: jsonStrings.default([]),
   CHROMIUM_PATH: z.string().optional(),
   RUNNER_MEMORY_MB: integer(256, 65_536).default(1024),
+  RUNNER_MEMORY_SOFT_MB: integer(0, 65_536).optional(),
   RUNNER_CPUS: z
     .string()
     .regex(/^\d+(\.\d+)?$/, "must be a number such as 1.5")
@@ -148,6 +151,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       image: env.RUNNER_IMAGE,
       browserArgs: env.RUNNER_BROWSER_ARGS,
       memoryMb: env.RUNNER_MEMORY_MB,
+      memorySoftMb: env.RUNNER_MEMORY_SOFT_MB ?? Math.floor(env.RUNNER_MEMORY_MB * SOFT_SHARE),
       cpus: env.RUNNER_CPUS,
       pids: env.RUNNER_PIDS,
       startTimeoutSeconds: env.RUNNER_START_TIMEOUT_SECONDS,

@@ -35,6 +35,7 @@ const environment = z
     RUNNER_CHROMIUM_UID: z.coerce.number().int().min(1).optional(),
     RUNNER_START_TIMEOUT_SECONDS: seconds(90),
     RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
+    RUNNER_MEMORY_SOFT_MB: z.coerce.number().int().min(0).default(0),
     RUNNER_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   })
   .transform((env) => ({
@@ -52,6 +53,8 @@ const environment = z
     chromiumUid: env.RUNNER_CHROMIUM_UID ?? null,
     startTimeoutMs: env.RUNNER_START_TIMEOUT_SECONDS,
     qrTimeoutMs: env.RUNNER_QR_TIMEOUT_SECONDS,
+    /** Memory in MB from which on it is brought back; 0: no mark. */
+    memorySoftMb: env.RUNNER_MEMORY_SOFT_MB,
     logLevel: env.RUNNER_LOG_LEVEL,
   }));
 

@@ -3,6 +3,9 @@ import { claimProfile, confirmClaim, watchProfile } from "./generation.ts";
 import { createInbox } from "./inbox.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
+import { createOomKills } from "./memory/oom-kills.ts";
+import { watchMemory } from "./memory/soft-mark.ts";
+import { containerMemoryMb, processTreeMemoryMb } from "./memory/usage.ts";
 import { createNumbers } from "./numbers.ts";
 import { createProfile, type Profile } from "./profile.ts";
 import { createStateHolder, type StateHolder } from "./runner-state.ts";
@@ -63,6 +66,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
     chatOf: createNumbers().chatOf,
   });
   const inbox = createInbox({ journal, log, messageIdOf: sends.idOf });
+  const oomKills = createOomKills();
   const session: Session = createSession({
     config,
     dieWithRunner,
@@ -79,6 +83,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
         withFile: profile.withFile,
       });
     },
+    oomKills,
     messages: {
       ...sends,
       beforeSend: async (ref, key) => {
@@ -110,10 +115,19 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
     });
     void session.start();
   }
+  const stopLooking = watchMemory({
+    softMb: config.memorySoftMb,
+    // In a container everything is the runner's; without one only what it started.
+    measure: dieWithRunner ? () => processTreeMemoryMb(process.pid) : containerMemoryMb,
+    busy: () => sends.underWay() || !session.mayRelieve(),
+    relieve: session.relieve,
+    onLook: oomKills.note,
+  });
 
   let closed: Promise<void> | undefined;
   const closeNow = async (): Promise<void> => {
     stopWatching();
+    stopLooking();
     await session.close();
     sends.release();
     ending.abort();

@@ -66,6 +66,19 @@ test("the gate opens only once the key is on the disk", async () => {
   expect(atTheGate).toContain(key);
 });
 
+test("a message is under way until it has an outcome, or waits in WhatsApp's own queue", async () => {
+  send = async (ref) => {
+    expect(sends.underWay()).toBe(true);
+    await sends.beforeSend(ref, key);
+  };
+  expect(sends.underWay()).toBe(false);
+  known = [found(0)];
+  expect(await sends.send(command(10))).toMatchObject({ outcome: "pending" });
+  expect(sends.underWay()).toBe(true);
+  await eventually(() => sends.underWay()).toBe(false); // it was looked up for the last time
+  expect(sends.find("m")).toMatchObject({ outcome: "pending" });
+});
+
 test("a journal that cannot be written keeps the gate shut", async () => {
   await journal.close();
   send = (ref) => sends.beforeSend(ref, key);

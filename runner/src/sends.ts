@@ -27,6 +27,8 @@ export type Sends = Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack"> &
   find(messageId: string): SendRecord | undefined;
   /** Our id of the message that WhatsApp knows by this one; null if none of ours. */
   idOf(whatsappId: string): string | null;
+  /** Whether a message is on its way into the page, or went in a moment ago and has no outcome yet. */
+  underWay(): boolean;
   /** Looks up, in a page that has synced, what is not settled yet. */
   reconcile(client: WhatsAppClient): Promise<void>;
   /** The account is gone, and with it every way to learn more. */
@@ -221,6 +223,10 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
         journal.addEvent({ type: "message_ack", whatsappId: message.key, messageId, ack: message.ack }),
       );
     },
+    underWay: () =>
+      journal
+        .sends()
+        .some((send) => !isSettled(send) && (send.key === null || lookedUpLater.has(send.messageId))),
     reconcile: async (client) => {
       const open = journal.sends().filter((send) => !isSettled(send) && send.key !== null);
       if (open.length === 0) return;

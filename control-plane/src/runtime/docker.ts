@@ -24,6 +24,8 @@ export type DockerRuntimeOptions = {
   browserArgs: readonly string[];
   startTimeoutSeconds: number;
   qrTimeoutSeconds: number;
+  /** Memory from which on a runner opens its page or browser anew, 0: none. */
+  memorySoftMb?: number;
   /** Level of the runners' own logs (`docker logs`). */
   logLevel?: string;
   log: Log;
@@ -48,6 +50,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       RUNNER_BROWSER_ARGS: JSON.stringify(options.browserArgs),
       RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
+      RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     },
   };

@@ -18,6 +18,8 @@ export type ProcessRuntimeOptions = {
   browserArgs: readonly string[];
   startTimeoutSeconds: number;
   qrTimeoutSeconds: number;
+  /** Memory from which on a runner opens its page or browser anew, 0: none. */
+  memorySoftMb?: number;
   logLevel?: string;
   /** The control plane's environment, of which a runner gets the few variables that are not about the engine. */
   environment: Readonly<Record<string, string | undefined>>;
@@ -66,6 +68,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       ...(chromiumUid !== undefined && { RUNNER_CHROMIUM_UID: String(chromiumUid) }),
       RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
+      RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     });
     passStep("runner.made", { runnerId });

@@ -27,6 +27,7 @@ export async function selectRuntime(deps: {
     browserArgs: config.runner.browserArgs,
     startTimeoutSeconds: config.runner.startTimeoutSeconds,
     qrTimeoutSeconds: config.runner.qrTimeoutSeconds,
+    memorySoftMb: config.runner.memorySoftMb,
     logLevel: config.logLevel,
     log,
   };

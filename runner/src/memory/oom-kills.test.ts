@@ -35,13 +35,18 @@ test.each([
   expect(countOomKills(machine(files))).toBe(kills);
 });
 
-test("a kill counts until it is noted, and what is not known never does", () => {
+test("a kill counts until it was noted twice, or is explained, and what is not known never does", () => {
   let counted: number | null = 5;
   const kills = createOomKills(() => counted);
   expect(kills.happened()).toBe(false);
   counted = 6;
   expect([kills.happened(), kills.happened()]).toEqual([true, true]);
   kills.note();
+  expect(kills.happened()).toBe(true);
+  kills.note();
+  expect(kills.happened()).toBe(false);
+  counted = 7;
+  kills.forget();
   expect(kills.happened()).toBe(false);
   counted = null;
   expect(kills.happened()).toBe(false);

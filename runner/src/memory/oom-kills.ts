@@ -20,19 +20,29 @@ export const countOomKills = (read: ReadText = readText): number | null => {
 
 /** Tells whether the kernel killed something for memory a moment ago. */
 export type OomKills = {
-  /** To be called when the session is up, and from time to time: what was counted until then explains nothing later. */
+  /** To be called from time to time. */
   note(): void;
-  /** Whether there was a kill since the last note. */
+  /** Whether there was a kill since the note before the last: one of just now may be noted before its victim is missed. */
   happened(): boolean;
+  /** What was counted until now explains nothing that comes. */
+  forget(): void;
 };
 
 export const createOomKills = (count: () => number | null = countOomKills): OomKills => {
-  let known = count();
+  let last = count();
+  let before = last;
   return {
-    note: () => (known = count()),
+    note: () => {
+      before = last;
+      last = count();
+    },
     happened: () => {
       const now = count();
-      return now !== null && known !== null && now > known;
+      return now !== null && before !== null && now > before;
+    },
+    forget: () => {
+      last = count();
+      before = last;
     },
   };
 };

@@ -41,6 +41,16 @@ test("each trouble after the session was back begins with the mildest, three tim
   expect(next("page_hung")).toBe("give_up");
 });
 
+test("memory is brought back however often it is high, by another browser where a page was not enough", () => {
+  for (let time = 0; time < 5; time += 1) {
+    expect(next("memory_high")).toBe("page");
+    ladder.back();
+    expect(ladder.next({ cause: "memory_high", browserRuns: true, atLeast: "browser" })).toBe("browser");
+    ladder.back();
+  }
+  expect(next("page_hung")).toBe("page");
+});
+
 test("mends of more than ten minutes ago do not count", () => {
   for (let time = 0; time < 10; time += 1) {
     expect(next("page_hung")).toBe("page");

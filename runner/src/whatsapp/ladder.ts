@@ -19,6 +19,8 @@ type Trouble = {
   cause: Cause;
   /** Whether the browser still runs, so that a page can be opened in it. */
   browserRuns: boolean;
+  /** Another page was tried before. */
+  atLeast?: "browser";
 };
 
 /** Decides how a trouble is mended. One that comes before the session was back is the last mend's failure. */
@@ -37,18 +39,20 @@ export const createLadder = (now: () => number = Date.now): Ladder => {
   /** The last that was tried since the session was up. */
   let tried: Rung | null = null;
 
-  const climb = ({ cause, browserRuns }: Trouble): Rung => {
+  const climb = ({ cause, browserRuns, atLeast }: Trouble): Rung => {
     if (tried === "browser") return "give_up";
     if (tried === "page") return "browser";
     if (cause === "start_failed") return "give_up"; // what hinders a browser from starting hinders the next one
-    return browserRuns && cause !== "start_timeout" ? "page" : "browser";
+    return browserRuns && cause !== "start_timeout" && atLeast === undefined ? "page" : "browser";
   };
 
   return {
     next: (trouble) => {
       begun = begun.filter((at) => now() - at < WITHIN_MS);
-      const rung = tried === null && begun.length >= MAX_MENDS ? "give_up" : climb(trouble);
-      if (tried === null) begun.push(now());
+      // A session with much memory works; it has a pace of its own (`memory/soft-mark.ts`).
+      const counts = tried === null && trouble.cause !== "memory_high";
+      const rung = counts && begun.length >= MAX_MENDS ? "give_up" : climb(trouble);
+      if (counts) begun.push(now());
       tried = rung;
       return rung;
     },

@@ -157,3 +157,17 @@ test("ended in the middle of a mend, it leaves nothing", async () => {
   const next = await world.start();
   await next.state(({ status }) => status === "connected");
 });
+
+test("memory above the mark: another page, then another browser, and it is never sent into", async () => {
+  world = await makeWorld();
+  const runner = await world.link(ACCOUNT, { RUNNER_MEMORY_SOFT_MB: "1" });
+  const from = runner.states.length;
+  const { detail } = await runner.state(({ reason }) => reason === "memory_high", 80_000);
+  expect(detail).toMatch(/^\d{2,3} MB of memory are used; the mark is 1 /);
+  await backAgain(runner, { page_reloaded: 1 });
+  expect(told(runner, from)).toEqual(["connecting/memory_high", "authenticated", "connected"]);
+  await sends(runner, "after the page");
+  await backAgain(runner, { page_reloaded: 1, browser_restarted: 1 });
+  await sends(runner, "after the browser");
+  expect(runner.states.map(({ qr }) => qr?.number ?? 1)).not.toContain(2);
+}, 180_000);

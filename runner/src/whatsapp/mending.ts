@@ -14,7 +14,8 @@ export type Mender = {
   client(): WhatsAppClient | undefined;
   /** Why there is no session at this moment, if it is being mended. */
   mending(): Mending | null;
-  trouble(cause: Cause, detail: string): void;
+  /** `atLeast`: another page is not enough. */
+  trouble(cause: Cause, detail: string, atLeast?: "browser"): void;
   /** The page shows a code or a login: it need not be waited for any more. */
   answered(): void;
   /** The session is up. */
@@ -79,10 +80,10 @@ export const createMender = (deps: Deps): Mender => {
     },
   };
 
-  const trouble = (told: Cause, detail: string): void => {
+  const trouble = (told: Cause, detail: string, atLeast?: "browser"): void => {
     if (stopped) return;
     const cause = deps.nameOf(told);
-    const rung = ladder.next({ cause, browserRuns: life.runs() });
+    const rung = ladder.next({ cause, browserRuns: life.runs(), ...(atLeast && { atLeast }) });
     log.warn({ cause, detail, mend: rung }, "the page is of no use");
     // What it began with says more than what failed about its mend.
     mending ??= { cause, detail };

@@ -2,7 +2,8 @@ import { unlinkDetails, type PairingResult, type UnlinkOutcome } from "@whatsapp
 import type { Config } from "../config.ts";
 import { createDeadline, within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
-import { createOomKills } from "../memory/oom-kills.ts";
+import type { OomKills } from "../memory/oom-kills.ts";
+import type { Relief } from "../memory/soft-mark.ts";
 import type { Profile } from "../profile.ts";
 import type { StateHolder } from "../runner-state.ts";
 import { createBrowserLife } from "./browser-life.ts";
@@ -27,6 +28,10 @@ export type Session = {
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   /** Unlinks the account where WhatsApp answers, and deletes the login. Answers what is known of the link then. */
   logOut(): Promise<UnlinkOutcome>;
+  /** Whether the page may be opened anew: it is up, and its login is on the disk. */
+  mayRelieve(): boolean;
+  /** Brings memory back, by another page or another browser. */
+  relieve(relief: Relief, detail: string): void;
   /** Ends the browser at once, as a newer runner has the profile. */
   giveWay(newerGeneration: number): Promise<void>;
   /** Lets a new login settle and closes the browser. Closing twice is fine. */
@@ -45,6 +50,7 @@ type Deps = {
   messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "inbound">;
   /** Messages can be sent, and what was missed can be looked up. */
   onReady: (client: WhatsAppClient, linkedAt: string | null) => Promise<void>;
+  oomKills: OomKills;
   /** The account is gone. */
   onUnlinked: () => void;
 };
@@ -75,7 +81,6 @@ export const createSession = (deps: Deps): Session => {
   let freshUntil = 0;
   let documents = 0;
   let networkFailure: string | null = null;
-  const oomKills = createOomKills();
   const mendCounts: Record<string, number> = {};
 
   const background = (task: Promise<unknown>, failure: string): void => {
@@ -189,7 +194,7 @@ export const createSession = (deps: Deps): Session => {
     startTimeoutMs: config.startTimeoutMs,
     log,
     whyLate: () => (networkFailure === null ? "" : `; the network failed, last with ${networkFailure}`),
-    nameOf: (cause) => (isDeath(cause) && oomKills.happened() ? "out_of_memory" : cause),
+    nameOf: (cause) => (isDeath(cause) && deps.oomKills.happened() ? "out_of_memory" : cause),
     onMend: (mend) => {
       const name = { page: "page_reloaded", browser: "browser_restarted" }[mend];
       mendCounts[name] = (mendCounts[name] ?? 0) + 1;
@@ -222,7 +227,7 @@ export const createSession = (deps: Deps): Session => {
 
   const back = (): void => {
     mender.back();
-    oomKills.note();
+    deps.oomKills.forget();
   };
 
   /** Whether WhatsApp can be asked to unlink the account, now or soon; `not_linked` where it turns out that there is none. */
@@ -287,6 +292,12 @@ export const createSession = (deps: Deps): Session => {
       state.set(standing);
       return unlinked;
     },
+    mayRelieve: () => {
+      const up = login.isConnected() || state.get().qr !== null;
+      return ending === undefined && up && Date.now() >= freshUntil;
+    },
+    relieve: (relief, detail) =>
+      mender.trouble("memory_high", detail, relief === "browser" ? "browser" : undefined),
     giveWay: async (newerGeneration) => {
       const detail = `Runner number ${newerGeneration} of this profile is newer than this one, number ${config.generation}, which therefore does nothing with the profile.`;
       const standing = disconnected("stale_claim", detail);
