@@ -1,4 +1,5 @@
 import { AppError } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { RunnerInfo, Runtime, RuntimeEvent } from "../runtime/runtime.ts";
 import type { Background } from "./background.ts";
@@ -10,6 +11,8 @@ import type { WarmRunners } from "./warm-runners.ts";
 
 /** Level-triggered: every session is looked at again after this time, whatever was or was not heard. */
 const RESYNC_MS = 30_000;
+/** A runner that ends this soon after a kill for memory ended by it; one that lived on was not the victim. */
+const OUT_OF_MEMORY_MS = 10_000;
 
 /** Watches the runtime, and has sessions reconciled: at start, on every event, and from time to time. */
 export function createSupervisor(deps: {
@@ -23,10 +26,13 @@ export function createSupervisor(deps: {
   listRunners: () => Promise<readonly RunnerInfo[]>;
   /** Finds out what became of messages without an outcome. */
   settle: (sessionId: string) => Promise<void>;
+  clock: Clock;
   log: Log;
 }) {
-  const { store, runtime, live, reconciler, recovery, warmRunners, background, listRunners, log } = deps;
-  const outOfMemory = new Set<string>();
+  const { clock, store, runtime, live, reconciler, recovery, warmRunners, background, listRunners, log } =
+    deps;
+  /** When a process of a runner was last killed for memory. */
+  const outOfMemory = new Map<string, number>();
   let resync: NodeJS.Timeout | undefined;
   let prepared = false;
 
@@ -71,12 +77,15 @@ export function createSupervisor(deps: {
         return relist();
       case "exited": {
         const row = store.findByRunner(event.runnerId);
-        const reason = outOfMemory.delete(event.runnerId) ? "out_of_memory" : "runner_lost";
+        const killedAt = outOfMemory.get(event.runnerId) ?? Number.NEGATIVE_INFINITY;
+        outOfMemory.delete(event.runnerId);
+        const reason = clock.now() - killedAt < OUT_OF_MEMORY_MS ? "out_of_memory" : "runner_lost";
         if (row) reconciler.replace(row.id, event.runnerId, reason);
         return;
       }
       case "out_of_memory":
-        outOfMemory.add(event.runnerId);
+        // Most often a renderer, in whose place the runner opens another page.
+        outOfMemory.set(event.runnerId, clock.now());
         return log.warn({ runnerId: event.runnerId }, "a process of the runner was killed for memory");
       case "unavailable":
         log.warn("the runtime does not answer; nothing is changed until it does");
