@@ -233,11 +233,16 @@ export function createWarmRunners(deps: {
       // What is not there yet would be there afterwards.
       await entry.launching;
       await entry.unfollow?.();
-      await runtime.remove(runnerId, { graceSeconds: keepProfile ? STOP_GRACE_SECONDS : 0 });
+      const keep = keepProfile || entry.linked;
+      // Without a row nobody deletes the profile, whenever this breaks off.
+      if (keep) rows.remove(profileId);
+      await runtime.remove(runnerId, { graceSeconds: keep ? STOP_GRACE_SECONDS : 0 });
       passStep("warm.runner_removed", {});
-      if (!keepProfile) await runtime.removeProfile(profileId);
-      passStep("warm.profile_removed", {});
-      rows.remove(profileId);
+      if (!keep) {
+        await runtime.removeProfile(profileId);
+        passStep("warm.profile_removed", {});
+        rows.remove(profileId);
+      }
       entries.delete(profileId);
       if (failed) backoff.fail(POOL);
       request();
@@ -294,7 +299,7 @@ export function createWarmRunners(deps: {
       if (background.stopping.aborted) return;
       for (const entry of victims.slice(0, count)) {
         // Begun at once: what is given up counts no more for the next one who asks.
-        const going = remove(entry, { ...needless("a session needs its room"), keepProfile: entry.linked });
+        const going = remove(entry, needless("a session needs its room"));
         background.run(() => going);
       }
     },

@@ -6,7 +6,7 @@ import { createDeath, type Death } from "../support/death.ts";
 import { onEachRuntime } from "../support/runtimes.ts";
 import { readQr } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";
-import { oneRunnerEach, poolIs } from "../support/warm-runners.ts";
+import { oneRunnerEach, poolIs, profilesOf } from "../support/warm-runners.ts";
 
 /** Killed while it refills the pool: after a session has taken one. */
 const REFILLING: readonly Step[] = ["warm.recorded", "warm.started"];
@@ -35,6 +35,14 @@ onEachRuntime("a control plane killed between pool and session", (runtime) => {
     query(stage.engine.dataDir, "select id from profiles where session_id = ?", sessionId)[0]?.["id"];
   const warmProfile = () =>
     query(stage.engine.dataDir, "select profile_id from warm_runners")[0]?.["profile_id"];
+
+  /** Its page, beside those of sessions, which all show a code. */
+  async function warmPage() {
+    const ids = query(stage.engine.dataDir, "select id from sessions").map(({ id }) => String(id));
+    const taken = await Promise.all(ids.map((id) => readQr(stage.engine, id)));
+    const pages = await stage.simulator.control.pages();
+    return pages.find(({ qr }) => qr !== null && !taken.includes(qr))!;
+  }
 
   async function recover() {
     await stage.engine.restart();
@@ -84,17 +92,27 @@ onEachRuntime("a control plane killed between pool and session", (runtime) => {
   });
 
   it.each(REMOVING)("removing, at %s: it is finished, and the pool is there again", async (step) => {
-    const { engine, simulator } = stage;
+    const { simulator } = stage;
     const warm = warmProfile();
-    const ids = query(engine.dataDir, "select id from sessions").map(({ id }) => String(id));
-    const taken = await Promise.all(ids.map((id) => readQr(engine, id)));
-    const pages = await simulator.control.pages();
-    const page = pages.find(({ qr }) => qr !== null && !taken.includes(qr));
+    const page = await warmPage();
     death.order(step);
-    await simulator.control.crashPage(page!.pageId);
+    await simulator.control.crashPage(page.pageId);
     await death.happened();
     expect(warmProfile()).toBe(warm);
     await recover();
+    expect(warmProfile()).not.toBe(warm);
+  });
+
+  it("removing one that somebody scanned: the login on it is kept, whatever happens", async () => {
+    const { engine, simulator } = stage;
+    const warm = String(warmProfile());
+    const { qr } = await warmPage();
+    death.order("warm.runner_removed");
+    await simulator.control.scan(qr!, { phoneNumber: "6281234567890" });
+    await death.happened();
+    await engine.restart();
+    await poolIs(engine, 1);
+    expect((await profilesOf(engine)).filter((name) => name.endsWith(warm))).toHaveLength(1);
     expect(warmProfile()).not.toBe(warm);
   });
 });

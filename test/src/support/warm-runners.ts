@@ -20,23 +20,25 @@ export function poolIs(engine: Engine, ready: number): Promise<unknown> {
   );
 }
 
+/** Names of all profiles that are kept: volumes, or folders. */
+export const profilesOf = async ({ dataDir, runtime, installId }: Engine): Promise<string[]> =>
+  runtime === "docker" ? volumesOf(installId) : readdirSync(join(dataDir, "profiles"));
+
 /** Waits until each session and each warm runner has one runner and one profile, and there is nothing else. */
 export function oneRunnerEach(engine: Engine, { sessions, warm }: { sessions: number; warm: number }) {
-  const { dataDir, runtime, installId } = engine;
+  const { dataDir } = engine;
   const all = sessions + warm;
   const wanted = { sessions, warm, rows: sessions, runners: all, profiles: all };
   let last: unknown;
   return until(
     `${JSON.stringify(wanted)} and nothing else`,
     async () => {
-      const profiles =
-        runtime === "docker" ? await volumesOf(installId) : readdirSync(join(dataDir, "profiles"));
       last = {
         sessions: count(dataDir, "sessions"),
         warm: count(dataDir, "warm_runners"),
         rows: count(dataDir, "runners"),
         runners: (await runnersOf(engine)).length,
-        profiles: profiles.length,
+        profiles: (await profilesOf(engine)).length,
       };
       return JSON.stringify(last) === JSON.stringify(wanted);
     },
