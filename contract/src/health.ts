@@ -49,3 +49,25 @@ export const whatsappHealthAnswerSchema = z.object({
   success: z.literal(true),
   whatsapp: whatsappHealthSchema,
 });
+
+export const cleanupKinds = ["containers", "profiles", "media", "events", "messages", "files"] as const;
+export type CleanupKind = (typeof cleanupKinds)[number];
+
+/** What was removed since the engine's start, as nobody needed it any more, and what is kept though no session has it. */
+export const cleanupSchema = z.object({
+  /** End of the last run; null: the first is not at its end. */
+  lastRunAt: z.iso.datetime().nullable(),
+  removed: z.object(
+    Object.fromEntries(cleanupKinds.map((kind) => [kind, z.number().int()])) as Record<
+      CleanupKind,
+      z.ZodNumber
+    >,
+  ),
+  /** Profiles: each may hold a login. */
+  kept: z.array(z.object({ profileId: z.string(), why: z.string() })),
+  /** What the last run could not look at; of it nothing was removed. */
+  failures: z.array(z.object({ kind: z.enum(cleanupKinds), why: z.string() })),
+});
+export type Cleanup = z.infer<typeof cleanupSchema>;
+
+export const cleanupAnswerSchema = cleanupSchema.extend({ success: z.literal(true) });

@@ -5,6 +5,7 @@ import { serve } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import { openDatabase } from "@whatsapp-engine/db";
 import { systemClock } from "./clock.ts";
+import { createCleanup, inBatches } from "./cleanup.ts";
 import type { Config } from "./config.ts";
 import { createEventFeed } from "./events/feed.ts";
 import { createEventRetention } from "./events/retention.ts";
@@ -83,7 +84,7 @@ export async function startService(deps: {
     });
     opened.push(() => webhooks.close());
     const sweeper = createSweeper({
-      steps: [...webhooks.sweepSteps, createEventRetention({ db, clock, keepMs: config.eventRetentionMs })],
+      steps: webhooks.sweepSteps,
       log,
     });
     opened.push(() => sweeper.close());
@@ -105,6 +106,7 @@ export async function startService(deps: {
       onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
       settle: (sessionId) => messages.settle(sessionId),
       onForget: (sessionId) => messages.endSession(sessionId),
+      onRunnerRemoved: () => cleanup.count("containers", 1),
       onJournalLost: (sessionId) => messages.giveUpSending(sessionId),
     });
     const messages = createMessages({
@@ -114,6 +116,20 @@ export async function startService(deps: {
       sessions: sessions.service,
       appendEvent: events.append,
       settings: { ...config.messages, pace: config.pace },
+      clock,
+      log,
+    });
+
+    const cleanup = createCleanup({
+      steps: [
+        ["containers", sessions.cleanup.containers],
+        ["profiles", sessions.cleanup.profiles],
+        ["messages", messages.cleanup.messages],
+        ["events", inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs }))],
+        ["media", messages.cleanup.media],
+        ["files", messages.cleanup.files],
+      ],
+      kept: sessions.keptProfiles,
       clock,
       log,
     });
@@ -133,6 +149,7 @@ export async function startService(deps: {
       toRecipient: messages.toRecipient,
       feed,
       webhooks: webhooks.service,
+      cleanup: cleanup.status,
       whatsappHealth: createWhatsAppHealth({ db, live: sessions.live, clock }),
       health: {
         uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
@@ -172,7 +189,7 @@ export async function startService(deps: {
       const ended = closeServer(server);
       await Promise.race([ended, sleep(config.shutdownTimeoutMs, undefined, { ref: false })]);
       // What has no answer by now stays `sending`; the next start asks the runners about it.
-      await messages.close(LAST_ANSWERS_MS);
+      await Promise.all([cleanup.close(), messages.close(LAST_ANSWERS_MS)]);
       await sessions.close();
       await Promise.race([ended, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
       server.closeAllConnections();
@@ -182,6 +199,7 @@ export async function startService(deps: {
     webhooks.open();
     sweeper.open();
     await sessions.open();
+    cleanup.open();
     starting = false;
 
     return { url, runtime: runtime.kind, apiKey, close: closeAll };

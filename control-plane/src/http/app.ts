@@ -1,5 +1,5 @@
 import { requestId } from "hono/request-id";
-import { AppError, type WhatsAppHealth } from "@whatsapp-engine/contract";
+import { AppError, type Cleanup, type WhatsAppHealth } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { EventFeed } from "../events/feed.ts";
 import type { Log } from "../logger.ts";
@@ -21,6 +21,7 @@ import { requireJson } from "./json-body.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createRequestLog } from "./request-log.ts";
 import { bulkRoutes } from "./routes/bulks.ts";
+import { cleanupRoutes } from "./routes/cleanup.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes, type Health } from "./routes/health.ts";
 import { messageActionRoutes } from "./routes/message-actions.ts";
@@ -54,6 +55,7 @@ export type AppDeps = {
   webhooks: WebhookService;
   health: Health;
   whatsappHealth: () => WhatsAppHealth;
+  cleanup: () => Cleanup;
   settings: {
     apiKey: string;
     allowedIps: string[];
@@ -95,6 +97,7 @@ export function createApp(deps: AppDeps) {
   app.use(requireJson);
   app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
   app.route("/", whatsappHealthRoutes(deps));
+  app.route("/", cleanupRoutes(deps));
   app.route("/", sessionRoutes(deps));
   app.route("/", qrRoutes(deps));
   app.route("/", pairingCodeRoutes(deps));

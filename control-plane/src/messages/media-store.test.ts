@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -54,6 +54,15 @@ describe("media store", () => {
     });
     await again;
     expect(await open().read(name)).toEqual(bytes);
+  });
+
+  it("removes what was begun long ago and never ended, and counts it apart", async () => {
+    await store.put(name, bytes);
+    writeFileSync(join(folder, "old.part"), "by");
+    expect(await store.removeOld(now + DAY_MS, nobody)).toBe(1);
+    expect(await store.removeDrafts(now - DAY_MS)).toBe(0);
+    expect(await store.removeDrafts(now + DAY_MS)).toBe(1);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it("forgets what it removes", async () => {

@@ -8,6 +8,9 @@ import type { Clock } from "../clock.ts";
 /** Bytes of the newest media that are kept in memory: they are wanted at once, and by all of a bulk. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
+/** How the name of a file ends that is being written. */
+const DRAFT = ".part";
+
 export type MediaStore = ReturnType<typeof createMediaStore>;
 
 /** Media of messages as files named by their SHA-256, in `<dataDir>/media`: the same picture for a thousand people is kept once. */
@@ -50,7 +53,7 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
   }
 
   async function write(path: string, bytes: Buffer): Promise<void> {
-    const draft = join(folder, `${randomUUID()}.part`);
+    const draft = join(folder, `${randomUUID()}${DRAFT}`);
     const file = await open(draft, "wx", 0o600);
     try {
       await file.writeFile(bytes);
@@ -86,11 +89,23 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
       let removed = 0;
       for (const name of await readdir(folder)) {
         const { mtimeMs } = await stat(join(folder, name)).catch(() => ({ mtimeMs: Number.MAX_VALUE }));
-        if (mtimeMs >= before || needed(name) || !removeIfOld(join(folder, name), before)) continue;
+        if (
+          name.endsWith(DRAFT) ||
+          mtimeMs >= before ||
+          needed(name) ||
+          !removeIfOld(join(folder, name), before)
+        )
+          continue;
         newest.delete(name);
         removed += 1;
       }
       return removed;
+    },
+
+    /** Removes files that were begun before `before` (ms) and never came to their end; answers how many. */
+    async removeDrafts(before: number): Promise<number> {
+      const drafts = (await readdir(folder)).filter((name) => name.endsWith(DRAFT));
+      return drafts.filter((name) => removeIfOld(join(folder, name), before)).length;
     },
   };
 }

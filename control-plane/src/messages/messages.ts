@@ -23,7 +23,8 @@ import { createSuppressions } from "./suppressions.ts";
 
 /** Part of a caller's time that is kept for the runner's answer on its way back, and what it says of a message not settled. */
 const ANSWER_MARGIN_MS = 3_000;
-const MEDIA_CLEANUP_MS = 60 * 60_000;
+/** Older than this a file that is being written has been given up; a call for one ends long before. */
+const DRAFT_MS = 60 * 60_000;
 
 /** Puts the parts of this folder together. */
 export function createMessages(deps: {
@@ -70,16 +71,6 @@ export function createMessages(deps: {
   const service = createMessageService({ ...shared, dispatcher, maxMediaBytes: settings.media.maxBytes });
   const bulks = createBulkService({ ...shared, dispatcher, messages: service });
 
-  async function removeOldMedia(): Promise<void> {
-    try {
-      const removed = await media.removeOld(clock.now() - settings.mediaRetentionMs, store.needsMedia);
-      if (removed > 0) log.info({ removed }, "old media removed");
-    } catch (err) {
-      log.error({ err }, "old media could not be removed");
-    }
-  }
-  const cleanup = setInterval(() => void removeOldMedia(), MEDIA_CLEANUP_MS).unref();
-
   const actions = createMessageActions({ ...shared, connectedRunner: createConnectedRunner(deps) });
 
   return {
@@ -116,15 +107,17 @@ export function createMessages(deps: {
       pace.forget(sessionId);
     },
 
-    open(): void {
-      dispatcher.open();
-      retention.open();
-      void removeOldMedia();
+    /** Each removes what is no longer kept, and answers how much. */
+    cleanup: {
+      messages: () => retention.removeOld(),
+      media: () => media.removeOld(clock.now() - settings.mediaRetentionMs, store.needsMedia),
+      files: () => media.removeDrafts(clock.now() - DRAFT_MS),
     },
+
+    open: (): void => dispatcher.open(),
 
     /** Callers who wait have their answer; what is under way gets `timeoutMs` to have its own. */
     async close(timeoutMs: number): Promise<void> {
-      clearInterval(cleanup);
       await retention.close();
       service.release();
       await dispatcher.close(timeoutMs);

@@ -5,7 +5,6 @@ import { bulks, messageCounts, messages, withoutSync, type Db } from "@whatsapp-
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 
-const EVERY_MS = 60 * 60_000;
 /** Messages of one step, and when it ends before: so it holds the thread for about 2 ms, and the disk's part for 3. */
 const BATCH = 25;
 const STEP_MS = 1;
@@ -20,14 +19,13 @@ type Place = { createdAt: number; rowid: number };
 const START: Place = { createdAt: -1, rowid: -1 };
 
 /**
- * Removes messages that are at their end and did not change for `retentionMs` (0: none is ever removed): at the start and
- * every hour, a few at a time, as the thread serves the API too.
+ * Removes messages that are at their end and did not change for `retentionMs` (0: none is ever removed), a
+ * few at a time, as the thread serves the API too.
  */
 export function createRetention(deps: { db: Db; clock: Clock; retentionMs: number; log: Log }) {
   const { db, clock, retentionMs, log } = deps;
   const stopping = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> | undefined;
+  let running: Promise<number> | undefined;
 
   // Session by session, along the index that lists are read by: none is kept for the clean-up alone.
   const lookAt = db
@@ -98,7 +96,7 @@ export function createRetention(deps: { db: Db; clock: Clock; retentionMs: numbe
       .run();
   }
 
-  async function run(): Promise<void> {
+  async function run(): Promise<number> {
     const startedAt = performance.now();
     const before = clock.now() - retentionMs;
     const removed: Partial<Record<MessageStatus, number>> = {};
@@ -116,15 +114,17 @@ export function createRetention(deps: { db: Db; clock: Clock; retentionMs: numbe
         }
       }
     } catch (err) {
-      if (!stopping.signal.aborted)
-        log.error({ err }, "old messages could not be removed; the next try is in an hour");
+      if (!stopping.signal.aborted) throw err;
     }
-    if (Object.keys(removed).length === 0) return;
-    log.info({ removed, ms: Math.round(performance.now() - startedAt) }, "old messages removed");
+    const count = Object.values(removed).reduce((sum, n) => sum + n, 0);
+    if (count > 0)
+      log.info({ removed, ms: Math.round(performance.now() - startedAt) }, "old messages removed");
+    return count;
   }
 
-  /** One run at a time; resolves at its end, never throws. */
-  function removeOld(): Promise<void> {
+  /** One run at a time; resolves at its end with how many were removed. */
+  function removeOld(): Promise<number> {
+    if (retentionMs === 0) return Promise.resolve(0);
     running ??= run().finally(() => (running = undefined));
     return running;
   }
@@ -132,15 +132,8 @@ export function createRetention(deps: { db: Db; clock: Clock; retentionMs: numbe
   return {
     removeOld,
 
-    open(): void {
-      if (retentionMs === 0) return;
-      timer = setInterval(() => void removeOld(), EVERY_MS).unref();
-      void removeOld();
-    },
-
     /** Ends within one step. */
     async close(): Promise<void> {
-      clearInterval(timer);
       stopping.abort();
       await running;
     },

@@ -188,6 +188,14 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       });
     },
 
+    async removeStrays(olderThanMs) {
+      const madeBefore = (Date.now() - olderThanMs) / 1000;
+      const all = await containersOf(`${labels.install}=${installId}`);
+      const strays = all.filter(({ Labels, Created }) => !(labels.runner in Labels) && Created <= madeBefore);
+      for (const { Id } of strays) await removeContainer(Id, 0);
+      return strays.length;
+    },
+
     async listProfiles() {
       const { Volumes } = await engine.call((docker, abortSignal) =>
         docker.listVolumes({

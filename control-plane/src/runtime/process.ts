@@ -139,6 +139,9 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
 
     removeProfile: (profileId) => profiles.remove(profileId),
 
+    // What it looks at is read from files, by nothing that could be left.
+    removeStrays: async () => 0,
+
     listProfiles: () => profiles.list(),
 
     readProfile: (profileId) => profiles.read(profileId),

@@ -30,6 +30,12 @@ export type Runtime = {
   /** Deletes a profile with the login in it. No runner may be using it. */
   removeProfile(profileId: string): Promise<void>;
 
+  /**
+   * Removes what this installation's own checks and reads left where they were cut off, once it is older than
+   * `olderThanMs`; never a runner or a profile. Answers how many. Throws `runtime_unavailable`.
+   */
+  removeStrays(olderThanMs: number): Promise<number>;
+
   /** Every runner of this installation that there is, dead ones too. Throws `runtime_unavailable`. */
   list(): Promise<RunnerInfo[]>;
 

@@ -13,6 +13,9 @@ type Claimed = {
   contents: ProfileContents & { claim: { sessionId: string; claimedAt: string } };
 };
 
+/** How long a profile must have been nobody's: whatever was about to use it has done so by then. */
+const UNUSED_MS = 60 * 60_000;
+
 const UNREAD = "What is in it could not be read; it is tried again.";
 
 /**
@@ -124,6 +127,29 @@ export function createRecovery(deps: {
         if (!isTaken(found)) await locks.run(found.contents.claim.sessionId, () => record(found));
       const known = store.profileIds();
       return { isUnwanted: (profileId) => !known.has(profileId) && kept.get(profileId) !== UNREAD };
+    },
+
+    /**
+     * Removes profiles that were never anybody's: no session has them, they hold neither a claim nor a login, and no
+     * runner is on them, now and `UNUSED_MS` ago. Answers how many. Throws `runtime_unavailable`.
+     */
+    async removeUnused(): Promise<number> {
+      let removed = 0;
+      for (const [profileId, since] of unused) {
+        if (clock.now() - since < UNUSED_MS) continue;
+        const contents = await runtime.readProfile(profileId);
+        const isUnused = contents?.claim === null && !contents.linked;
+        const runners = await runnersOf(profileId);
+        if (!isUnused || runners.length > 0 || store.profileIds().has(profileId)) {
+          unused.delete(profileId);
+          continue;
+        }
+        await runtime.removeProfile(profileId);
+        unused.delete(profileId);
+        removed += 1;
+        log.info({ profileId }, "a profile that was never used is removed");
+      }
+      return removed;
     },
 
     /** Profiles without a session that are kept. */

@@ -26,6 +26,9 @@ import { createSupervisor } from "./supervisor.ts";
 import { createWarmRunners } from "./warm-runners.ts";
 import { createWarmStore } from "./warm-store.ts";
 
+/** The engine's own checks and reads take seconds, each call at most 15. */
+const STRAY_MS = 10 * 60_000;
+
 /** Puts the parts of this folder together. */
 export function createSessions(deps: {
   db: Db;
@@ -44,6 +47,8 @@ export function createSessions(deps: {
   onForget: (sessionId: string) => void;
   /** Nobody can tell any more what became of what was under way, within the transaction that notes so. */
   onJournalLost: (sessionId: string) => void;
+  /** A runner of no session is gone. */
+  onRunnerRemoved: () => void;
   defaultCountry: CountryCode;
   random: () => number;
   clock: Clock;
@@ -103,6 +108,12 @@ export function createSessions(deps: {
     warmRunners,
     screenshot: createScreenshot({ live, sessions: service }),
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
+    /** Each removes what no session has, and answers how much. Throw `runtime_unavailable`. */
+    cleanup: {
+      containers: () => runtime.removeStrays(STRAY_MS),
+      profiles: () => recovery.removeUnused(),
+    },
+    keptProfiles: () => recovery.kept(),
     async open(): Promise<void> {
       await supervisor.open();
       hibernation.open();

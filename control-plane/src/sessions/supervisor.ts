@@ -26,6 +26,8 @@ export function createSupervisor(deps: {
   listRunners: () => Promise<readonly RunnerInfo[]>;
   /** Finds out what became of messages without an outcome. */
   settle: (sessionId: string) => Promise<void>;
+  /** A runner of no session is gone. */
+  onRunnerRemoved: () => void;
   clock: Clock;
   log: Log;
 }) {
@@ -67,7 +69,10 @@ export function createSupervisor(deps: {
   function removeLeftovers(leftovers: readonly RunnerInfo[]): void {
     for (const { runnerId, profileId } of leftovers) {
       log.warn({ runnerId, profileId }, "a runner of no session is removed; its profile is kept");
-      background.run(() => runtime.remove(runnerId, { graceSeconds: STOP_GRACE_SECONDS }));
+      background.run(async () => {
+        await runtime.remove(runnerId, { graceSeconds: STOP_GRACE_SECONDS });
+        deps.onRunnerRemoved();
+      });
     }
   }
 

@@ -86,6 +86,7 @@ describe("reading", () => {
         "GET /health",
         "GET /health/ready",
         "GET /health/whatsapp",
+        "GET /health/cleanup",
         "POST /sessions",
         "POST /sessions/create",
         "GET /sessions",

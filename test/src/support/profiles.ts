@@ -32,7 +32,7 @@ export async function plantProfile(
   const profileId = randomUUID();
   if (runtime === "process") {
     const folder = join(dataDir, "profiles", profileId);
-    mkdirSync(folder);
+    mkdirSync(folder, { recursive: true });
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(folder, path)), { recursive: true });
       writeFileSync(join(folder, path), text);

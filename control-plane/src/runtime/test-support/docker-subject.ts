@@ -22,7 +22,7 @@ export const docker = async (...args: string[]): Promise<string[]> => {
   return stdout.split("\n").filter((line) => line !== "");
 };
 
-const STUB_IMAGE = "whatsapp-engine-stub-runner:test";
+export const STUB_IMAGE = "whatsapp-engine-stub-runner:test";
 
 export const buildStubImage = () => docker("build", "--quiet", "--tag", STUB_IMAGE, import.meta.dirname);
 
