@@ -1,4 +1,5 @@
 export * from "./actions.ts";
+export * from "./backup.ts";
 export * from "./bulk.ts";
 export * from "./content.ts";
 export * from "./errors.ts";

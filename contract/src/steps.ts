@@ -44,7 +44,8 @@ export const steps = [
   "warm.runner_removed",
   "warm.profile_removed",
 ] as const;
-export type Step = (typeof steps)[number];
+/** Also: a restored login is in its new profile; the session has it, and the one of before is still there. */
+export type Step = (typeof steps)[number] | "restore.imported" | "restore.switched";
 
 /** What a subscriber of the channel is given. */
 export type StepPassed = { step: Step; details: Readonly<Record<string, unknown>> };

@@ -15,6 +15,7 @@ const secret = [
   "caption",
   "apiKey",
   "token",
+  "passphrase",
 ];
 
 /** Structured lines on stdout. Phone numbers, QR codes, message texts and keys are redacted by field name. */

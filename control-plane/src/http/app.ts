@@ -8,7 +8,9 @@ import type { BulkService } from "../messages/bulks.ts";
 import type { Pace } from "../messages/pace.ts";
 import type { MessageService } from "../messages/service.ts";
 import type { Suppressions } from "../messages/suppressions.ts";
+import type { createBackup } from "../sessions/backup.ts";
 import type { Pairing } from "../sessions/pairing.ts";
+import type { createRestore } from "../sessions/restore.ts";
 import type { Screenshot } from "../sessions/screenshot.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { WebhookService } from "../webhooks/service.ts";
@@ -20,6 +22,7 @@ import { createErrorHandler } from "./errors.ts";
 import { requireJson } from "./json-body.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createRequestLog } from "./request-log.ts";
+import { backupRoutes, restoreRoutes } from "./routes/backup.ts";
 import { bulkRoutes } from "./routes/bulks.ts";
 import { cleanupRoutes } from "./routes/cleanup.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -42,6 +45,8 @@ export type AppDeps = {
   sessions: SessionService;
   pairing: Pairing;
   screenshot: Screenshot;
+  backup: ReturnType<typeof createBackup>;
+  restore: ReturnType<typeof createRestore>;
   messages: MessageService;
   actions: MessageActions;
   bulks: BulkService;
@@ -62,6 +67,8 @@ export type AppDeps = {
     trustedProxies: string[];
     rateLimitPerMinute: number;
     maxMediaBytes: number;
+    dataDir: string;
+    maxBackupBytes: number;
     version: string;
   };
   clock: Clock;
@@ -94,6 +101,8 @@ export function createApp(deps: AppDeps) {
 
   app.use(createApiKeyCheck({ apiKey: settings.apiKey, clock: deps.clock, log }));
   if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
+  // A form of its own kind and size.
+  app.route("/", restoreRoutes(deps));
   app.use(requireJson);
   app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
   app.route("/", whatsappHealthRoutes(deps));
@@ -102,6 +111,7 @@ export function createApp(deps: AppDeps) {
   app.route("/", qrRoutes(deps));
   app.route("/", pairingCodeRoutes(deps));
   app.route("/", screenshotRoutes(deps));
+  app.route("/", backupRoutes(deps));
   app.route("/", messageRoutes(deps));
   app.route("/", messageActionRoutes(deps));
   app.route("/", bulkRoutes(deps));

@@ -34,6 +34,7 @@ let dispatcher: Dispatcher;
 let pace: Pace;
 /** Who must not be written to. */
 let suppressed: Set<string>;
+let profileSince: number;
 /** Messages in the order in which the runner was handed them, and what it says of those it is asked about. */
 let handed: string[];
 let find: (messageId: string) => Promise<SendRecord | null>;
@@ -85,11 +86,13 @@ beforeEach(() => {
   connect(client);
   pace = createPace({ db, clock, defaults: NO_LIMITS });
   suppressed = new Set();
+  profileSince = 0;
   dispatcher = createDispatcher({
     store,
     media: createMediaStore({ dataDir: dir, clock }),
     live,
     pace,
+    profileSince: () => profileSince,
     suppressed: (_, recipient) => suppressed.has(recipient),
     wakeSession: () => undefined,
     sendTimeoutMs: 1_000,
@@ -131,6 +134,19 @@ it("asks again about a message whose answer was lost, and repeats none that is n
   find = async (messageId) => sent(messageId);
   await becomes("lost", "sent");
   expect(handed).toEqual(["lost"]);
+});
+
+it.each<[string, typeof find]>([
+  ["never heard of", async () => null],
+  ["once could not send", async (messageId) => ({ ...notSent, messageId })],
+])("repeats nothing that a profile which was restored since %s", async (_, restored) => {
+  await add("sent after the backup");
+  await store.handOver("sent after the backup", clock.now());
+  profileSince = clock.now() + 1;
+  find = restored;
+  await dispatcher.settle("a");
+  expect(statusOf("sent after the backup")).toBe("unknown");
+  expect(handed).toEqual([]);
 });
 
 it("holds up one chat, and no other, for a message that the runner cannot tell of", async () => {

@@ -48,6 +48,8 @@ export function createDispatcher(deps: {
   suppressed: (sessionId: string, recipient: string) => boolean;
   /** Messages wait for a session without a runner: it is started if it hibernates. */
   wakeSession: (sessionId: string) => void;
+  /** Since when, in milliseconds since 1970, the session has its profile: what went out before, its journal need not know. */
+  profileSince: (sessionId: string) => number;
   /** How long a runner is waited for before the message is left to its journal. */
   sendTimeoutMs: number;
   clock: Clock;
@@ -271,8 +273,12 @@ export function createDispatcher(deps: {
    */
   async function settleOne(client: RunnerClient, row: MessageRow): Promise<void> {
     const record = await client.findSend(row.id);
-    if (record) await take(row, record);
-    else if (clock.now() - (row.handedAt ?? row.createdAt) > RUNNER_REMEMBERS_MS) store.giveUp(row.id);
+    const handedAt = row.handedAt ?? row.createdAt;
+    // A login that was restored since has a journal of before.
+    const mayBeForgotten =
+      clock.now() - handedAt > RUNNER_REMEMBERS_MS || handedAt < deps.profileSince(row.sessionId);
+    if (record && !(mayBeForgotten && isNotConnected(record))) await take(row, record);
+    else if (mayBeForgotten) store.giveUp(row.id);
     else requeue(row);
   }
 

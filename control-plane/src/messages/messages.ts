@@ -32,6 +32,7 @@ export function createMessages(deps: {
   dataDir: string;
   live: LiveSessions;
   sessions: Pick<SessionService, "get" | "reachable" | "wake">;
+  profileSince: (sessionId: string) => number;
   appendEvent: AppendEvent;
   settings: {
     sendTimeoutMs: number;

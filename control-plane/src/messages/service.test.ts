@@ -51,6 +51,7 @@ beforeEach(() => {
     media: createMediaStore({ dataDir: dir, clock }),
     live: createLiveSessions(),
     pace: createPace({ db, clock, defaults: NO_LIMITS }),
+    profileSince: () => 0,
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,
     fetcher: (fetcher = createMediaFetcher({ maxBytes: 1_024, timeoutMs: 1_000, permits: () => false })),

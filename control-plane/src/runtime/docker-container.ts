@@ -1,6 +1,6 @@
 import { RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract";
-import type { ContainerCreateOptions, HostConfig } from "dockerode";
-import type { RunnerSpec } from "./runtime.ts";
+import type { ContainerCreateOptions, HostConfig, MountSettings } from "dockerode";
+import { RUNNER_UID, type RunnerSpec } from "./runtime.ts";
 
 export type Limits = {
   memoryMb: number;
@@ -40,6 +40,18 @@ export const hardening = (seccomp: string): HostConfig => ({
   Privileged: false,
 });
 
+/** A profile's volume, made with the first container that it is for. */
+export const profileMount = (installId: string, profileId: string): MountSettings => ({
+  Type: "volume",
+  Source: volumeName(profileId),
+  Target: PROFILE_DIR,
+  VolumeOptions: {
+    NoCopy: false,
+    Labels: { [labels.install]: installId, [labels.profile]: profileId },
+    DriverConfig: { Name: "local", Options: {} },
+  },
+});
+
 /** One runner's container, whole. It publishes no port and sees nothing of the host but its own volume. */
 export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): ContainerCreateOptions => {
   const { installId, limits } = settings;
@@ -49,7 +61,7 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
     Image: settings.image,
     // Chromium writes the host's name into its profile's lock; a profile that moves to a new container keeps it.
     Hostname: "runner",
-    User: "1000:1000",
+    User: `${RUNNER_UID}:${RUNNER_UID}`,
     Labels: {
       [labels.install]: installId,
       [labels.profile]: spec.profileId,
@@ -75,18 +87,7 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       Init: true,
       // The engine must not bring back what the control plane has not decided: it starts a new runner instead.
       RestartPolicy: { Name: "no" },
-      Mounts: [
-        {
-          Type: "volume",
-          Source: volumeName(spec.profileId),
-          Target: PROFILE_DIR,
-          VolumeOptions: {
-            NoCopy: false,
-            Labels: { [labels.install]: installId, [labels.profile]: spec.profileId },
-            DriverConfig: { Name: "local", Options: {} },
-          },
-        },
-      ],
+      Mounts: [profileMount(installId, spec.profileId)],
       Tmpfs: { "/tmp": "rw,nosuid,nodev,size=256m,mode=1777" },
       Memory: memoryBytes,
       MemorySwap: memoryBytes,

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { AppError, labels } from "@whatsapp-engine/contract";
 import { extract } from "tar-stream";
@@ -74,7 +75,7 @@ export const readVolume = async (
 
 const readAll = async (engine: Engine, id: string): Promise<ProfileTexts> => {
   const path = (file: string) => `${PROFILE_DIR}/${file}`;
-  const text = (file: string) =>
+  const read = (file: string) =>
     engine.call<string | null>(
       async (docker, abortSignal) =>
         textOf(
@@ -94,8 +95,8 @@ const readAll = async (engine: Engine, id: string): Promise<ProfileTexts> => {
     { accept: { 404: false } },
   );
   const [claim, generation, isLinked] = await Promise.all([
-    text(profileFiles.claim),
-    text(profileFiles.generation),
+    read(profileFiles.claim),
+    read(profileFiles.generation),
     linked,
   ]);
   return { claim, generation, linked: isLinked };
@@ -104,18 +105,14 @@ const readAll = async (engine: Engine, id: string): Promise<ProfileTexts> => {
 /** The one file of an archive; empty for what is no file, or too large to be one of a runner's. */
 const textOf = async (archive: NodeJS.ReadableStream): Promise<string> => {
   const entries = extract();
-  let text = "";
-  entries.on("entry", ({ type, size = 0 }, content, next) => {
-    const chunks: Buffer[] = [];
-    const wanted = type === "file" && size <= MAX_FILE_BYTES;
-    content.on("data", (chunk: Buffer) => {
-      if (wanted) chunks.push(chunk);
-    });
-    content.on("end", () => {
-      text = Buffer.concat(chunks).toString();
-      next();
-    });
-  });
-  await pipeline(archive, entries);
-  return text;
+  const reading = pipeline(archive, entries);
+  reading.catch(() => undefined); // waited for below
+  let content = "";
+  for await (const entry of entries) {
+    if (entry.header.type === "file" && (entry.header.size ?? 0) <= MAX_FILE_BYTES)
+      content = await text(entry);
+    else entry.resume();
+  }
+  await reading;
+  return content;
 };

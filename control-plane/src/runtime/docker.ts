@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { AppError, OperatorError, RUNNER_CONTAINER_PORT, labels, passStep } from "@whatsapp-engine/contract";
 import type { ContainerInfo } from "dockerode";
 import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
+import { createProfileCopy } from "./docker-copy.ts";
 import { createEngine } from "./docker-engine.ts";
 import { createNews } from "./docker-news.ts";
 import { ensureNetwork, networkName, removeUnusedNetwork } from "./docker-network.ts";
@@ -54,6 +55,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     },
   };
+  const copy = createProfileCopy({ engine, installId, image, seccomp });
   const closing = new AbortController();
 
   const news = createNews();
@@ -68,6 +70,14 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
         abortSignal,
       }),
     );
+
+  const removeStrays = async (olderThanMs: number): Promise<number> => {
+    const madeBefore = (Date.now() - olderThanMs) / 1000;
+    const all = await containersOf(`${labels.install}=${installId}`);
+    const strays = all.filter(({ Labels, Created }) => !(labels.runner in Labels) && Created <= madeBefore);
+    for (const { Id } of strays) await removeContainer(Id, 0);
+    return strays.length;
+  };
 
   let ensuring: Promise<void> | undefined;
   const ensureOwnNetwork = () =>
@@ -136,6 +146,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
           "RUNNER_BROWSER_ARGS must not hold --no-sandbox: containers keep Chromium's sandbox on.",
         );
       await checkSandbox(engine, { installId, image, seccomp });
+      await removeStrays(0);
       await ensureOwnNetwork();
     },
 
@@ -176,6 +187,10 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       await removeVolume(engine, installId, volumeName(profileId));
     },
 
+    exportProfile: copy.read,
+
+    importProfile: copy.write,
+
     async list() {
       return (await containersOf(labels.runner)).map((container): RunnerInfo => {
         const { Labels, Created } = container;
@@ -188,13 +203,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       });
     },
 
-    async removeStrays(olderThanMs) {
-      const madeBefore = (Date.now() - olderThanMs) / 1000;
-      const all = await containersOf(`${labels.install}=${installId}`);
-      const strays = all.filter(({ Labels, Created }) => !(labels.runner in Labels) && Created <= madeBefore);
-      for (const { Id } of strays) await removeContainer(Id, 0);
-      return strays.length;
-    },
+    removeStrays,
 
     async listProfiles() {
       const { Volumes } = await engine.call((docker, abortSignal) =>

@@ -1,6 +1,9 @@
 import { chmod, chown, lstat, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { OperatorError } from "@whatsapp-engine/contract";
+import { extract, pack, type ExtractOptions } from "tar-fs";
 import {
   MAX_FILE_BYTES,
   claimOf,
@@ -21,6 +24,10 @@ export type ProfileStore = {
   /** Makes the profile's folders if they are missing. */
   create(profileId: string): Promise<string>;
   remove(profileId: string): Promise<void>;
+  /** What is in the profile, as a tar. */
+  pack(profileId: string): Readable;
+  /** Makes a profile of a tar. The runner gives Chromium's part of it to Chromium's user. */
+  unpack(profileId: string, tar: Readable): Promise<void>;
   list(): Promise<string[]>;
   /** Which process group may be using the profile, as last recorded. */
   readOwner(profileId: string): Promise<string | undefined>;
@@ -40,7 +47,7 @@ export const createProfileStore = (dataDir: string, chromiumUid: number | undefi
   };
   const ownerFile = (profileId: string) => join(dir(profileId), "runner.pid");
   const readOwner = (profileId: string) => readFile(ownerFile(profileId), "utf8").catch(ifMissing(undefined));
-  return {
+  const store: ProfileStore = {
     dir,
     async create(profileId) {
       const browser = join(dir(profileId), "browser");
@@ -53,6 +60,10 @@ export const createProfileStore = (dataDir: string, chromiumUid: number | undefi
       return dir(profileId);
     },
     remove: (profileId) => rm(dir(profileId), { recursive: true, force: true, maxRetries: 5 }),
+    pack: (profileId) => Readable.from(pack(dir(profileId)), { objectMode: false }),
+    async unpack(profileId, tar) {
+      await pipeline(tar, extract(await store.create(profileId), { chown: false } as ExtractOptions));
+    },
     async list() {
       const entries = await readdir(root, { withFileTypes: true }).catch(ifMissing([]));
       return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
@@ -80,6 +91,7 @@ export const createProfileStore = (dataDir: string, chromiumUid: number | undefi
       };
     },
   };
+  return store;
 };
 
 /** Throws an `OperatorError` naming the first folder on the way to `path` that `uid` cannot enter. */

@@ -141,6 +141,9 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
 
     // What it looks at is read from files, by nothing that could be left.
     removeStrays: async () => 0,
+    exportProfile: (profileId) => profiles.pack(profileId),
+
+    importProfile: (profileId, tar) => profiles.unpack(profileId, tar),
 
     listProfiles: () => profiles.list(),
 

@@ -1,4 +1,5 @@
 import type { ProfileContents } from "./profile-contents.ts";
+import type { Readable } from "node:stream";
 
 /**
  * What runs runners. Implementations speak these types only, are idempotent (starting twice and removing what
@@ -36,6 +37,18 @@ export type Runtime = {
    */
   removeStrays(olderThanMs: number): Promise<number>;
 
+  /**
+   * A tar of what a profile holds, with names that begin in its folder, for as long as it is read. No runner may be using
+   * it. Fails with `runtime_unavailable`.
+   */
+  exportProfile(profileId: string): Readable;
+
+  /**
+   * Makes a profile of such a tar, whose files belong to `RUNNER_UID`; it may come from the other kind of runtime. Throws what `tar` fails by, or
+   * `runtime_unavailable`; then something of the profile may be there.
+   */
+  importProfile(profileId: string, tar: Readable): Promise<void>;
+
   /** Every runner of this installation that there is, dead ones too. Throws `runtime_unavailable`. */
   list(): Promise<RunnerInfo[]>;
 
@@ -57,6 +70,9 @@ export type Runtime = {
   /** Lets go. Docker's runners stay up; the process runtime ends its children first. Closing twice is fine. */
   close(): Promise<void>;
 };
+
+/** User and group of all that runs in a runner's container. The process runtime has users of its own, and looks at no owners. */
+export const RUNNER_UID = 1000;
 
 export type RunnerSpec = {
   runnerId: string;

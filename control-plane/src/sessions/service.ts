@@ -97,11 +97,16 @@ export function createSessionService(deps: {
     return row;
   }
 
-  /** Wanted to run, by a runner that is started now; the caller asks for the pass. Throws `capacity_exceeded`. */
+  /** Throws `capacity_exceeded`. */
   function startedAnew(row: SessionRow): SessionRow {
     if (row.desired !== "running") deps.admission.check();
+    return started(row);
+  }
+
+  /** Wanted to run, by a runner that is started now; the caller asks for the pass. */
+  function started(row: SessionRow): SessionRow {
     deps.backoff.reset(row.id);
-    const started = store.transition(row, {
+    const after = store.transition(row, {
       status: "connecting",
       reason: startReason(row),
       desired: "running",
@@ -111,7 +116,7 @@ export function createSessionService(deps: {
     passStep("session.start_committed", { sessionId: row.id });
     log.info({ sessionId: row.id }, "session started again");
     live.notify(row.id);
-    return started;
+    return after;
   }
 
   /** Wanted to run again, if it had ended. */
@@ -129,6 +134,8 @@ export function createSessionService(deps: {
 
   return {
     reachable,
+    exclusively,
+    started,
 
     /**
      * Makes the session and starts it; for an id that exists answers the same session, and starts it again if it
@@ -335,7 +342,7 @@ function whyNoCode(row: SessionRow): string {
   return `No code came in time; the session is ${standing(row)}. Call again in a moment.`;
 }
 
-const toSession = (row: SessionRow): Session => ({
+export const toSession = (row: SessionRow): Session => ({
   sessionId: row.id,
   status: row.status,
   reason: row.reason,

@@ -6,8 +6,10 @@ import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createAdmission, type AdmissionLimits, type Machine } from "./admission.ts";
+import { createUnusedProfiles } from "../backups/unused-profiles.ts";
 import { createBackground } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
+import { createBackup } from "./backup.ts";
 import { createConnector } from "./connector.ts";
 import { createHibernation } from "./hibernation.ts";
 import { createIdle } from "./idle.ts";
@@ -18,6 +20,8 @@ import { createObserver } from "./observer.ts";
 import { createPairing } from "./pairing.ts";
 import { createReconciler } from "./reconciler.ts";
 import { createRecovery } from "./recovery.ts";
+import { createRestore } from "./restore.ts";
+import { createRunnersOf } from "./runners-of.ts";
 import { createScreenshot } from "./screenshot.ts";
 import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
@@ -55,6 +59,9 @@ export function createSessions(deps: {
   log: Log;
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
   onEvent: (sessionId: string, event: RunnerEvent, at: string) => void;
+  dataDir: string;
+  /** Of one backup, encrypted. */
+  maxBackupBytes: number;
   /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
   settle: (sessionId: string) => Promise<void>;
 }) {
@@ -88,7 +95,14 @@ export function createSessions(deps: {
     sessionsStarting: reconciler.starting,
   });
   const recovery = createRecovery(shared);
-  const supervisor = createSupervisor({ ...shared, reconciler, recovery, warmRunners });
+  const unused = createUnusedProfiles({ ...deps, profileIds: store.profileIds });
+  const supervisor = createSupervisor({
+    ...shared,
+    reconciler,
+    recovery,
+    warmRunners,
+    clearUp: unused.settleAll,
+  });
   const admission = createAdmission({
     ...deps,
     running: store.countRunning,
@@ -100,12 +114,15 @@ export function createSessions(deps: {
   const idle = createIdle({ db: deps.db, defaultMinutes: deps.hibernateAfterMinutes });
   const service = createSessionService({ ...shared, reconciler, admission, warmRunners, logOut, idle });
   const hibernation = createHibernation({ ...shared, idle, sessions: service });
+  const copying = { ...shared, reconciler, sessions: service, runnersOf: createRunnersOf(shared) };
 
   return {
     store,
     live,
     service,
     warmRunners,
+    backup: createBackup({ ...copying, maxBytes: deps.maxBackupBytes }),
+    restore: createRestore({ ...copying, admission, unused }),
     screenshot: createScreenshot({ live, sessions: service }),
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
     /** Each removes what no session has, and answers how much. Throw `runtime_unavailable`. */

@@ -243,6 +243,42 @@ export function createSessionStore({
         .run();
     },
 
+    /** Gives the session, which is made if there is none, another profile in place of its own. It is not to run then. */
+    restore(
+      id: string,
+      { profileId, cursor, phoneNumber }: { profileId: string; cursor: number; phoneNumber: string | null },
+    ): SessionRow {
+      const now = clock.now();
+      return db.transaction((tx) => {
+        const seen = findSession.get({ id });
+        const profile = tx.select().from(profiles).where(eq(profiles.sessionId, id)).get();
+        if (profile) {
+          tx.delete(runners).where(eq(runners.profileId, profile.id)).run();
+          tx.delete(profiles).where(eq(profiles.id, profile.id)).run();
+        }
+        const ended = { desired: "stopped", status: "disconnected", reason: "stopped" } as const;
+        const linked = { linkedPhoneNumber: phoneNumber, pushName: null };
+        if (seen === undefined) {
+          tx.insert(sessions)
+            .values({ id, ...ended, ...linked, createdAt: now, updatedAt: now })
+            .run();
+          appendEvent(id, "session.created", {});
+        }
+        tx.insert(profiles)
+          .values({
+            id: profileId,
+            sessionId: id,
+            cursor,
+            generation: profile?.generation ?? 0,
+            createdAt: now,
+          })
+          .run();
+        return seen
+          ? this.transition(seen, { ...ended, ...linked, runnerId: null })
+          : findSession.get({ id })!;
+      });
+    },
+
     dropRunner(runnerId: string): void {
       db.delete(runners).where(eq(runners.id, runnerId)).run();
     },

@@ -24,6 +24,8 @@ export function createSupervisor(deps: {
   warmRunners: Pick<WarmRunners, "request" | "profileIds" | "close">;
   background: Background;
   listRunners: () => Promise<readonly RunnerInfo[]>;
+  /** Ends what an earlier start began and did not come to the end of. */
+  clearUp: () => Promise<void>;
   /** Finds out what became of messages without an outcome. */
   settle: (sessionId: string) => Promise<void>;
   /** A runner of no session is gone. */
@@ -41,6 +43,7 @@ export function createSupervisor(deps: {
   async function prepare(): Promise<void> {
     if (prepared) return;
     await runtime.prepare();
+    await deps.clearUp();
     prepared = true;
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RunnerSpec, Runtime } from "../runtime.ts";
 import { callStub } from "./stub-client.ts";
@@ -138,6 +139,34 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
       await runtime.ensure(second);
       expect(await callStub(runtime, second.runnerId, "/note")).toEqual({ note: "kept" });
       await runtime.remove(second.runnerId, GRACE);
+    });
+
+    test("a profile is copied through a tar, and the runner of the copy can write into it", async () => {
+      const first = aRunner();
+      await runtime.ensure(first);
+      await callStub(runtime, first.runnerId, "/note?text=kept");
+      await runtime.remove(first.runnerId, GRACE);
+      const second = aRunner();
+      await runtime.importProfile(second.profileId, runtime.exportProfile(first.profileId));
+      expect(await runtime.listProfiles()).toContain(second.profileId);
+      await runtime.ensure(second);
+      expect(await callStub(runtime, second.runnerId, "/note")).toEqual({ note: "kept" });
+      expect(await callStub(runtime, second.runnerId, "/note?text=new")).toEqual({ note: "new" });
+      await runtime.remove(second.runnerId, GRACE);
+      await runtime.ensure(first);
+      expect(await callStub(runtime, first.runnerId, "/note")).toEqual({ note: "kept" });
+      await runtime.remove(first.runnerId, GRACE);
+    });
+
+    test("a copy whose tar breaks off fails by what it broke off by", async () => {
+      const { profileId } = aRunner();
+      async function* broken() {
+        yield Buffer.alloc(1024);
+        throw new Error("broken off");
+      }
+      await expect(runtime.importProfile(profileId, Readable.from(broken()))).rejects.toThrow("broken off");
+      await runtime.removeProfile(profileId);
+      expect(await runtime.listProfiles()).not.toContain(profileId);
     });
 
     test("a removed profile is gone, and a new one of its name is empty", async () => {

@@ -1,0 +1,171 @@
+import { posix } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { AppError } from "@whatsapp-engine/contract";
+import { extract, pack, type Extract, type Header, type Pack } from "tar-stream";
+import { z } from "zod";
+import { RUNNER_UID } from "../runtime/runtime.ts";
+import { invalidBackup } from "./invalid-backup.ts";
+
+/** What a backup says of itself; its first file. */
+const manifestSchema = z.object({
+  format: z.literal("whatsapp-engine-backup"),
+  version: z.literal(1),
+  sessionId: z.string(),
+  /** Of which profile, and up to where its journal was told to the engine then. */
+  profileId: z.string(),
+  cursor: z.number().int().min(0),
+  /** Digits; null where only a LID was known. */
+  phoneNumber: z.string().nullable(),
+  whatsappVersion: z.string().nullable(),
+  /** ISO 8601 */
+  createdAt: z.iso.datetime(),
+});
+export type Manifest = z.infer<typeof manifestSchema>;
+
+type Entry = Extract extends AsyncIterable<infer E> ? E : never;
+
+const MANIFEST = "manifest.json";
+const MAX_MANIFEST_BYTES = 64 * 1024;
+const PROFILE = "profile/";
+
+/** What of a profile is the account; claims, pids and files on their way to the page are of the runner that was. */
+const KEPT = ["browser", "journal.ndjson"];
+/**
+ * What Chromium makes anew. Without the service worker's caches its registration would be broken, so it goes as a whole;
+ * whatsapp-web.js's own RemoteAuth keeps no more than IndexedDB and Local Storage.
+ */
+const LEFT_OUT =
+  /^browser\/session\/(Singleton[^/]*|Crashpad|BrowserMetrics[^/]*|[^/]*ShaderCache|GraphiteDawnCache|component_crx_cache|Default\/(Cache|Code Cache|GPUCache|Dawn[^/]*Cache|blob_storage|Service Worker))(\/|$)/;
+const OWNER = { uid: RUNNER_UID, gid: RUNNER_UID };
+/** Since when there is a login (`runner/src/profile.ts`). */
+const LINKED = "browser/linked";
+const JOURNAL = "journal.ndjson";
+
+/** A profile's tar as a backup's; `linked()` answers, once it was read to its end, whether there is a login in it. */
+export function packBackup(profile: Readable, manifest: Manifest): { tar: Readable; linked: () => boolean } {
+  let linked = false;
+  const tar = packed(async (into) => {
+    into.entry({ name: MANIFEST, mode: 0o600 }, `${JSON.stringify(manifest)}\n`);
+    for await (const entry of entriesOf(profile)) {
+      const name = entry.header.name.replace(/^\.\//, "").replace(/\/$/, "");
+      linked ||= name === LINKED;
+      const wanted = isPlain(entry.header) && isKept(name) && !LEFT_OUT.test(name);
+      if (wanted) await copy(entry, into, `${PROFILE}${name}`);
+    }
+  });
+  return { tar, linked: () => linked };
+}
+
+/**
+ * Reads a backup to its end, and answers what it says of itself and the number of its journal's last line. Throws
+ * `invalid_backup` for whatever a backup of ours does not hold.
+ */
+export async function checkBackup(backup: Readable): Promise<{ manifest: Manifest; lastSeq: number }> {
+  let manifest: Manifest | undefined;
+  let linked = false;
+  let lastSeq = 0;
+  for await (const { entry, name } of backupEntries(backup)) {
+    if (name === null) manifest = await readManifest(entry);
+    linked ||= name === LINKED;
+    if (name === JOURNAL) lastSeq = await readLastSeq(entry);
+  }
+  if (manifest === undefined || !linked) throw invalidBackup("it holds no login");
+  return { manifest, lastSeq };
+}
+
+/** The profile in a backup, as a tar whose names begin in the profile's folder. */
+export const profileOf = (backup: Readable): Readable =>
+  packed(async (into) => {
+    for await (const { entry, name } of backupEntries(backup))
+      if (name !== null) await copy(entry, into, name);
+  });
+
+/** Whoever destroys it ends `fill`; what `fill` fails by, it fails by. */
+function packed(fill: (into: Pack) => Promise<void>): Readable {
+  const tar = pack();
+  fill(tar).then(
+    () => tar.finalize(),
+    (error: Error) => tar.destroy(error),
+  );
+  return Readable.from(tar, { objectMode: false });
+}
+
+/** `name` is the path within the profile; null: the manifest, which comes first. */
+async function* backupEntries(backup: Readable): AsyncGenerator<{ entry: Entry; name: string | null }> {
+  let first = true;
+  for await (const entry of entriesOf(backup)) {
+    if (first && entry.header.name !== MANIFEST) throw invalidBackup("it does not begin with a manifest");
+    yield { entry, name: first ? null : safeName(entry.header) };
+    first = false;
+  }
+}
+
+/** What is not read of an entry is passed over. Fails as `tar` does, or with `invalid_backup` where it is no tar. */
+async function* entriesOf(tar: Readable): AsyncGenerator<Entry> {
+  const entries = extract();
+  const reading = pipeline(tar, entries);
+  reading.catch(() => undefined); // waited for below
+  try {
+    for await (const entry of entries) {
+      yield entry;
+      entry.resume();
+    }
+    await reading;
+  } catch (error) {
+    throw tar.errored ?? (error instanceof AppError ? error : invalidBackup("its contents cannot be read"));
+  } finally {
+    tar.destroy();
+  }
+}
+
+async function copy(entry: Entry, into: Pack, name: string): Promise<void> {
+  const { type, size, mtime } = entry.header;
+  if (type === "directory") {
+    into.entry({ ...OWNER, name, type, mode: 0o700, mtime });
+    return;
+  }
+  await pipeline(entry, into.entry({ ...OWNER, name, type: "file", size, mtime, mode: 0o600 }));
+}
+
+async function readManifest(entry: Entry): Promise<Manifest> {
+  if ((entry.header.size ?? 0) > MAX_MANIFEST_BYTES) throw invalidBackup("its manifest is too long");
+  try {
+    return manifestSchema.parse(JSON.parse(await text(entry)));
+  } catch {
+    throw invalidBackup("its manifest is not one of this version of the engine");
+  }
+}
+
+/** 0: it has no line. */
+async function readLastSeq(journal: Entry): Promise<number> {
+  let last = 0;
+  for await (const line of createInterface({ input: Readable.from(journal) })) {
+    last = Math.max(last, seqOf(line));
+  }
+  return last;
+}
+
+/** As the runner reads it: a line that a loss of power left is none. */
+function seqOf(line: string): number {
+  try {
+    const { seq } = JSON.parse(line) as { seq?: unknown };
+    return typeof seq === "number" && Number.isSafeInteger(seq) ? seq : 0;
+  } catch {
+    return 0;
+  }
+}
+
+const isPlain = ({ type }: Header) => type === "file" || type === "directory";
+const isKept = (name: string) => KEPT.some((kept) => name === kept || name.startsWith(`${kept}/`));
+
+/** Throws for a name that leads anywhere but to what a backup holds. */
+function safeName(header: Header): string {
+  const path = header.name.replace(/\/$/, "");
+  const name = path.slice(PROFILE.length);
+  const isSafe = path.startsWith(PROFILE) && posix.normalize(name) === name && !name.includes("\0");
+  if (isSafe && isPlain(header) && isKept(name)) return name;
+  throw invalidBackup("it holds a file that is no part of a login");
+}
