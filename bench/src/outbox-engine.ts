@@ -1,10 +1,10 @@
 import { query } from "@whatsapp-engine/test/support/database.js";
 import { startEngine, type Engine } from "@whatsapp-engine/test/support/engine.js";
 import { runnersOf } from "@whatsapp-engine/test/support/runner.js";
+import { stubSettings, type StubStatus } from "@whatsapp-engine/test/support/stub.js";
 import { until } from "@whatsapp-engine/test/support/until.js";
 import { callerOf } from "./caller.ts";
 import { progress } from "./progress.ts";
-import { stubSettings, type StubStatus } from "./stub.ts";
 
 export const SESSIONS = 50;
 export const sessionId = (n: number) => `s-${String(n % SESSIONS).padStart(2, "0")}`;
@@ -17,9 +17,12 @@ const settings = {
   ...(profileFolder === undefined ? {} : { BENCH_PROFILE: profileFolder }),
 };
 
+const nodeArgs =
+  profileFolder === undefined ? [] : ["--import", new URL("profile-preload.js", import.meta.url).href];
+
 /** The real control plane on the process runtime, with 50 sessions whose runners are stubs; none is connected yet. */
 export async function startStubEngine(): Promise<Engine> {
-  const engine = await startEngine({ runtime: "process", settings });
+  const engine = await startEngine({ runtime: "process", settings, nodeArgs });
   try {
     const call = callerOf(engine);
     const startedAt = Date.now();
@@ -70,7 +73,7 @@ export const countMessages = ({ dataDir }: Engine): Record<string, number> =>
     ]),
   );
 
-/** Begins a CPU profile of the control plane, or ends it, where BENCH_PROFILE asks for them; see `stub-preload.ts`. */
+/** Begins a CPU profile of the control plane, or ends it, where BENCH_PROFILE asks for them; see `profile-preload.ts`. */
 export function toggleProfile({ pid }: Engine): void {
   if (profileFolder !== undefined) process.kill(pid, "SIGUSR2");
 }

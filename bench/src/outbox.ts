@@ -1,3 +1,4 @@
+import { TO_BE_READ } from "@whatsapp-engine/test/support/stub.js";
 import { until } from "@whatsapp-engine/test/support/until.js";
 import { writeHistory } from "./history.ts";
 import { connectAll, countMessages, SESSIONS, startAgain, startStubEngine } from "./outbox-engine.ts";
@@ -6,7 +7,7 @@ import { measureBulks, measureSingles, throughputHeading, throughputRow } from "
 import { progress } from "./progress.ts";
 import { measureRawCommits } from "./raw-sqlite.ts";
 import { heading, row, summarise } from "./statistics.ts";
-import { startStub, TO_BE_READ } from "./stub.ts";
+import { startStub } from "./stub.ts";
 
 const PAST = 1_000_000;
 const QUEUED = 100_000;

@@ -99,7 +99,8 @@ export function createDispatcher(deps: {
   function handOut(sessionId: string): void {
     if (!live.get(sessionId) && store.next(sessionId, [], 1).length > 0) deps.wakeSession(sessionId);
     const client = connectedRunner(sessionId);
-    if (!client || !caughtUp.has(client)) return;
+    if (!client) return letGo(sessionId);
+    if (!caughtUp.has(client)) return;
     const lane = laneOf(sessionId);
     let looked = 0;
     for (;;) {
@@ -153,6 +154,15 @@ export function createDispatcher(deps: {
     running.add(sending);
   }
 
+  /** Without a runner nothing is handed out, and the next one is asked about all before it is: a session may be gone for good. */
+  function letGo(sessionId: string): void {
+    const lane = lanes.get(sessionId);
+    if (!lane || lane.underWay.size > 0 || live.get(sessionId)) return;
+    clearTimeout(lane.timer);
+    clearTimeout(lane.asking);
+    lanes.delete(sessionId);
+  }
+
   function requeue(row: MessageRow): void {
     store.requeue(row);
     pace.reread(row.sessionId);
@@ -186,9 +196,11 @@ export function createDispatcher(deps: {
   }
 
   async function settle(sessionId: string): Promise<void> {
+    if (!open) return;
     const runner = live.get(sessionId);
+    if (!runner) return letGo(sessionId);
     // Until it has told its state, its journal may turn out to be another one than that of before.
-    if (!runner?.state || !open) return;
+    if (!runner.state) return;
     const { client } = runner;
     const held = new Set<string>();
     let silent = false;

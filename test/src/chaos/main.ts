@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { whole } from "../support/arguments.ts";
 import { runChaos, summary } from "./chaos.ts";
 
 /** `npm run chaos -- --seed 1 --messages 500 --sessions 3`: ends with 1 if a message was lost or doubled, or something lies. */
@@ -9,16 +10,10 @@ const { values } = parseArgs({
     sessions: { type: "string", default: "3" },
   },
 });
-const whole = (name: keyof typeof values, most: number): number => {
-  const number = Number(values[name]);
-  if (Number.isInteger(number) && number >= 1 && number <= most) return number;
-  throw new Error(`--${name} must be a whole number from 1 to ${most}`);
-};
-
 const options = {
-  seed: whole("seed", 2 ** 32 - 1),
-  messages: whole("messages", 1_000_000),
-  sessions: whole("sessions", 10),
+  seed: whole(values, "seed", 2 ** 32 - 1),
+  messages: whole(values, "messages", 1_000_000),
+  sessions: whole(values, "sessions", 10),
   messagesPerKill: 15,
 };
 console.log(

@@ -3,12 +3,11 @@
  * process with SIGKILL at a named step, as the file `DIE_AT_STEP` says. That file is taken away first, so that one order
  * ends one process; what is started afterwards lives.
  */
-import childProcess, { type SpawnOptions } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
 import { renameSync } from "node:fs";
-import { syncBuiltinESMExports } from "node:module";
 import { fileURLToPath } from "node:url";
 import { STEP_CHANNEL, type StepPassed } from "@whatsapp-engine/contract";
+import { changeRunners } from "./change-runners.ts";
 import { DIE_AT_STEP, readOrder } from "./death.ts";
 
 const path = process.env[DIE_AT_STEP];
@@ -33,12 +32,5 @@ subscribe(STEP_CHANNEL, (message) => {
 });
 
 // A runner is started with an environment and arguments of its own, and must be led here too.
-const { spawn } = childProcess;
-const spawnToo = (program: string, given: readonly string[], options: SpawnOptions) => {
-  const isRunner = given.length === 1 && given[0]?.endsWith("/runner/dist/main.js") === true;
-  if (!isRunner) return spawn(program, given, options);
-  const env = { ...options.env, [DIE_AT_STEP]: path };
-  return spawn(program, ["--import", fileURLToPath(import.meta.url), ...given], { ...options, env });
-};
-childProcess.spawn = spawnToo as typeof spawn;
-syncBuiltinESMExports();
+const here = fileURLToPath(import.meta.url);
+changeRunners((entry) => ({ args: ["--import", here, entry], env: { [DIE_AT_STEP]: path } }));

@@ -8,7 +8,7 @@ import {
   type SendRecord,
   type StreamLine,
 } from "@whatsapp-engine/contract";
-import { TO_BE_READ, type StubStatus } from "./stub.ts";
+import { TO_BE_READ, UNANSWERED, type StubStatus } from "./stub.ts";
 
 /*
  * Stands in for a runner where only the control plane is measured: speaks the runner's protocol, and says of every
@@ -61,8 +61,10 @@ function stream(response: ServerResponse, after: number): void {
   response.once("close", () => streams.delete(response));
 }
 
-function send(body: Buffer): SendRecord {
+/** null: none is to be told. */
+function send(body: Buffer): SendRecord | null {
   const { messageId, to, text: words } = decodeSend(body);
+  if (words?.startsWith(UNANSWERED)) return null;
   const before = sends.get(messageId);
   if (before) return before;
   const record: SendRecord = {
@@ -101,8 +103,11 @@ function route(request: IncomingMessage, response: ServerResponse, body: Buffer)
       return answer(response, 204);
     case "POST /logout":
       return answer(response, 200, { unlinked: "done" });
-    case "POST /send":
-      return answer(response, 200, send(body));
+    case "POST /send": {
+      const record = send(body);
+      if (record) answer(response, 200, record);
+      return;
+    }
     case "POST /shutdown":
       answer(response, 202);
       return void setImmediate(() => process.exit(0));
