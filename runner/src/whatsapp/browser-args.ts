@@ -49,6 +49,9 @@ const fixedArguments = [
   "--mute-audio",
   "--password-store=basic",
   "--use-mock-keychain",
+  // What the page stores stands on the disk after a second, not after five, or up to a minute where it stores much: a
+  // login is to outlive a browser that is killed soon after the scan (Chromium's `StorageAreaImpl::ComputeCommitDelay`).
+  "--enable-aggressive-domstorage-flushing",
   // What it writes beside the login stays small.
   "--disable-breakpad",
   "--disable-crash-reporter",

@@ -1,4 +1,4 @@
-import { readFile, symlink } from "node:fs/promises";
+import { readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
@@ -51,6 +51,24 @@ test("the runner is killed: its browser ends with it, and what it leaves behind 
   }
   const third = await world.start();
   await third.state(({ status }) => status === "connected");
+});
+
+test("a login is on the disk soon after the scan, and outlives a runner that is killed then", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  const stored = join(world.profileDir, "browser", "session", "Default", "Local Storage", "leveldb");
+  const isStored = async () => {
+    const files = (await readdir(stored)).map((name) =>
+      readFile(join(stored, name)).catch(() => Buffer.of()),
+    );
+    return (await Promise.all(files)).some((bytes) => bytes.includes("simulated-whatsapp-login"));
+  };
+  // By itself Chromium would take 5 s.
+  await expect.poll(isStored, { timeout: 3_500, interval: 50 }).toBe(true);
+  await first.kill();
+  const second = await world.start();
+  await second.state(({ status }) => status === "connected");
+  expect(second.states.some(({ qr }) => qr !== null)).toBe(false);
 });
 
 test("ends when its parent closes the channel", async () => {
