@@ -16,6 +16,9 @@ type Claimed = {
 /** How long a profile must have been nobody's: whatever was about to use it has done so by then. */
 const UNUSED_MS = 60 * 60_000;
 
+/** Each takes a container of its own for a moment. */
+const READ_AT_ONCE = 4;
+
 const UNREAD = "What is in it could not be read; it is tried again.";
 
 /**
@@ -116,11 +119,10 @@ export function createRecovery(deps: {
     async run(): Promise<{ isUnwanted: (profileId: string) => boolean }> {
       const unknown = await unknownProfiles();
       const claimed: Claimed[] = [];
-      // One after the other: each takes a container of its own for a moment.
-      for (const profileId of unknown) {
-        if (kept.has(profileId) && kept.get(profileId) !== UNREAD) continue;
-        const found = await look(profileId);
-        if (found) claimed.push(found);
+      const unread = unknown.filter((id) => !kept.has(id) || kept.get(id) === UNREAD);
+      for (let at = 0; at < unread.length; at += READ_AT_ONCE) {
+        const found = await Promise.all(unread.slice(at, at + READ_AT_ONCE).map(look));
+        claimed.push(...found.filter((one) => one !== undefined));
       }
       // The one that was claimed last is the session's; the others are kept.
       for (const found of claimed.toSorted(newestClaimFirst))
