@@ -46,7 +46,6 @@ export const createMender = (deps: Deps): Mender => {
   let mending: Mending | null = null;
   /** Only the newest attempt counts. */
   let attempt = 0;
-  let work: Promise<void> = Promise.resolve();
   let stopped = false;
 
   const deadline = createDeadline(() => {
@@ -94,11 +93,11 @@ export const createMender = (deps: Deps): Mender => {
       return deps.onGiveUp(mending);
     }
     deps.onMend(rung);
-    work = open(means[rung]);
+    void open(means[rung]);
   };
 
   return {
-    start: (before) => (work = open(before)),
+    start: open,
     client: () => life.client(),
     mending: () => mending,
     trouble,
@@ -112,9 +111,7 @@ export const createMender = (deps: Deps): Mender => {
       deadline.stop();
       life.mute();
     },
-    end: async (options) => {
-      await life.end(options);
-      await work;
-    },
+    // An attempt that is under way is not waited for: the library may hang in it for ever.
+    end: (options) => life.end(options),
   };
 };
