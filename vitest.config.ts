@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /** Suites beside the source that need a Docker engine. */
 const DOCKER = "control-plane/src/runtime/docker*.test.ts";
+/** What kills, loses and wears out, for half an hour: `npm run test:crash`. */
+const CRASH = "test/src/{crash,chaos,soak}/**/*.test.ts";
 /** Builds the engine's own image, which takes minutes: `npm run test:compose`. */
 const COMPOSE = "test/src/operator/compose.test.ts";
 
@@ -33,7 +35,15 @@ export default defineConfig({
         test: {
           name: "engine",
           include: ["test/src/**/*.test.ts", DOCKER],
-          exclude: [COMPOSE],
+          exclude: [COMPOSE, CRASH],
+          globalSetup: ["test/src/support/docker-engine.ts"],
+          ...slow,
+        },
+      },
+      {
+        test: {
+          name: "crash",
+          include: [CRASH],
           globalSetup: ["test/src/support/docker-engine.ts"],
           ...slow,
         },
