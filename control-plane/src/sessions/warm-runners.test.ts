@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "@whatsapp-engine/contract";
@@ -183,4 +183,20 @@ it("keeps the profile that became a session's meanwhile", async () => {
   await background.idle();
   expect(await runtime.listProfiles()).toEqual([warm!.profileId]);
   expect(await runtime.list()).toMatchObject([{ runnerId: warm!.runnerId, liveness: "alive" }]);
+});
+
+it("keeps a profile that says whose it is, though an older database takes it for the pool's", async () => {
+  await fill();
+  const [warm] = rows.all();
+  const claim = { sessionId: "a", claimedAt: "2026-01-02T03:04:05.000Z" };
+  writeFileSync(join(dir, "profiles", warm!.profileId, "claim.json"), JSON.stringify(claim));
+  wanted = 0;
+  const unread = vi.spyOn(runtime, "readProfile").mockRejectedValue(new AppError("runtime_unavailable", ""));
+  await look();
+  expect(rows.all()).toHaveLength(1); // unknown is not "nobody's"
+  unread.mockRestore();
+  await look();
+  expect(rows.all()).toEqual([]);
+  expect(await runtime.list()).toEqual([]);
+  expect(await runtime.listProfiles()).toEqual([warm!.profileId]);
 });

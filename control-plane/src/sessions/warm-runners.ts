@@ -223,6 +223,12 @@ export function createWarmRunners(deps: {
   const standing = (entry: Entry) =>
     isReady(entry, clock.now()) ? "ready" : entry.linked ? "linked" : (entry.state?.status ?? "silent");
 
+  /** An older copy of the database may take what is a session's by now for the pool's. Throws where it cannot be told. */
+  async function isSomebodys(profileId: string): Promise<boolean> {
+    const contents = await runtime.readProfile(profileId);
+    return contents !== undefined && (contents.linked || contents.claim !== null);
+  }
+
   async function remove(entry: Entry, { why, failed, keepProfile }: Verdict): Promise<void> {
     const { profileId, runnerId } = entry;
     // With its row a profile became a session's.
@@ -239,7 +245,9 @@ export function createWarmRunners(deps: {
       await runtime.remove(runnerId, { graceSeconds: keep ? STOP_GRACE_SECONDS : 0 });
       passStep("warm.runner_removed", {});
       if (!keep) {
-        await runtime.removeProfile(profileId);
+        if (await isSomebodys(profileId))
+          log.warn({ profileId }, "a warm runner's profile is a session's by what stands in it, and is kept");
+        else await runtime.removeProfile(profileId);
         passStep("warm.profile_removed", {});
         rows.remove(profileId);
       }
