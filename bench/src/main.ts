@@ -7,12 +7,13 @@ import { measureCapacity } from "./capacity.ts";
 import { measureCreateToQr, measureMemory, measureRunnerDirect, measureSends } from "./engine-run.ts";
 import { measureLibraryAlone } from "./library-alone.ts";
 import { measureOutbox } from "./outbox.ts";
+import { measureScale } from "./scale.ts";
 import { measureSessions } from "./sessions.ts";
 import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
- * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- capacity`: see the files of
+ * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`: see the files of
  * these names. Prints Markdown for bench/README.md.
  */
 
@@ -126,6 +127,7 @@ async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   if (wanted.includes("outbox")) await measureOutbox(say);
   if (wanted.includes("sessions")) await measureSessions(say);
+  if (wanted.includes("scale")) await measureScale(say);
   if (wanted.includes("capacity")) await measureCapacity(say);
   const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
     (kind) => wanted.length === 0 || wanted.includes(kind),
