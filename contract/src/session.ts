@@ -16,7 +16,7 @@ export type SessionStatus = z.infer<typeof sessionStatusSchema>;
 /**
  * Why a session is in its state, for programs. Each code stands with the states it goes with:
  * connecting (`starting`, `waking`, `opening`, `reconnecting`; `page_hung`, `page_crashed`, `browser_gone`, `out_of_memory`,
- * `memory_high`, `start_timeout` while another page or browser is opened), auth_failed (`pairing_failed`, `wrong_number`),
+ * `memory_high`, `start_timeout`, `connect_timeout` while another page or browser is opened), auth_failed (`pairing_failed`, `wrong_number`),
  * disconnected (all others, and those where that came to nothing). `null` where the state says everything.
  */
 export const sessionReasons = [
@@ -35,6 +35,7 @@ export const sessionReasons = [
   "proxy_blocked",
   "deprecated_version",
   "start_timeout",
+  "connect_timeout",
   "start_failed",
   "browser_gone",
   "page_crashed",

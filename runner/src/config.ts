@@ -34,6 +34,7 @@ const environment = z
     RUNNER_CHROMIUM_PATH: z.string().default("/usr/lib/chromium/chromium-headless-shell"),
     RUNNER_CHROMIUM_UID: z.coerce.number().int().min(1).optional(),
     RUNNER_START_TIMEOUT_SECONDS: seconds(90),
+    RUNNER_CONNECT_TIMEOUT_SECONDS: seconds(300),
     RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
     RUNNER_MEMORY_SOFT_MB: z.coerce.number().int().min(0).default(0),
     RUNNER_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
@@ -52,6 +53,8 @@ const environment = z
     /** User and group Chromium runs under; null: the runner's own. */
     chromiumUid: env.RUNNER_CHROMIUM_UID ?? null,
     startTimeoutMs: env.RUNNER_START_TIMEOUT_SECONDS,
+    /** How long a page that was up, or whose code was scanned, may be without a connection before it is opened anew. */
+    connectTimeoutMs: env.RUNNER_CONNECT_TIMEOUT_SECONDS,
     qrTimeoutMs: env.RUNNER_QR_TIMEOUT_SECONDS,
     /** Memory in MB from which on it is brought back; 0: no mark. */
     memorySoftMb: env.RUNNER_MEMORY_SOFT_MB,

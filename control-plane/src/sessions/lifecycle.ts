@@ -38,6 +38,7 @@ const FATE: Partial<Record<SessionReason, RunnerFate>> = {
   out_of_memory: "replace",
   memory_high: "replace",
   start_timeout: "replace",
+  connect_timeout: "replace",
   start_failed: "replace",
   // An older database was put back; the next runner's number is above the one that was found.
   stale_claim: "replace",

@@ -9,6 +9,7 @@ export type Cause = Extract<
   | "out_of_memory"
   | "memory_high"
   | "start_timeout"
+  | "connect_timeout"
   | "start_failed"
 >;
 

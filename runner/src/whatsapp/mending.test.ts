@@ -171,3 +171,22 @@ test("memory above the mark: another page, then another browser, and it is never
   await sends(runner, "after the browser");
   expect(runner.states.map(({ qr }) => qr?.number ?? 1)).not.toContain(2);
 }, 180_000);
+
+test("the connection does not come back: another page after the deadline, and not before", async () => {
+  world = await makeWorld();
+  const first = await world.link();
+  await first.stop();
+  const runner = await world.start({ RUNNER_CONNECT_TIMEOUT_SECONDS: "3" });
+  await runner.state(({ status }) => status === "connected");
+  const { control } = world.simulator;
+  await control.setState(ACCOUNT, "TIMEOUT");
+  await runner.state(({ reason }) => reason === "reconnecting");
+  await control.setState(ACCOUNT, "CONNECTED");
+  await runner.state(({ status }) => status === "connected");
+  const from = runner.states.length;
+  await control.setState(ACCOUNT, "TIMEOUT");
+  await runner.state(({ reason }) => reason === "connect_timeout", 30_000);
+  await backAgain(runner, { page_reloaded: 1 });
+  expect(told(runner, from).join()).toContain("connecting/reconnecting,connecting/connect_timeout");
+  await sends(runner, "after the silence");
+});

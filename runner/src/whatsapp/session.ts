@@ -98,7 +98,7 @@ export const createSession = (deps: Deps): Session => {
   };
   const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
     log.info({ status: standing.status, reason: standing.reason }, "session ends");
-    for (const deadline of [readyDeadline, unpairedDeadline, login, mender]) deadline.stop();
+    for (const deadline of [readyDeadline, connectDeadline, unpairedDeadline, login, mender]) deadline.stop();
     await before?.().catch((cause: unknown) =>
       log.warn({ err: cause }, "not everything was done before the browser was closed"),
     );
@@ -124,6 +124,10 @@ export const createSession = (deps: Deps): Session => {
   const readyDeadline = createDeadline(() =>
     mender.trouble("start_timeout", `Logged in, but not ready to send within ${READY_MS / 1000} s.`),
   );
+  // WhatsApp Web connects again by itself, as a rule; a page that does not is of no use any more.
+  const connectDeadline = createDeadline(() =>
+    mender.trouble("connect_timeout", `No connection to WhatsApp for ${config.connectTimeoutMs / 1000} s.`),
+  );
   // The page unlinks itself in steps; where the last one does not come, the login is not deleted.
   const unpairedDeadline = createDeadline(
     () =>
@@ -140,7 +144,10 @@ export const createSession = (deps: Deps): Session => {
     const why = mending !== null && change.status === "connecting";
     const shown = why ? { ...change, reason: mending.cause, detail: mending.detail } : change;
     const mends = [...(mender.client()?.mends ?? []), ...Object.keys(mendCounts)];
+    const connected = state.get().status !== "connecting";
     state.set({ ...shown, mends, mendCounts: { ...mendCounts } });
+    if (state.get().status !== "connecting") connectDeadline.stop();
+    else if (connected) connectDeadline.start(config.connectTimeoutMs);
   };
   const login = createLogin({
     qrTimeoutMs: config.qrTimeoutMs,
