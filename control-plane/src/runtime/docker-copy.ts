@@ -1,9 +1,7 @@
 import { Readable } from "node:stream";
-import { AppError, labels } from "@whatsapp-engine/contract";
-import { PROFILE_DIR, hardening, profileMount } from "./docker-container.ts";
-import type { Engine } from "./docker-engine.ts";
-
-type Options = { engine: Engine; installId: string; image: string; seccomp: string };
+import { AppError } from "@whatsapp-engine/contract";
+import { createAccess, type AccessOptions } from "./docker-access.ts";
+import { PROFILE_DIR } from "./docker-container.ts";
 
 /** What `labels.purpose` says of a container that is made to copy a volume by. */
 const COPYING = "copy-profile";
@@ -15,22 +13,9 @@ const COPY_TIMEOUT_MS = 5 * 60_000;
  * Copies profiles out of and into their volumes, by containers that are made and never started: the engine reads and
  * writes the volume itself, and no program sees it.
  */
-export const createProfileCopy = ({ engine, installId, image, seccomp }: Options) => {
-  const open = async (profileId: string): Promise<string> => {
-    const container = await engine.call((docker, abortSignal) =>
-      docker.createContainer({
-        Image: image,
-        Labels: { [labels.install]: installId, [labels.purpose]: COPYING },
-        HostConfig: {
-          ...hardening(seccomp),
-          NetworkMode: "none",
-          Mounts: [profileMount(installId, profileId)],
-        },
-        abortSignal,
-      }),
-    );
-    return container.id;
-  };
+export const createProfileCopy = (options: AccessOptions) => {
+  const { engine } = options;
+  const open = (profileId: string) => createAccess(options, profileId, { purpose: COPYING });
   const close = (id: string) =>
     engine.call<unknown>((docker, abortSignal) => docker.getContainer(id).remove({ abortSignal } as object), {
       accept: { 404: undefined, 409: undefined },

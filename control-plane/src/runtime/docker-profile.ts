@@ -1,9 +1,10 @@
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { AppError, labels } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract";
 import { extract } from "tar-stream";
-import { PROFILE_DIR, hardening, volumeName } from "./docker-container.ts";
+import { createAccess, type AccessOptions } from "./docker-access.ts";
+import { PROFILE_DIR, volumeName } from "./docker-container.ts";
 import type { Engine } from "./docker-engine.ts";
 import { hasVolume } from "./docker-volume.ts";
 import { MAX_FILE_BYTES, profileFiles } from "./profile-contents.ts";
@@ -18,39 +19,13 @@ export type ProfileTexts = { claim: string | null; generation: string | null; li
  * files of such a one too. Undefined: there is no such volume. Throws `runtime_unavailable`.
  */
 export const readVolume = async (
-  engine: Engine,
-  { installId, image, seccomp }: { installId: string; image: string; seccomp: string },
+  options: AccessOptions,
   profileId: string,
 ): Promise<ProfileTexts | undefined> => {
+  const { engine, installId } = options;
   // A mount of a volume that is missing would make one.
   if (!(await hasVolume(engine, installId, volumeName(profileId)))) return undefined;
-  const ofInstall = { [labels.install]: installId };
-  const { id } = await engine.call((docker, abortSignal) =>
-    docker.createContainer({
-      Image: image,
-      Entrypoint: ["true"],
-      Cmd: [],
-      Labels: { ...ofInstall, [labels.purpose]: READING },
-      HostConfig: {
-        ...hardening(seccomp),
-        NetworkMode: "none",
-        Mounts: [
-          {
-            Type: "volume",
-            Source: volumeName(profileId),
-            Target: PROFILE_DIR,
-            ReadOnly: true,
-            VolumeOptions: {
-              NoCopy: true,
-              Labels: { ...ofInstall, [labels.profile]: profileId },
-              DriverConfig: { Name: "local", Options: {} },
-            },
-          },
-        ],
-      },
-      abortSignal,
-    }),
-  );
+  const id = await createAccess(options, profileId, { purpose: READING, readOnly: true });
   const remove = () =>
     engine.call<"removed" | "gone">(
       (docker, abortSignal) =>

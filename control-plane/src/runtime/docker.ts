@@ -55,7 +55,8 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     },
   };
-  const copy = createProfileCopy({ engine, installId, image, seccomp });
+  const access = { engine, installId, image, seccomp };
+  const copy = createProfileCopy(access);
   const closing = new AbortController();
 
   const news = createNews();
@@ -217,7 +218,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
 
     async readProfile(profileId) {
       const [texts, containers] = await Promise.all([
-        readVolume(engine, { installId, image, seccomp }, profileId),
+        readVolume(access, profileId),
         containersOf(`${labels.profile}=${profileId}`),
       ]);
       return (
