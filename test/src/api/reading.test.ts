@@ -98,6 +98,8 @@ describe("reading", () => {
         "POST /sessions/{sessionId}/restart",
         "POST /sessions/{sessionId}/hibernate",
         "PATCH /sessions/{sessionId}",
+        "POST /sessions/{sessionId}/backup",
+        "POST /sessions/{sessionId}/restore",
         "POST /sessions/{sessionId}/logout",
         "POST /sessions/{sessionId}/pairing-code",
         "GET /sessions/{sessionId}/screenshot",

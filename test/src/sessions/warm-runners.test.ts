@@ -118,8 +118,9 @@ onEachRuntime("warm runners", (runtime) => {
   it("replaces one that breaks, and removes one that somebody scanned", async () => {
     const { engine, simulator } = stage;
     const before = warmRows().map(({ profile_id }) => profile_id);
-    const [one] = await simulator.control.pages();
-    await simulator.control.crashPage(one!.pageId);
+    const [one] = await runnersOf(engine);
+    if (runtime === "docker") await docker("kill", one!);
+    else process.kill(Number(one), "SIGKILL");
     await until("it to be removed", () => warmRows().some(({ profile_id }) => !before.includes(profile_id)));
     await poolIs(engine, 2);
     await oneRunnerEach(engine, { sessions: 0, warm: 2 });
