@@ -35,6 +35,14 @@ export const whatsappHealthSchema = z.object({
       troubles: z.record(z.string(), z.number().int()),
     }),
   ),
+  /** Versions of WhatsApp Web of which a copy is kept, so that a session can be pinned to them; the one used last first. */
+  copies: z.array(
+    z.object({ whatsappVersion: z.string(), bytes: z.number().int(), usedAt: z.iso.datetime() }),
+  ),
+  /** Version of all sessions without a pin of their own (WHATSAPP_VERSION); null: whatever WhatsApp serves. */
+  pinnedForAll: z.string().nullable(),
+  /** Sessions with a pin of their own. */
+  pins: z.array(z.object({ whatsappVersion: z.string(), sessionIds: z.array(z.string()) })),
   /** What became of messages handed over since the beginning of yesterday, UTC, by the sessions there are. */
   outcomes: z.object({
     since: z.iso.datetime(),

@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { locationSchema, messageContentSchema } from "./content.ts";
 import { messageTypeSchema } from "./kinds.ts";
-import { sessionReasonSchema, sessionStatusSchema, unlinkOutcomeSchema } from "./session.ts";
+import {
+  sessionReasonSchema,
+  sessionStatusSchema,
+  unlinkOutcomeSchema,
+  whatsappVersionSchema,
+} from "./session.ts";
 
 /*
  * HTTP between control plane and runner, the control plane always calling. Every call carries
@@ -22,6 +27,8 @@ import { sessionReasonSchema, sessionStatusSchema, unlinkOutcomeSchema } from ".
  *                          200 the bytes with their type (and name, as a URI component, in X-Filename); 404: no such message, or no file in it; 410: WhatsApp has the
  *                          file no more; 409 if not connected
  *   GET  /screenshot       200 image/png of the page, 409 where none is open, 503 where it does not answer
+ *   GET  /page             200 WhatsAppPage: what WhatsApp served; 404: nothing yet, or a copy was given
+ *   PUT  /page             the HTML of RUNNER_WHATSAPP_VERSION -> 204; 409 where it is not (any more) waited for
  *   POST /pairing-code     PairingCommand -> 200 PairingResult, 409 if no account can be linked now
  *   POST /logout           200 LogoutResult: the account is unlinked (where WhatsApp answers) and the login deleted.
  *                          A login whose connection does not stand yet is waited for, 10 s at the most
@@ -63,6 +70,8 @@ export const runnerStateSchema = z.object({
   mendCounts: z.record(z.string(), z.number().int()).default({}),
   /** With `stale_claim`: the number of the runner that is newer on the profile. */
   newerGeneration: z.number().int().nullable().default(null),
+  /** Version of WhatsApp Web whose copy it waits for before it opens anything. */
+  awaitsPage: z.string().nullable().default(null),
   /** Sequence number of the newest journaled event. */
   lastSeq: z.number().int(),
   since: z.iso.datetime(),
@@ -81,6 +90,13 @@ export const runnerHealthSchema = z.object({
   uptimeSeconds: z.number(),
 });
 export type RunnerHealth = z.infer<typeof runnerHealthSchema>;
+
+/** Largest document that is kept, in bytes: whatsapp.com's was below 1 MB in 2026. */
+export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
+/** The document that a version of WhatsApp Web begins with. */
+export const whatsappPageSchema = z.object({ version: whatsappVersionSchema, html: z.string().min(1) });
+export type WhatsAppPage = z.infer<typeof whatsappPageSchema>;
 
 export const claimCommandSchema = z.object({ sessionId: z.string(), claimedAt: z.iso.datetime() });
 
@@ -275,6 +291,7 @@ export type StreamLine = z.infer<typeof streamLineSchema>;
  *   RUNNER_CONNECT_TIMEOUT_SECONDS  without a connection after one, or after a scan, else `connect_timeout`; 300
  *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR, or the profile's first claim where that is later, to a scan, else `qr_expired`
  *   RUNNER_MEMORY_SOFT_MB       memory from which on it opens its page, or its browser, anew; 0: none
+ *   RUNNER_WHATSAPP_VERSION     the only version of WhatsApp Web to open, whose HTML it waits for; without it what WhatsApp serves
  *   RUNNER_LOG_LEVEL
  * A runner with an IPC channel (process runtime) touches its profile only when it was sent RUNNER_BEGIN on it: then the
  * profile says whose it is. It sends `{ listening: { port } }` once, and ends when the channel closes.

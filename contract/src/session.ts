@@ -57,6 +57,17 @@ const hibernateAfterMinutesSchema = z.int().min(0).max(10_080).nullable().meta({
     "Minutes without anything sent or received after which its memory is freed until it is needed, 0: never; null: as HIBERNATE_AFTER_MINUTES says",
 });
 
+/** A version of WhatsApp Web as its page names it; also the name of a file. */
+export const whatsappVersionSchema = z
+  .string()
+  .regex(/^\d{1,4}(\.\d{1,12}){2}$/, "must be a version such as 2.3000.1042401057");
+
+const whatsappVersionPinSchema = whatsappVersionSchema.nullable().meta({
+  description:
+    "Version of WhatsApp Web that it is started with from the next start on, of which a copy must be kept; null: as WHATSAPP_VERSION says",
+  example: "2.3000.1042401057",
+});
+
 /** What the API says of a session. Times are ISO 8601 in UTC. */
 export const sessionSchema = z
   .object({
@@ -72,6 +83,7 @@ export const sessionSchema = z
     }),
     pushName: z.string().nullable().meta({ description: "The account's own display name" }),
     whatsappVersion: z.string().nullable().meta({ description: "Build of WhatsApp Web in use" }),
+    whatsappVersionPin: whatsappVersionPinSchema,
     hibernateAfterMinutes: hibernateAfterMinutesSchema,
     createdAt: isoTime,
     updatedAt: isoTime,
@@ -88,13 +100,17 @@ export const createSessionSchema = z
       example: "6281234567890",
     }),
     hibernateAfterMinutes: hibernateAfterMinutesSchema.optional(),
+    whatsappVersionPin: whatsappVersionPinSchema.optional(),
   })
   .meta({ id: "CreateSession" });
 export type CreateSession = z.infer<typeof createSessionSchema>;
 
 /** What can be changed of a session that is there; what is not given stays. */
 export const updateSessionSchema = z
-  .strictObject({ hibernateAfterMinutes: hibernateAfterMinutesSchema.optional() })
+  .strictObject({
+    hibernateAfterMinutes: hibernateAfterMinutesSchema.optional(),
+    whatsappVersionPin: whatsappVersionPinSchema.optional(),
+  })
   .meta({ id: "UpdateSession" });
 export type UpdateSession = z.infer<typeof updateSessionSchema>;
 

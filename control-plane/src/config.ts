@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { getCountries, type CountryCode } from "libphonenumber-js/max";
 import { z } from "zod";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError, whatsappVersionSchema } from "@whatsapp-engine/contract";
 
 /** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
 export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";
@@ -92,6 +92,7 @@ const environmentSchema = z.object({
     .default(0),
   QR_TIMEOUT_SECONDS: integer(20, 86_400).default(300),
   HIBERNATE_AFTER_MINUTES: integer(0, 10_080).default(0),
+  WHATSAPP_VERSION: whatsappVersionSchema.optional(),
   WARM_RUNNERS: integer(0, 10).default(0),
   WARM_RUNNER_MAX_AGE_MINUTES: integer(1, 1_440).default(30),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
@@ -165,6 +166,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       maxLoadPerCpu: env.MAX_LOAD_PER_CPU,
     },
     hibernateAfterMinutes: env.HIBERNATE_AFTER_MINUTES,
+    /** Of WhatsApp Web, for all sessions without a pin of their own; null: whatever WhatsApp serves. */
+    whatsappVersion: env.WHATSAPP_VERSION ?? null,
     warmRunners: { wanted: env.WARM_RUNNERS, maxAgeMs: env.WARM_RUNNER_MAX_AGE_MINUTES * MINUTE_MS },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     messages: {

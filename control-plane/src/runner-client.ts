@@ -6,11 +6,13 @@ import {
   AppError,
   encodeSend,
   logoutResultSchema,
+  MAX_PAGE_BYTES,
   numberCheckSchema,
   pairingResultSchema,
   sendRecordSchema,
   staleClaimSchema,
   streamLineSchema,
+  whatsappPageSchema,
   type ActionResult,
   type NumberCheck,
   type PairingResult,
@@ -19,6 +21,7 @@ import {
   type StaleClaim,
   type StreamLine,
   type UnlinkOutcome,
+  type WhatsAppPage,
 } from "@whatsapp-engine/contract";
 
 const CALL_TIMEOUT_MS = 2_000;
@@ -33,6 +36,10 @@ const MEDIA_TIMEOUT_MS = 19_000;
 const SCREENSHOT_TIMEOUT_MS = 12_000;
 /** The runner answers after 8 s what it knows then. */
 const PAIRING_TIMEOUT_MS = 10_000;
+/** A document of up to a few MB. */
+const PAGE_TIMEOUT_MS = 10_000;
+/** In JSON a character may take six bytes. */
+const MAX_PAGE_ANSWER_BYTES = 6 * MAX_PAGE_BYTES;
 /** How much longer than the runner's own deadline a send's answer may take. */
 const SEND_MARGIN_MS = 1_000;
 /** The runner pings every 5 s; after this silence the stream counts as broken. */
@@ -84,6 +91,10 @@ export type RunnerClient = {
   media(whatsappId: string): Promise<RunnerMedia | "not_found" | "gone">;
   /** The page as PNG; null: none is open. */
   screenshot(): Promise<Buffer<ArrayBuffer> | null>;
+  /** The document of WhatsApp Web that it was served; null: it knows of none. */
+  servedPage(): Promise<WhatsAppPage | null>;
+  /** Hands over the document it waits for. */
+  givePage(html: Buffer): Promise<void>;
   /** null: no account can be linked now. */
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   logout(): Promise<UnlinkOutcome>;
@@ -102,7 +113,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
   const headers = { authorization: `Bearer ${token}` };
 
   async function call(
-    method: "GET" | "POST",
+    method: "GET" | "POST" | "PUT",
     path: string,
     body: string | Buffer | undefined,
     timeoutMs: number,
@@ -202,6 +213,28 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       } catch (cause) {
         throw new RunnerUnavailable(cause);
       }
+    },
+    servedPage: async () => {
+      const {
+        statusCode,
+        headers: about,
+        body,
+      } = await pool
+        .request({ method: "GET", path: "/page", headers, headersTimeout: PAGE_TIMEOUT_MS })
+        .catch((cause: unknown) => {
+          throw new RunnerUnavailable(cause);
+        });
+      // What it says of the size it is held to.
+      const size = Number(about["content-length"]);
+      if (statusCode === 200 && size <= MAX_PAGE_ANSWER_BYTES)
+        return read(whatsappPageSchema, { status: statusCode, text: await body.text() });
+      body.destroy();
+      if (statusCode === 404) return null;
+      throw useless(`runner answered ${statusCode}, with ${size} bytes`);
+    },
+    givePage: async (html) => {
+      const { status } = await call("PUT", "/page", html, PAGE_TIMEOUT_MS);
+      if (status >= 300 && status !== 409) throw useless(`runner answered ${status}`);
     },
     pairingCode: async (phoneNumber) => {
       const answer = await call("POST", "/pairing-code", JSON.stringify({ phoneNumber }), PAIRING_TIMEOUT_MS);

@@ -96,6 +96,7 @@ export async function startService(deps: {
       startConcurrency: config.runner.startConcurrency,
       startTimeoutMs: config.runner.startTimeoutSeconds * 1000,
       hibernateAfterMinutes: config.hibernateAfterMinutes,
+      whatsappVersion: config.whatsappVersion,
       limits: config.limits,
       warmRunners: config.warmRunners,
       dataDir: config.dataDir,
@@ -155,7 +156,13 @@ export async function startService(deps: {
       feed,
       webhooks: webhooks.service,
       cleanup: cleanup.status,
-      whatsappHealth: createWhatsAppHealth({ db, live: sessions.live, clock }),
+      whatsappHealth: createWhatsAppHealth({
+        db,
+        live: sessions.live,
+        copies: sessions.pageCopies,
+        pinnedForAll: config.whatsappVersion,
+        clock,
+      }),
       health: {
         uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
         sessions: () => sessions.store.countByStatus(),

@@ -1,4 +1,4 @@
-import { RUNNER_CONTAINER_PORT } from "@whatsapp-engine/contract";
+import { RUNNER_CONTAINER_PORT, whatsappVersionSchema } from "@whatsapp-engine/contract";
 import { z } from "zod";
 
 const seconds = (fallback: number) =>
@@ -37,6 +37,7 @@ const environment = z
     RUNNER_CONNECT_TIMEOUT_SECONDS: seconds(300),
     RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
     RUNNER_MEMORY_SOFT_MB: z.coerce.number().int().min(0).default(0),
+    RUNNER_WHATSAPP_VERSION: whatsappVersionSchema.optional(),
     RUNNER_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   })
   .transform((env) => ({
@@ -58,6 +59,8 @@ const environment = z
     qrTimeoutMs: env.RUNNER_QR_TIMEOUT_SECONDS,
     /** Memory in MB from which on it is brought back; 0: no mark. */
     memorySoftMb: env.RUNNER_MEMORY_SOFT_MB,
+    /** The only version of WhatsApp Web to open; null: what WhatsApp serves. */
+    whatsappVersion: env.RUNNER_WHATSAPP_VERSION ?? null,
     logLevel: env.RUNNER_LOG_LEVEL,
   }));
 

@@ -30,6 +30,7 @@ beforeEach(async () => {
       mends: [],
       mendCounts: {},
       newerGeneration: null,
+      awaitsPage: null,
     },
   });
 });

@@ -57,6 +57,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       mends: [],
       mendCounts: {},
       newerGeneration: null,
+      awaitsPage: null,
     },
   });
   const sends = createSends({

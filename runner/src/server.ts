@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import {
   claimCommandSchema,
   decodeSend,
+  MAX_PAGE_BYTES,
   editCommandSchema,
   pairingCommandSchema,
   passStep,
@@ -13,6 +14,7 @@ import {
 } from "@whatsapp-engine/contract";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono, type Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { streamLines } from "./event-stream.ts";
 import type { Runner } from "./runner.ts";
@@ -142,6 +144,16 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
     if (png === "gone") return c.json({ error: "no page is open" }, 409);
     if (png === "silent") return c.json({ error: "the page does not answer" }, 503);
     return c.body(png, 200, { "content-type": "image/png", "cache-control": "no-store" });
+  });
+
+  app.get("/page", async (c) => {
+    const page = await session.servedPage();
+    return page === null ? c.notFound() : c.json(page);
+  });
+
+  app.put("/page", bodyLimit({ maxSize: MAX_PAGE_BYTES }), async (c) => {
+    const html = Buffer.from(await c.req.arrayBuffer());
+    return session.givePage(html) ? c.body(null, 204) : c.json({ error: "no page is waited for" }, 409);
   });
 
   app.post("/pairing-code", async (c) => {

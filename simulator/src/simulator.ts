@@ -41,6 +41,8 @@ export const startSimulator = async (options: SimulatorOptions = {}): Promise<Si
     browserArgs: (hostSeenByBrowser = host === "0.0.0.0" ? "127.0.0.1" : host) => [
       `--host-resolver-rules=MAP ${HOST_NAME} ${hostSeenByBrowser}:${web.port}, MAP * ~NOTFOUND, EXCLUDE ${hostSeenByBrowser}`,
       `--ignore-certificate-errors-spki-list=${certificate.pin}`,
+      // A document from a copy has no address of its own, and may then not call one of this machine.
+      "--disable-features=LocalNetworkAccessChecks",
     ],
     close: async () => {
       await Promise.all([web.close(), controlServer.close()]);

@@ -76,6 +76,7 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       RUNNER_PROFILE_ID: spec.profileId,
       RUNNER_GENERATION: String(spec.generation),
       RUNNER_TOKEN: spec.token,
+      RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_PROFILE_DIR: PROFILE_DIR,
       RUNNER_HOST: "0.0.0.0",
       RUNNER_PORT: String(RUNNER_CONTAINER_PORT),

@@ -46,7 +46,8 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
   const tell = (event: RuntimeEvent) => events.emit("event", event);
   let chromium: string | undefined;
 
-  const start = async ({ runnerId, profileId, generation, token }: RunnerSpec): Promise<RunnerProcess> => {
+  const start = async (spec: RunnerSpec): Promise<RunnerProcess> => {
+    const { runnerId, profileId, generation, token } = spec;
     chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
     const profileDir = await profiles.create(profileId);
     passStep("profile.made", { runnerId });
@@ -69,6 +70,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
       RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
+      RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     });
     passStep("runner.made", { runnerId });

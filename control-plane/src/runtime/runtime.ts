@@ -82,6 +82,8 @@ export type RunnerSpec = {
   /** Only for names that people read; the runner does not learn it from here. null: none yet. */
   sessionId: string | null;
   token: string;
+  /** The only version of WhatsApp Web to open, whose document the runner then waits for; null: what WhatsApp serves. */
+  whatsappVersion: string | null;
 };
 
 export type RunnerInfo = {

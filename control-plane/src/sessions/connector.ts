@@ -8,6 +8,7 @@ import type { RunnerFate } from "./lifecycle.ts";
 import type { LiveRunner, LiveSessions } from "./live.ts";
 import type { createObserver } from "./observer.ts";
 import type { SessionStore } from "./store.ts";
+import type { VersionPins } from "./version-pins.ts";
 
 /** A runner that runs but says nothing for this long is replaced. Its start takes well under a second. */
 const SILENT_RUNNER_MS = 30_000;
@@ -25,6 +26,8 @@ export function createConnector(deps: {
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
   onEvent: (sessionId: string, event: RunnerEvent, at: string) => void;
   onConnected: (sessionId: string) => void;
+  /** Hears of every state. */
+  exchangePages: VersionPins["exchange"];
   onFate: (sessionId: string, runnerId: string, fate: RunnerFate) => void;
   onLost: (sessionId: string, runnerId: string) => void;
   onUnknown: (sessionId: string, runnerId: string) => void;
@@ -46,6 +49,7 @@ export function createConnector(deps: {
       log.warn({ sessionId, runnerId: runner.runnerId }, "the profile's journal begins anew");
     runner.state = state;
     observe(sessionId, runner.runnerId, state);
+    deps.exchangePages(runner.client, state);
     if (state.status === "connected" && before?.status !== "connected") deps.onConnected(sessionId);
     if (state.qr && state.qr.code !== before?.qr?.code) {
       log.info({ sessionId, runnerId: runner.runnerId, number: state.qr.number }, "QR issued");

@@ -13,6 +13,7 @@ import type { Connector } from "./connector.ts";
 import type { LiveSessions } from "./live.ts";
 import { STOP_GRACE_SECONDS } from "./reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
+import type { VersionPins } from "./version-pins.ts";
 
 /** A runner that was just started listens well within this time. */
 const LISTENING_MS = 10_000;
@@ -29,20 +30,25 @@ export function createLogout(deps: {
   connector: Connector;
   runnerToken: (runnerId: string) => string;
   listRunners: () => Promise<readonly RunnerInfo[]>;
+  versionPins: Pick<VersionPins, "versionFor" | "giveTo">;
   log: Log;
 }) {
-  const { store, runtime, live, connector, runnerToken, listRunners, log } = deps;
+  const { store, runtime, live, connector, runnerToken, listRunners, versionPins, log } = deps;
 
   /** The line of messages does not hear of this runner: it is not followed, so nothing is handed to it. */
-  async function byRunnerOfItsOwn(sessionId: string, profileId: string): Promise<UnlinkOutcome> {
+  async function byRunnerOfItsOwn(session: SessionRow, profileId: string): Promise<UnlinkOutcome> {
+    const sessionId = session.id;
+    const whatsappVersion = versionPins.versionFor(session);
     const runnerId = randomUUID();
     const token = runnerToken(runnerId);
     const generation = store.addRunner(runnerId, profileId);
     passStep("runner.row_written", { sessionId });
-    await runtime.ensure({ runnerId, profileId, generation, sessionId, token });
+    await runtime.ensure({ runnerId, profileId, generation, sessionId, token, whatsappVersion });
     passStep("runner.started", { sessionId });
     const client = createRunnerClient(await runtime.endpoint(runnerId), token);
     try {
+      // Without a copy nothing is opened: the login is deleted, and the answer says that WhatsApp was not asked.
+      if (whatsappVersion !== null) await onceListening(() => versionPins.giveTo(client, whatsappVersion));
       return await onceListening(client.logout);
     } catch (error) {
       // An older database was put back; the next call's runner has a higher number.
@@ -57,7 +63,8 @@ export function createLogout(deps: {
    * The caller holds the session's lock, and asks for a pass afterwards: a runner that was started here ends with it.
    * Throws `runtime_unavailable`, and `runner_unavailable` where it is not known what was done.
    */
-  return async function logOut({ id: sessionId, runnerId }: SessionRow): Promise<UnlinkOutcome> {
+  return async function logOut(session: SessionRow): Promise<UnlinkOutcome> {
+    const { id: sessionId, runnerId } = session;
     const profile = store.profileOf(sessionId);
     if (!profile) return "not_linked";
     const runners = (await listRunners()).filter(({ profileId }) => profileId === profile.id);
@@ -73,7 +80,7 @@ export function createLogout(deps: {
         await runtime.remove(runner.runnerId, { graceSeconds: STOP_GRACE_SECONDS });
         passStep("runner.removed", { sessionId });
       }
-      return await byRunnerOfItsOwn(sessionId, profile.id);
+      return await byRunnerOfItsOwn(session, profile.id);
     } catch (cause) {
       if (cause instanceof AppError && cause.code !== "runner_unavailable") throw cause;
       log.warn({ sessionId, err: cause }, "a logout's outcome is not known");

@@ -12,6 +12,7 @@ import { plan, type Step } from "./plan.ts";
 import { withRunnerOfLater } from "./recovery.ts";
 import { createStartQueue } from "./start-queue.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
+import type { VersionPins } from "./version-pins.ts";
 
 /** How long a runner may take to end: 8 s for a fresh login to settle on disk, twice 4 s for the browser to close. */
 export const STOP_GRACE_SECONDS = 25;
@@ -41,6 +42,7 @@ export function createReconciler(deps: {
   startConcurrency: number;
   /** From start to a code or a login; the runner gives up then. */
   startTimeoutMs: number;
+  versionPins: Pick<VersionPins, "versionToStart">;
   log: Log;
 }) {
   const { store, runtime, live, locks, connector, backoff, background, listRunners, log } = deps;
@@ -129,6 +131,7 @@ export function createReconciler(deps: {
   /** Answers whether a runner is on its way; then it is that runner's time to be up that the next start waits for. */
   async function launch(row: SessionRow, profileId: string): Promise<boolean> {
     const sessionId = row.id;
+    const whatsappVersion = deps.versionPins.versionToStart(row);
     const runnerId = randomUUID();
     const generation = store.addRunner(runnerId, profileId);
     passStep("runner.row_written", { sessionId });
@@ -138,7 +141,8 @@ export function createReconciler(deps: {
     passStep("runner.named", { sessionId });
     live.notify(sessionId);
     try {
-      await runtime.ensure({ runnerId, profileId, generation, sessionId, token: deps.runnerToken(runnerId) });
+      const token = deps.runnerToken(runnerId);
+      await runtime.ensure({ runnerId, profileId, generation, sessionId, token, whatsappVersion });
     } catch (error) {
       if (isUnavailable(error)) throw error;
       replace(sessionId, runnerId, "start_failed", (error as Error).message);
@@ -213,7 +217,8 @@ export function createReconciler(deps: {
 
   function disconnected(sessionId: string, reason: SessionReason, detail: string | null): void {
     const row = store.find(sessionId);
-    if (row?.desired !== "running" || row.reason === reason) return;
+    if (row?.desired !== "running") return;
+    if (row.reason === reason && (detail === null || row.detail === detail)) return;
     store.transition(row, { status: "disconnected", reason, detail });
     live.notify(sessionId);
   }

@@ -23,7 +23,9 @@ import { startReason } from "./lifecycle.ts";
 import type { createLogout } from "./logout.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
+import type { VersionPins } from "./version-pins.ts";
 import type { WarmRunners } from "./warm-runners.ts";
+import type { WarmRunnerRow } from "./warm-store.ts";
 
 /** Of a hibernated session that is needed while there is no room. */
 const WAITS_FOR_ROOM = "Messages wait, and there is no room to wake it: ";
@@ -46,6 +48,7 @@ export function createSessionService(deps: {
   warmRunners: Pick<WarmRunners, "hasReady" | "claim">;
   logOut: ReturnType<typeof createLogout>;
   idle: Idle;
+  versionPins: Pick<VersionPins, "versionFor">;
   defaultCountry: CountryCode;
   clock: Clock;
   log: Log;
@@ -86,12 +89,14 @@ export function createSessionService(deps: {
   function made(
     sessionId: string,
     phoneNumber: string | null,
-    hibernateAfterMinutes: number | null,
+    { hibernateAfterMinutes = null, whatsappVersionPin = null }: CreateSession,
   ): SessionRow {
-    deps.admission.check({ takesOver: deps.warmRunners.hasReady() });
-    const row = deps.warmRunners.claim(sessionId, (warm) =>
-      store.create(sessionId, phoneNumber, { hibernateAfterMinutes, warm }),
-    );
+    // A warm runner has opened what WhatsApp serves.
+    const pinned = deps.versionPins.versionFor({ whatsappVersionPin }) !== null;
+    deps.admission.check({ takesOver: !pinned && deps.warmRunners.hasReady() });
+    const make = (warm: WarmRunnerRow | null) =>
+      store.create(sessionId, phoneNumber, { hibernateAfterMinutes, whatsappVersionPin, warm });
+    const row = pinned ? make(null) : deps.warmRunners.claim(sessionId, make);
     passStep("session.committed", { sessionId });
     log.info({ sessionId }, "session created");
     return row;
@@ -160,7 +165,7 @@ export function createSessionService(deps: {
         const found = store.find(input.sessionId);
         const row = found
           ? restarted(sameAccount(found, phoneNumber))
-          : made(input.sessionId, phoneNumber, input.hibernateAfterMinutes ?? null);
+          : made(input.sessionId, phoneNumber, input);
         reconciler.request(row.id);
         return { created: !found, session: toSession(row) };
       });
@@ -278,8 +283,15 @@ export function createSessionService(deps: {
       }
     },
 
-    update: (sessionId: string, change: UpdateSession): Session =>
-      toSession(store.configure(required(sessionId), change)),
+    /** A pin counts from the next start, which comes at once for a session that waits to be tried again. */
+    update(sessionId: string, change: UpdateSession): Session {
+      const row = store.configure(required(sessionId), change);
+      if (change.whatsappVersionPin !== undefined && row.reason === "start_failed" && row.runnerId === null) {
+        deps.backoff.reset(sessionId);
+        reconciler.request(sessionId);
+      }
+      return toSession(row);
+    },
 
     /**
      * Unlinks the account where WhatsApp answers, deletes the login, and ends the session. Throws `runner_unavailable` where
@@ -350,6 +362,7 @@ export const toSession = (row: SessionRow): Session => ({
   phoneNumber: row.linkedPhoneNumber ?? row.expectedPhoneNumber,
   pushName: row.pushName,
   whatsappVersion: row.whatsappVersion,
+  whatsappVersionPin: row.whatsappVersionPin,
   hibernateAfterMinutes: row.hibernateAfterMinutes,
   createdAt: iso(row.createdAt),
   updatedAt: iso(row.updatedAt),

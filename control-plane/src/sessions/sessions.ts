@@ -17,6 +17,7 @@ import { createLiveSessions } from "./live.ts";
 import { createSessionLocks } from "./locks.ts";
 import { createLogout } from "./logout.ts";
 import { createObserver } from "./observer.ts";
+import { createPageCopies } from "./page-copies.ts";
 import { createPairing } from "./pairing.ts";
 import { createReconciler } from "./reconciler.ts";
 import { createRecovery } from "./recovery.ts";
@@ -27,6 +28,7 @@ import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
 import { createSessionStore } from "./store.ts";
 import { createSupervisor } from "./supervisor.ts";
+import { createVersionPins } from "./version-pins.ts";
 import { createWarmRunners } from "./warm-runners.ts";
 import { createWarmStore } from "./warm-store.ts";
 
@@ -42,6 +44,8 @@ export function createSessions(deps: {
   startTimeoutMs: number;
   /** Of sessions without a setting of their own; 0: never. */
   hibernateAfterMinutes: number;
+  /** Of WhatsApp Web, for sessions without a pin of their own; null: whatever WhatsApp serves. */
+  whatsappVersion: string | null;
   limits: AdmissionLimits;
   /** How many runners wait for new sessions, and for how long at the most. */
   warmRunners: { wanted: number; maxAgeMs: number };
@@ -73,8 +77,15 @@ export function createSessions(deps: {
   const background = createBackground(log);
   const listRunners = shareNextCall(() => runtime.list());
 
+  const copies = createPageCopies({
+    ...deps,
+    isPinned: (version) => version === deps.whatsappVersion || store.isPinned(version),
+  });
+  const versionPins = createVersionPins({ copies, pinnedForAll: deps.whatsappVersion, background, log });
+
   const connector = createConnector({
     ...deps,
+    exchangePages: versionPins.exchange,
     store,
     live,
     listRunners,
@@ -84,11 +95,13 @@ export function createSessions(deps: {
     onLost: (sessionId, runnerId) => reconciler.replace(sessionId, runnerId, "runner_lost"),
     onUnknown: (sessionId, runnerId) => reconciler.unreachable(sessionId, { runnerId }),
   });
-  const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners };
+  const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners, versionPins };
   const reconciler = createReconciler(shared);
   const warmRunners = createWarmRunners({
     ...shared,
     ...deps.warmRunners,
+    // They open what WhatsApp serves.
+    ...(deps.whatsappVersion !== null && { wanted: 0 }),
     rows: createWarmStore(deps.db),
     sessionsLeft: () => admission.sessionsLeft(),
     hasRoom: () => admission.hasRoomForWarm(),
@@ -120,6 +133,7 @@ export function createSessions(deps: {
     store,
     live,
     service,
+    pageCopies: copies,
     warmRunners,
     backup: createBackup({ ...copying, maxBytes: deps.maxBackupBytes }),
     restore: createRestore({ ...copying, admission, unused }),

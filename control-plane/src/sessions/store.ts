@@ -86,6 +86,10 @@ export function createSessionStore({
       );
     },
 
+    isPinned: (whatsappVersionPin: string): boolean =>
+      db.select().from(sessions).where(eq(sessions.whatsappVersionPin, whatsappVersionPin)).get() !==
+      undefined,
+
     /** All, the one that was used most recently first. */
     ids: (): string[] =>
       db
@@ -105,9 +109,11 @@ export function createSessionStore({
       expectedPhoneNumber: string | null,
       {
         hibernateAfterMinutes = null,
+        whatsappVersionPin = null,
         warm = null,
       }: {
         hibernateAfterMinutes?: number | null;
+        whatsappVersionPin?: string | null;
         warm?: Pick<WarmRunnerRow, "profileId" | "runnerId"> | null;
       } = {},
     ): SessionRow {
@@ -124,6 +130,7 @@ export function createSessionStore({
             reason: "starting",
             expectedPhoneNumber,
             hibernateAfterMinutes,
+            whatsappVersionPin,
             runnerId: warm?.runnerId ?? null,
             createdAt: now,
             updatedAt: now,
@@ -175,7 +182,7 @@ export function createSessionStore({
     /** Writes settings only; what is not given stays. Compare and set, as `transition`. */
     configure(
       seen: SessionRow,
-      change: { [Name in "hibernateAfterMinutes"]?: SessionRow[Name] | undefined },
+      change: { [Name in "hibernateAfterMinutes" | "whatsappVersionPin"]?: SessionRow[Name] | undefined },
     ): SessionRow {
       const row = db
         .update(sessions)

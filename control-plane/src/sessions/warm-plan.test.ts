@@ -25,6 +25,7 @@ const state = (change: Partial<RunnerState> = {}): RunnerState => ({
   mends: [],
   mendCounts: {},
   newerGeneration: null,
+  awaitsPage: null,
   lastSeq: 0,
   since: at(NOW),
   ...change,

@@ -176,7 +176,8 @@ export function createWarmRunners(deps: {
     const { profileId, runnerId } = entry;
     try {
       const token = deps.runnerToken(runnerId);
-      await runtime.ensure({ runnerId, profileId, generation: WARM_GENERATION, sessionId: null, token });
+      const names = { runnerId, profileId, generation: WARM_GENERATION, sessionId: null };
+      await runtime.ensure({ ...names, token, whatsappVersion: null });
       passStep("warm.started", {});
     } catch (err) {
       log.warn({ runnerId, err }, "a warm runner could not be started");

@@ -3,13 +3,26 @@ import type { WhatsAppHealth } from "@whatsapp-engine/contract";
 import { messageDays, sessions, type Db, type SessionRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { LiveSessions } from "./live.ts";
+import type { PageCopies } from "./page-copies.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
 type Build = WhatsAppHealth["builds"][number];
 
 /** Tells an operator on the first session, and not on the last, that WhatsApp Web has changed. */
-export function createWhatsAppHealth({ db, live, clock }: { db: Db; live: LiveSessions; clock: Clock }) {
+export function createWhatsAppHealth({
+  db,
+  live,
+  copies,
+  pinnedForAll,
+  clock,
+}: {
+  db: Db;
+  live: LiveSessions;
+  copies: Pick<PageCopies, "list">;
+  pinnedForAll: string | null;
+  clock: Clock;
+}) {
   function buildOf(whatsappVersion: string | null, rows: readonly SessionRow[]): Build {
     const states = rows.flatMap(({ id }) => live.get(id)?.state ?? []);
     const mendCounts: Record<string, number> = {};
@@ -32,12 +45,9 @@ export function createWhatsAppHealth({ db, live, clock }: { db: Db; live: LiveSe
   }
 
   return (): WhatsAppHealth => {
-    const byVersion = new Map<string | null, SessionRow[]>();
-    for (const row of db.select().from(sessions).all()) {
-      const rows = byVersion.get(row.whatsappVersion);
-      if (rows) rows.push(row);
-      else byVersion.set(row.whatsappVersion, [row]);
-    }
+    const all = db.select().from(sessions).all();
+    const byVersion = groupBy(all, "whatsappVersion");
+    const byPin = groupBy(all, "whatsappVersionPin");
     const day = Math.floor(clock.now() / DAY_MS) - 1;
     const total = (...statuses: string[]) =>
       sql<number>`coalesce(sum(case when ${messageDays.status} in ${statuses} then ${messageDays.count} end), 0)`;
@@ -56,9 +66,30 @@ export function createWhatsAppHealth({ db, live, clock }: { db: Db; live: LiveSe
       builds: [...byVersion]
         .map(([version, rows]) => buildOf(version, rows))
         .toSorted((one, other) => other.sessions - one.sessions),
+      copies: copies.list().map(({ version, bytes, usedAt }) => ({
+        whatsappVersion: version,
+        bytes,
+        usedAt: iso(usedAt),
+      })),
+      pinnedForAll,
+      pins: [...byPin].flatMap(([whatsappVersion, rows]) =>
+        whatsappVersion === null
+          ? []
+          : [{ whatsappVersion, sessionIds: rows.map(({ id }) => id).toSorted() }],
+      ),
       outcomes: { since: iso(day * DAY_MS), ...outcomes },
     };
   };
+}
+
+function groupBy(rows: readonly SessionRow[], column: "whatsappVersion" | "whatsappVersionPin") {
+  const groups = new Map<string | null, SessionRow[]>();
+  for (const row of rows) {
+    const group = groups.get(row[column]);
+    if (group) group.push(row);
+    else groups.set(row[column], [row]);
+  }
+  return groups;
 }
 
 const unique = (values: readonly string[]): string[] => [...new Set(values)].toSorted();

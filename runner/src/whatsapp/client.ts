@@ -1,4 +1,10 @@
-import type { Account, ActionResult, NumberCheck, SendCommand } from "@whatsapp-engine/contract";
+import type {
+  Account,
+  ActionResult,
+  NumberCheck,
+  SendCommand,
+  WhatsAppPage,
+} from "@whatsapp-engine/contract";
 import type { InboundEvent } from "../inbound.ts";
 
 /** Our port to one page of WhatsApp Web. What library stands behind it is known to its implementation only. */
@@ -31,6 +37,8 @@ export type WhatsAppClient = {
   logOut(): Promise<void>;
   /** The page as PNG. Rejects where there is none. */
   screenshot(): Promise<Uint8Array<ArrayBuffer>>;
+  /** The document that WhatsApp served; null: it is not known, or another was opened in its place. */
+  servedPage(): Promise<WhatsAppPage | null>;
   /** Whether the page runs a script within this time. */
   answers(timeoutMs: number): Promise<PageHealth>;
   /** Closes the page, also one that hangs or has crashed, and lets go of the browser, which goes on. */

@@ -1,4 +1,9 @@
-import { unlinkDetails, type PairingResult, type UnlinkOutcome } from "@whatsapp-engine/contract";
+import {
+  unlinkDetails,
+  type PairingResult,
+  type UnlinkOutcome,
+  type WhatsAppPage,
+} from "@whatsapp-engine/contract";
 import type { Config } from "../config.ts";
 import { createDeadline, within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
@@ -11,6 +16,7 @@ import type { PageHealth, WhatsAppClient, WhatsAppListener } from "./client.ts";
 import { createLogin } from "./login.ts";
 import type { Cause } from "./ladder.ts";
 import { createMender } from "./mending.ts";
+import { createPageWait, type PinnedPage } from "./pinned-page.ts";
 import type { Standing } from "./states.ts";
 
 /** What WhatsApp's account is to this runner, from start to end. It starts once; a new start is a new runner. */
@@ -22,6 +28,10 @@ export type Session = {
   health(timeoutMs: number): Promise<PageHealth>;
   /** The page as PNG; `gone`: none is open, `silent`: it does not draw itself in time. */
   screenshot(timeoutMs: number): Promise<Uint8Array<ArrayBuffer> | "gone" | "silent">;
+  /** The document that WhatsApp served; null: it is not known. */
+  servedPage(): Promise<WhatsAppPage | null>;
+  /** Hands over the copy of the version that the session is pinned to. Answers whether it was waited for. */
+  givePage(html: Buffer): boolean;
   /** The profile serves a session from now on: the time to scan a code runs. */
   claimed(): void;
   /** Asks WhatsApp for a code to type in on the phone; null: no account can be linked now. */
@@ -45,7 +55,11 @@ type Deps = {
   profile: Profile;
   state: StateHolder;
   log: Logger;
-  createClient: (options: { userAgent: string; listener: WhatsAppListener }) => Promise<WhatsAppClient>;
+  createClient: (options: {
+    userAgent: string;
+    listener: WhatsAppListener;
+    pinned: PinnedPage | null;
+  }) => Promise<WhatsAppClient>;
   /** What the page says of messages; the rest is heard here. */
   messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "inbound">;
   /** Messages can be sent, and what was missed can be looked up. */
@@ -81,6 +95,8 @@ export const createSession = (deps: Deps): Session => {
   let freshUntil = 0;
   let documents = 0;
   let networkFailure: string | null = null;
+  let pinned: PinnedPage | null = null;
+  const pageWait = createPageWait(config.whatsappVersion, (awaitsPage) => state.set({ awaitsPage }));
   const mendCounts: Record<string, number> = {};
 
   const background = (task: Promise<unknown>, failure: string): void => {
@@ -98,7 +114,8 @@ export const createSession = (deps: Deps): Session => {
   };
   const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
     log.info({ status: standing.status, reason: standing.reason }, "session ends");
-    for (const deadline of [readyDeadline, connectDeadline, unpairedDeadline, login, mender]) deadline.stop();
+    for (const waiting of [readyDeadline, connectDeadline, unpairedDeadline, login, mender, pageWait])
+      waiting.stop();
     await before?.().catch((cause: unknown) =>
       log.warn({ err: cause }, "not everything was done before the browser was closed"),
     );
@@ -213,6 +230,7 @@ export const createSession = (deps: Deps): Session => {
     createLife: (onTrouble) =>
       createBrowserLife({
         ...deps,
+        createClient: (options) => deps.createClient({ ...options, pinned }),
         onTrouble,
         listener: {
           ...deps.messages,
@@ -259,6 +277,7 @@ export const createSession = (deps: Deps): Session => {
       await mender.start(async () => {
         linkedAt = await profile.linkedAt();
         if (await profile.isClaimed()) login.claimed();
+        pinned = await pageWait.page();
       });
     },
     connected: () => (ending === undefined && login.isConnected() ? mender.client()! : null),
@@ -269,6 +288,8 @@ export const createSession = (deps: Deps): Session => {
       const drawn = client.screenshot().catch(() => "gone" as const);
       return (await within(timeoutMs, drawn)) ?? "silent";
     },
+    servedPage: async () => (await mender.client()?.servedPage()) ?? null,
+    givePage: pageWait.give,
     claimed: login.claimed,
     pairingCode: async (phoneNumber) => {
       const canLink = () => ending === undefined && state.get().qr !== null;

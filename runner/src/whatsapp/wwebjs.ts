@@ -4,6 +4,8 @@ import type { Browser, CDPSession, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import { within } from "../deadline.ts";
 import { NotSendable, type WhatsAppClient, type WhatsAppListener } from "./client.ts";
+import { keepServed, serveCopy } from "./page-copy.ts";
+import type { PinnedPage } from "./pinned-page.ts";
 import { openPageChannel, type PageChannel } from "./page-channel.ts";
 import { lookAt } from "./page/actions.ts";
 import { dropFile, installFiles } from "./page/files.ts";
@@ -24,12 +26,18 @@ type Options = {
   /** Longest wait for WhatsApp Web's scripts after the page has loaded. */
   loadTimeoutMs: number;
   listener: WhatsAppListener;
+  /** Opened in place of what WhatsApp serves. */
+  pinned: PinnedPage | null;
   /** Runs `use` with the bytes as a file that Chromium may read. */
   withFile: (bytes: Buffer, use: (path: string) => Promise<void>) => Promise<void>;
 };
 
 /** What the library keeps to itself and we must reach into. */
-type Internals = { inject(): Promise<void>; attachEventListeners(): Promise<void> };
+type Internals = {
+  inject(): Promise<void>;
+  attachEventListeners(): Promise<void>;
+  initWebVersionCache(): Promise<void>;
+};
 const OpenClient = Client as unknown as new (options: wwebjs.ClientOptions) => wwebjs.Client & Internals;
 
 /**
@@ -39,6 +47,7 @@ const OpenClient = Client as unknown as new (options: wwebjs.ClientOptions) => w
 class MendedClient extends OpenClient {
   readonly mends = new Set<string>();
   channel: PageChannel | undefined;
+  served: ReturnType<typeof keepServed> | undefined;
   readonly #options: Options;
   #starting = true;
   #injected: Promise<void> = Promise.resolve();
@@ -105,12 +114,30 @@ class MendedClient extends OpenClient {
     await page.waitForFunction(isLoaded, { polling: 20, timeout: this.#options.loadTimeoutMs });
     const version = await page.evaluate(watchSocket, unusedHandlers);
     if (version === null) return;
+    this.#checkPin(version);
+    this.served?.isOf(version);
     this.#options.listener.version(version);
     await super.inject();
     const synced = await page.evaluate(watchLogin);
     if (!synced || this.#syncHeard) return;
     this.mends.add("lost_ready");
     await page.evaluate(repeatEndOfSync);
+  }
+
+  /** Whatever served the document, a worker of WhatsApp's too: another version is never gone on with. */
+  #checkPin(version: string): void {
+    const { pinned, listener } = this.#options;
+    if (pinned === null || pinned.version === version) return;
+    const wrong = `The session is pinned to WhatsApp Web ${pinned.version}, but what was opened says that it is ${version}; the copy may have the wrong name.`;
+    if (!this.#starting) listener.pageGone(wrong);
+    throw new Error(wrong);
+  }
+
+  /** Called by the library right before it opens WhatsApp Web; what it would do here itself slows every request down. */
+  override async initWebVersionCache(): Promise<void> {
+    const { pinned } = this.#options;
+    if (pinned === null) this.served = keepServed(this.page);
+    else await serveCopy(this.page, pinned);
   }
 
   override attachEventListeners(): Promise<void> {
@@ -282,6 +309,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     refreshQr: () => page().evaluate(refreshQr),
     logOut: () => page().evaluate(logOut),
     screenshot: async () => new Uint8Array(await page().screenshot({ type: "png" })),
+    servedPage: async () => (await client?.served?.page()) ?? null,
     answers: async (timeoutMs) => {
       if (client?.pupPage === undefined || client.page.isClosed() || !client.pupBrowser!.connected)
         return "gone";

@@ -50,6 +50,9 @@ describe("GET /health/whatsapp", () => {
             troubles: {},
           },
         ],
+        copies: [{ whatsappVersion, bytes: expect.any(Number), usedAt: expect.stringMatching(/Z$/) }],
+        pinnedForAll: null,
+        pins: [],
         outcomes: { since: expect.stringMatching(/T00:00:00.000Z$/), sent: 1, failed: 0, unknown: 1 },
       },
     });

@@ -39,6 +39,7 @@ const state = (): RunnerState => ({
   mends: [],
   mendCounts: {},
   newerGeneration: null,
+  awaitsPage: null,
   lastSeq,
   since: startedAt,
 });

@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MAX_PAGE_BYTES, whatsappVersionSchema } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
+
+/** Copies that are kept, besides those that are pinned; WhatsApp makes a few versions a week. */
+const MOST = 20;
+
+const SUFFIX = ".html";
+
+export type PageCopy = {
+  version: string;
+  bytes: number;
+  /** When it was kept, put there, or last handed to a runner; in milliseconds since 1970. */
+  usedAt: number;
+};
+
+export type PageCopies = ReturnType<typeof createPageCopies>;
+
+/**
+ * Copies of the document that a version of WhatsApp Web begins with, as `<dataDir>/whatsapp-web/<version>.html`. An operator may
+ * put one there; files with other names are let be.
+ */
+export function createPageCopies({
+  dataDir,
+  isPinned,
+  clock,
+}: {
+  dataDir: string;
+  /** Such a copy is kept however old it is. */
+  isPinned: (version: string) => boolean;
+  clock: Clock;
+}) {
+  const folder = join(dataDir, "whatsapp-web");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const pathOf = (version: string) => join(folder, whatsappVersionSchema.parse(version) + SUFFIX);
+
+  /** The one used last first. */
+  function list(): PageCopy[] {
+    const copies = readdirSync(folder).flatMap((name) => {
+      const version = name.slice(0, -SUFFIX.length);
+      if (!name.endsWith(SUFFIX) || !whatsappVersionSchema.safeParse(version).success) return [];
+      const found = statSync(join(folder, name), { throwIfNoEntry: false });
+      const usable = found?.isFile() === true && found.size > 0 && found.size <= MAX_PAGE_BYTES;
+      return usable ? [{ version, bytes: found.size, usedAt: Math.floor(found.mtimeMs) }] : [];
+    });
+    return copies.toSorted((one, other) => other.usedAt - one.usedAt);
+  }
+  const has = (version: string) => list().some((copy) => copy.version === version);
+
+  return {
+    list,
+    has,
+
+    /** For a runner that is started with it. Null where there is none. */
+    async use(version: string): Promise<Buffer | null> {
+      if (!has(version)) return null;
+      const now = clock.now() / 1000;
+      await utimes(pathOf(version), now, now);
+      return readFile(pathOf(version));
+    },
+
+    /** Keeps a copy, unless there is one of this version: the first stays. The oldest that nobody needs go. */
+    async keep(version: string, html: string): Promise<void> {
+      if (has(version)) return;
+      const draft = join(folder, `${randomUUID()}.part`);
+      try {
+        await writeFile(draft, html, { mode: 0o600, flag: "wx", flush: true });
+        await rename(draft, pathOf(version));
+      } finally {
+        await rm(draft, { force: true });
+      }
+      const surplus = list()
+        .filter((copy) => !isPinned(copy.version))
+        .slice(MOST);
+      for (const copy of surplus) await rm(pathOf(copy.version), { force: true });
+    },
+  };
+}
