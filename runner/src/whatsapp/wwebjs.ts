@@ -13,7 +13,14 @@ import { hearInbound, inboundSince, installInbound, noticeTypes } from "./page/i
 import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
 import { findMessages, logOut, readAccount, refreshQr, stopMoreCodes } from "./page/queries.ts";
 import { gateSends } from "./page/send-gate.ts";
-import { isLoaded, repeatEndOfSync, unusedHandlers, watchLogin, watchSocket } from "./page/watch.ts";
+import {
+  isLoaded,
+  pageVersion,
+  repeatEndOfSync,
+  unusedHandlers,
+  watchLogin,
+  watchSocket,
+} from "./page/watch.ts";
 import { createActions, firstLine } from "./wwebjs-actions.ts";
 import { toLibrary } from "./wwebjs-content.ts";
 
@@ -112,9 +119,9 @@ class MendedClient extends OpenClient {
   async #injectOnce(): Promise<void> {
     const { page } = this;
     await page.waitForFunction(isLoaded, { polling: 20, timeout: this.#options.loadTimeoutMs });
+    await this.#checkPin();
     const version = await page.evaluate(watchSocket, unusedHandlers);
     if (version === null) return;
-    this.#checkPin(version);
     this.served?.isOf(version);
     this.#options.listener.version(version);
     await super.inject();
@@ -125,9 +132,11 @@ class MendedClient extends OpenClient {
   }
 
   /** Whatever served the document, a worker of WhatsApp's too: another version is never gone on with. */
-  #checkPin(version: string): void {
+  async #checkPin(): Promise<void> {
     const { pinned, listener } = this.#options;
-    if (pinned === null || pinned.version === version) return;
+    if (pinned === null) return;
+    const version = await this.page.evaluate(pageVersion);
+    if (version === pinned.version) return;
     const wrong = `The session is pinned to WhatsApp Web ${pinned.version}, but what was opened says that it is ${version}; the copy may have the wrong name.`;
     if (!this.#starting) listener.pageGone(wrong);
     throw new Error(wrong);

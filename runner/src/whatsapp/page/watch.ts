@@ -5,6 +5,8 @@ declare const window: PageWindow;
 /** Whether WhatsApp Web's own scripts are there. */
 export const isLoaded = (): boolean => window.Debug?.VERSION !== undefined;
 
+export const pageVersion = (): string => String(window.Debug?.VERSION);
+
 /**
  * Once per document, before the library looks at it: tells the socket's state as it changes, and puts empty
  * functions where the library would expose handlers that we do without. Among these is the one that closes the
