@@ -6,7 +6,7 @@ import { createDeath, type Death } from "../support/death.ts";
 import { onEachRuntime } from "../support/runtimes.ts";
 import { readQr } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";
-import { oneRunnerEach, poolIs, profilesOf } from "../support/warm-runners.ts";
+import { killWarmRunner, oneRunnerEach, poolIs, profilesOf } from "../support/warm-runners.ts";
 
 /** Killed while it refills the pool: after a session has taken one. */
 const REFILLING: readonly Step[] = ["warm.recorded", "warm.started"];
@@ -92,11 +92,9 @@ onEachRuntime("a control plane killed between pool and session", (runtime) => {
   });
 
   it.each(REMOVING)("removing, at %s: it is finished, and the pool is there again", async (step) => {
-    const { simulator } = stage;
     const warm = warmProfile();
-    const page = await warmPage();
     death.order(step);
-    await simulator.control.crashPage(page.pageId);
+    await killWarmRunner(stage.engine);
     await death.happened();
     expect(warmProfile()).toBe(warm);
     await recover();

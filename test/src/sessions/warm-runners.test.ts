@@ -6,7 +6,7 @@ import { onEachRuntime } from "../support/runtimes.ts";
 import { readQr, waitForStatus } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
-import { oneRunnerEach, poolIs } from "../support/warm-runners.ts";
+import { killWarmRunner, oneRunnerEach, poolIs } from "../support/warm-runners.ts";
 
 const ACCOUNT = "6281234567890";
 const settings = { WARM_RUNNERS: "2", MIN_FREE_MEMORY_MB: "0" };
@@ -118,9 +118,7 @@ onEachRuntime("warm runners", (runtime) => {
   it("replaces one that breaks, and removes one that somebody scanned", async () => {
     const { engine, simulator } = stage;
     const before = warmRows().map(({ profile_id }) => profile_id);
-    const [one] = await runnersOf(engine);
-    if (runtime === "docker") await docker("kill", one!);
-    else process.kill(Number(one), "SIGKILL");
+    await killWarmRunner(engine);
     await until("it to be removed", () => warmRows().some(({ profile_id }) => !before.includes(profile_id)));
     await poolIs(engine, 2);
     await oneRunnerEach(engine, { sessions: 0, warm: 2 });

@@ -1,7 +1,8 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { count } from "./database.ts";
-import { volumesOf } from "./docker.ts";
+import { labels } from "@whatsapp-engine/contract";
+import { count, query } from "./database.ts";
+import { docker, volumesOf } from "./docker.ts";
 import type { Engine } from "./engine.ts";
 import { runnersOf } from "./runner.ts";
 import { until } from "./until.ts";
@@ -18,6 +19,19 @@ export function poolIs(engine: Engine, ready: number): Promise<unknown> {
     },
     { timeoutMs: 80_000, seen: () => last },
   );
+}
+
+/** Kills the oldest runner of the pool, as the kernel or an operator might. */
+export async function killWarmRunner({ dataDir, runtime }: Engine): Promise<void> {
+  const [warm] = query(dataDir, "select profile_id from warm_runners order by created_at");
+  const profileId = String(warm?.["profile_id"]);
+  if (runtime === "process") {
+    const owner = readFileSync(join(dataDir, "profiles", profileId, "runner.pid"), "utf8");
+    process.kill(Number.parseInt(owner, 10), "SIGKILL");
+    return;
+  }
+  const containers = await docker("ps", "--quiet", "--filter", `label=${labels.profile}=${profileId}`);
+  await docker("kill", ...containers);
 }
 
 /** Names of all profiles that are kept: volumes, or folders. */
