@@ -2,8 +2,11 @@ import { defineConfig } from "vitest/config";
 
 /** Suites beside the source that need a Docker engine. */
 const DOCKER = "control-plane/src/runtime/docker*.test.ts";
-/** What kills, loses and wears out, for half an hour: `npm run test:crash`. */
-const CRASH = "test/src/{crash,chaos,soak}/**/*.test.ts";
+/** What kills, loses and wears out, and what takes minutes by itself: `npm run test:slow`. */
+const SLOW = [
+  "test/src/{crash,chaos,soak}/**/*.test.ts",
+  "test/src/sessions/{backup,version-pin*,warm-runners}.test.ts",
+];
 /** Builds the engine's own image, which takes minutes: `npm run test:compose`. */
 const COMPOSE = "test/src/operator/compose.test.ts";
 
@@ -35,15 +38,15 @@ export default defineConfig({
         test: {
           name: "engine",
           include: ["test/src/**/*.test.ts", DOCKER],
-          exclude: [COMPOSE, CRASH],
+          exclude: [COMPOSE, ...SLOW],
           globalSetup: ["test/src/support/docker-engine.ts"],
           ...slow,
         },
       },
       {
         test: {
-          name: "crash",
-          include: [CRASH],
+          name: "slow",
+          include: SLOW,
           globalSetup: ["test/src/support/docker-engine.ts"],
           ...slow,
         },
