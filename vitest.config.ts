@@ -6,6 +6,7 @@ const DOCKER = "control-plane/src/runtime/docker*.test.ts";
 const SLOW = [
   "test/src/{crash,chaos,soak}/**/*.test.ts",
   "test/src/sessions/{backup,version-pin*,warm-runners}.test.ts",
+  "runner/src/whatsapp/mending.test.ts",
 ];
 /** Builds the engine's own image, which takes minutes: `npm run test:compose`. */
 const COMPOSE = "test/src/operator/compose.test.ts";
@@ -32,7 +33,7 @@ export default defineConfig({
         test: { name: "simulator", include: ["simulator/src/**/*.test.ts"], ...slow },
       },
       {
-        test: { name: "runner", include: ["runner/src/**/*.test.ts"], ...slow },
+        test: { name: "runner", include: ["runner/src/**/*.test.ts"], exclude: SLOW, ...slow },
       },
       {
         test: {
