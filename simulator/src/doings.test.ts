@@ -98,6 +98,8 @@ describe("what the library itself can do on the page", () => {
     expect(await sent.edit("wrong")).toMatchObject({ body: "wrong" });
     expect(await last()).toMatchObject({ id: sent.id._serialized, body: "wrong", edited: true });
     await simulator.control.age(PHONE, sent.id._serialized, 16 * 60);
+    const inPage = () => client.getMessageById(sent.id._serialized);
+    await expect.poll(async () => (await inPage()).timestamp).toBeLessThan(sent.timestamp);
     expect(await sent.edit("right")).toBeNull();
     expect(await last()).toMatchObject({ body: "wrong" });
   });
