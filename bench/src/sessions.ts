@@ -100,10 +100,14 @@ async function measureReturns(runtime: RuntimeKind, simulator: Simulator, cold: 
       );
     /** A fault is only over once it was noticed. */
     const gone = () =>
-      until("the fault to be noticed", async () => {
-        const { body } = await engine.api("GET /sessions/s/status");
-        return body.status !== "connected";
-      });
+      until(
+        "the fault to be noticed",
+        async () => {
+          const { body } = await engine.api("GET /sessions/s/status");
+          return body.status !== "connected";
+        },
+        { timeoutMs: 60_000 },
+      );
     await fault("runner killed", () => killRunner(engine, "s"));
     await fault("page crashed", () => control.crashPage(PHONE));
     await fault("page hangs", () => control.hangPage(PHONE));
