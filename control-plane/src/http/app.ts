@@ -15,6 +15,7 @@ import type { Screenshot } from "../sessions/screenshot.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { WebhookService } from "../webhooks/service.ts";
 import { createApiKeyCheck } from "./api-key.ts";
+import { createBodyDrain } from "./body-drain.ts";
 import { createBodySize } from "./body-size.ts";
 import { createClientIp } from "./client-ip.ts";
 import { createRouter } from "./context.ts";
@@ -86,6 +87,7 @@ export function createApp(deps: AppDeps) {
 
   app.use(requestId());
   app.use(createRequestLog(log));
+  app.use(createBodyDrain());
   app.use(createClientIp(settings));
   app.route("/", healthRoutes(deps));
   app.doc31("/openapi.json", {
