@@ -7,6 +7,7 @@ export function progress(what: string, done?: number, of?: number): void {
   const now = performance.now();
   if (done !== undefined && done !== of && now - last < MIN_PAUSE_MS) return;
   last = now;
-  const count = done === undefined ? "" : ` ${done} of ${of}`;
+  const total = of === undefined ? "" : ` of ${of}`;
+  const count = done === undefined ? "" : ` ${done}${total}`;
   process.stderr.write(`[${((now - startedAt) / 1000).toFixed(0).padStart(4)} s] ${what}${count}\n`);
 }
