@@ -40,6 +40,15 @@ describe("a login", () => {
     expect(await firstOf(await bench.start(profile))).toBe("qr");
   });
 
+  it.each(["IndexedDB", "Local Storage"])("is none without what stands in %s", async (half) => {
+    const profile = await bench.profile();
+    const { browser } = await bench.link(PHONE, profile);
+    await browser.end("SIGTERM");
+    await rm(join(profile.path, "Default", half), { recursive: true });
+
+    expect(await firstOf(await bench.start(profile))).toBe("qr");
+  });
+
   it("ends when the phone logs out: the page comes up again with a QR", async () => {
     const { client } = await bench.link(PHONE);
     const disconnected = once(client, "disconnected");

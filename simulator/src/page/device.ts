@@ -1,7 +1,12 @@
+import { createStore, del, get, set } from "idb-keyval";
 import type { Credentials, DeviceKeys } from "../wire.ts";
 
-/** Where a login stands in the profile; Chromium writes it to disk some seconds later, or when it closes. */
+/**
+ * A login stands in two places of the profile, as WhatsApp Web's does, and only both make one: who it is in Local
+ * Storage, which Chromium writes to disk some seconds later or when it closes, and its secret in IndexedDB.
+ */
 const STORAGE_KEY = "simulated-whatsapp-login";
+const secrets = createStore("signal-storage", "keys");
 
 const randomBytes = () => crypto.getRandomValues(new Uint8Array(32));
 
@@ -21,10 +26,21 @@ export const createDevice = () => {
       platform,
     } satisfies DeviceKeys,
 
-    credentials: (): Credentials | null =>
-      JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "null") as Credentials | null,
-    keep: (credentials: Credentials) => localStorage.setItem(STORAGE_KEY, JSON.stringify(credentials)),
-    forget: () => localStorage.removeItem(STORAGE_KEY),
+    credentials: async (): Promise<Credentials | null> => {
+      const deviceId = localStorage.getItem(STORAGE_KEY);
+      if (deviceId === null) return null;
+      const secret = await get<string>(deviceId, secrets);
+      return secret === undefined ? null : { deviceId, secret };
+    },
+    keep: async ({ deviceId, secret }: Credentials): Promise<void> => {
+      localStorage.setItem(STORAGE_KEY, deviceId);
+      await set(deviceId, secret, secrets);
+    },
+    forget: async (): Promise<void> => {
+      const deviceId = localStorage.getItem(STORAGE_KEY);
+      localStorage.removeItem(STORAGE_KEY);
+      if (deviceId !== null) await del(deviceId, secrets);
+    },
 
     modules: {
       WABase64: { encodeB64 },

@@ -36,7 +36,7 @@ const react = (said: Push): void => {
     case "state":
       return socket.setState(said);
     case "linked":
-      return device.keep(said.credentials);
+      return void device.keep(said.credentials);
     case "account":
       contacts.forget();
       contacts.know(said.people);
@@ -56,9 +56,9 @@ const react = (said: Push): void => {
     case "ack":
       return messages.acknowledge(said.key, said.ack);
     case "logout":
-      return socket.leave();
+      return void socket.leave();
     case "forget":
-      return device.forget();
+      return void device.forget();
     case "hang":
       return hang(said.milliseconds);
     case "crash":
@@ -88,4 +88,4 @@ const modulesByName = createRegistry([
 ]);
 Object.assign(window, { require: modulesByName });
 window.Debug = { VERSION: version };
-void link.call("hello", { keys: device.keys, credentials: device.credentials() });
+void device.credentials().then((credentials) => link.call("hello", { keys: device.keys, credentials }));

@@ -11,9 +11,9 @@ class Socket extends Model<{ state: string; hasSynced: boolean }> {
   declare state: string;
   declare hasSynced: boolean;
   #link: Link;
-  #leave: () => void;
+  #leave: () => Promise<void>;
 
-  constructor(link: Link, leave: () => void) {
+  constructor(link: Link, leave: () => Promise<void>) {
     super({ state: "OPENING", hasSynced: false });
     this.#link = link;
     this.#leave = leave;
@@ -21,7 +21,7 @@ class Socket extends Model<{ state: string; hasSynced: boolean }> {
 
   async logout(): Promise<void> {
     await this.#link.call("logout", {});
-    setTimeout(this.#leave, CLEARING_MS);
+    setTimeout(() => void this.#leave(), CLEARING_MS);
   }
   takeover(): Promise<void> {
     return this.#link.call("takeover", {});
@@ -90,8 +90,8 @@ export const createSocket = (link: Link, device: Device) => {
   const conn = new Connection({ ref: undefined, pushname: undefined, wid: undefined, platform: "android" });
   let me: { pn: Wid; lid: Wid } | undefined;
 
-  const leave = () => {
-    device.forget();
+  const leave = async () => {
+    await device.forget();
     cmd.trigger("logout");
     location.replace("/?post_logout=1&logout_reason=0");
   };
