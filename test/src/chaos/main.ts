@@ -1,15 +1,12 @@
-import { parseArgs } from "node:util";
-import { whole } from "../support/arguments.ts";
+import { readArguments, whole } from "../support/arguments.ts";
 import { runChaos, summary } from "./chaos.ts";
 
-/** `npm run chaos -- --seed 1 --messages 500 --sessions 3`: ends with 1 if a message was lost or doubled, or something lies. */
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    messages: { type: "string", default: "500" },
-    sessions: { type: "string", default: "3" },
-  },
-});
+/** Messages, while everything around them is killed. */
+const values = readArguments(
+  `npm run chaos -- [--seed <number>] [--messages 500] [--sessions 3]
+Ends with 1 if a message was lost or doubled, or something lies.`,
+  { seed: String(Date.now() % 1_000_000), messages: "500", sessions: "3" },
+);
 const options = {
   seed: whole(values, "seed", 2 ** 32 - 1),
   messages: whole(values, "messages", 1_000_000),

@@ -1,15 +1,12 @@
-import { parseArgs } from "node:util";
-import { runtimeKind, whole } from "../support/arguments.ts";
+import { readArguments, runtimeKind, whole } from "../support/arguments.ts";
 import { runRounds, table } from "./rounds.ts";
 
-/** `npm run rounds -- --rounds 30 --runtime docker --seed 1`: ends with 1 if a login was lost, or a session did not come back. */
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "30" },
-    runtime: { type: "string", default: "process" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-  },
-});
+/** Faults, one after the other, and whether each session comes back with its login. */
+const values = readArguments(
+  `npm run rounds -- [--rounds 30] [--runtime process|docker] [--seed <number>]
+Ends with 1 if a login was lost, or a session did not come back.`,
+  { rounds: "30", runtime: "process", seed: String(Date.now() % 1_000_000) },
+);
 const options = {
   rounds: whole(values, "rounds", 10_000),
   runtime: runtimeKind(values.runtime),

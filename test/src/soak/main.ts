@@ -1,20 +1,13 @@
-import { parseArgs } from "node:util";
-import { runtimeKind, whole } from "../support/arguments.ts";
+import { readArguments, runtimeKind, whole } from "../support/arguments.ts";
 import { table } from "./growth.ts";
 import { runSoak } from "./soak.ts";
 
-/**
- * `npm run soak [-- --runtime docker --stub-cycles 300 --cycles 30 --sends 2000]`: uses an engine for long, and ends
- * with 1 if open files, sockets or the heap of the control plane or a runner grow, or a name is not forgotten.
- */
-const { values } = parseArgs({
-  options: {
-    runtime: { type: "string", default: "process" },
-    "stub-cycles": { type: "string", default: "300" },
-    cycles: { type: "string", default: "30" },
-    sends: { type: "string", default: "2000" },
-  },
-});
+/** Uses an engine for long. */
+const values = readArguments(
+  `npm run soak -- [--runtime process|docker] [--stub-cycles 300] [--cycles 30] [--sends 2000]
+Ends with 1 if open files, sockets or the heap of the control plane or a runner grow, or a name is not forgotten.`,
+  { runtime: "process", "stub-cycles": "300", cycles: "30", sends: "2000" },
+);
 const startedAt = performance.now();
 const { growths, findings } = await runSoak({
   runtime: runtimeKind(values.runtime),

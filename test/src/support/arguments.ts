@@ -1,6 +1,26 @@
+import { parseArgs } from "node:util";
 import type { RuntimeKind } from "./engine.ts";
 
-/** An argument of a script as a whole number, from `least` to `most`. Throws where it is none. */
+/** What a script is called with, each as `--name value`; `--help`, or one that it does not know, ends it with its usage. */
+export function readArguments<Name extends string>(
+  usage: string,
+  defaults: Readonly<Record<Name, string>>,
+): Record<Name, string> {
+  const known = Object.entries<string>(defaults).map(
+    ([name, value]) => [name, { type: "string", default: value }] as const,
+  );
+  try {
+    const options = { ...Object.fromEntries(known), help: { type: "boolean", short: "h" } } as const;
+    const { values } = parseArgs({ options });
+    if (values.help !== true) return values as Record<Name, string>;
+  } catch (error) {
+    refuse(`${(error as Error).message.split(". ")[0]}.\n${usage}`);
+  }
+  console.log(usage);
+  process.exit(0);
+}
+
+/** An argument as a whole number, from `least` to `most`. */
 export function whole<Name extends string>(
   values: Readonly<Record<Name, string>>,
   name: Name,
@@ -9,11 +29,15 @@ export function whole<Name extends string>(
 ): number {
   const number = Number(values[name]);
   if (Number.isInteger(number) && number >= least && number <= most) return number;
-  throw new Error(`--${name} must be a whole number from ${least} to ${most}`);
+  return refuse(`--${name} must be a whole number from ${least} to ${most}, not "${values[name]}".`);
 }
 
-/** Throws where it is no runtime's name. */
 export function runtimeKind(name: string): RuntimeKind {
   if (name === "process" || name === "docker") return name;
-  throw new Error("--runtime must be process or docker");
+  return refuse(`--runtime must be process or docker, not "${name}".`);
+}
+
+function refuse(why: string): never {
+  console.error(why);
+  process.exit(2);
 }
