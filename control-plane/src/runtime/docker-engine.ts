@@ -51,10 +51,14 @@ const isRefusal = (error: unknown): error is EngineRefusal =>
 
 const asUnavailable = (error: unknown): AppError => {
   if (error instanceof AppError) return error;
-  const message = isRefusal(error)
-    ? `The Docker engine refused: ${error.json?.message ?? error.message}`
-    : "The Docker engine does not answer.";
-  return new AppError("runtime_unavailable", message, { cause: error, retryAfterSeconds: 5 });
+  return new AppError("runtime_unavailable", whyUnavailable(error), { cause: error, retryAfterSeconds: 5 });
+};
+
+const whyUnavailable = (error: unknown): string => {
+  if (isRefusal(error)) return `The Docker engine refused: ${error.json?.message ?? error.message}`;
+  if ((error as NodeJS.ErrnoException | undefined)?.code === "EACCES")
+    return "This user may not use the Docker engine; run sudo usermod -aG docker $USER and log in again, or run this as root.";
+  return "The Docker engine does not answer.";
 };
 
 /** The client never settles a call whose connection breaks in the middle of the answer, so the deadline races it. */

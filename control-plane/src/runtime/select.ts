@@ -61,21 +61,22 @@ export async function selectRuntime(deps: {
   if (install.runtime !== null) return create[install.runtime]();
 
   const docker = create.docker();
-  const answers = await docker.ping().then(
-    () => true,
+  const unavailable = await docker.ping().then(
+    () => null,
     (error: unknown) => {
-      if (error instanceof AppError) return false;
+      if (error instanceof AppError) return error;
       throw error;
     },
   );
-  install.recordRuntime(answers ? "docker" : "process");
+  if (unavailable === null) {
+    install.recordRuntime("docker");
+    log.info({ runtime: "docker" }, "a Docker engine answers: sessions run in containers");
+    return docker;
+  }
+  install.recordRuntime("process");
   log.info(
-    { runtime: install.runtime },
-    answers
-      ? "a Docker engine answers: sessions run in containers"
-      : "no Docker engine answers: sessions run as child processes",
+    { runtime: "process", why: unavailable.message },
+    "no Docker engine can be used: sessions run as child processes",
   );
-  if (answers) return docker;
-  await docker.close();
   return create.process();
 }

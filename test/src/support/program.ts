@@ -29,7 +29,6 @@ export type ProgramOptions = {
   settings: Settings;
   /** Arguments of Node before the program. */
   nodeArgs?: readonly string[];
-  uid?: number;
   /** In a terminal of its own. What is signalled then is the terminal; SIGKILL closes it. */
   terminal?: boolean;
 };
@@ -48,7 +47,6 @@ export function startProgram(options: ProgramOptions): Program {
     cwd: options.cwd,
     env: { ...Object.fromEntries(handedOn), ...options.settings },
     stdio: ["ignore", "pipe", "pipe"],
-    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   let stdout = "";
   let stderr = "";
