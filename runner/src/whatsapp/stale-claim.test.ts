@@ -1,4 +1,5 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmod, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
@@ -62,4 +63,33 @@ test("a newer runner takes the profile of one that runs: that one ends its brows
     generation: 2,
     runnerId: "runner-2",
   });
+});
+
+test("a claim that the file system did not tell of is found before a message goes out", async () => {
+  world = await makeWorld();
+  const old = await world.link(ACCOUNT, runner(1));
+  expect(await old.send({ to: FRIEND, text: "before", messageId: "before" })).toMatchObject({
+    outcome: "sent",
+  });
+  // The same files in another folder with a newer claim: the file that is watched stays as it is.
+  const moved = `${world.profileDir}-moved`;
+  const draft = `${world.profileDir}-draft`;
+  mkdirSync(draft);
+  await chmod(draft, 0o711);
+  for (const name of await readdir(world.profileDir))
+    if (name !== "generation.json") symlinkSync(join(moved, name), join(draft, name));
+  writeFileSync(join(draft, "generation.json"), JSON.stringify({ generation: 2, runnerId: "runner-2" }));
+  renameSync(world.profileDir, moved);
+  renameSync(draft, world.profileDir);
+  try {
+    const after = await old.send({ to: FRIEND, text: "after", messageId: "after" });
+    expect(after.outcome).toBe("pending");
+    expect((await world.simulator.control.sent()).map(({ body }) => body)).toEqual(["before"]);
+    // A newer one that came a moment later than the check finds the key there, and asks WhatsApp about it.
+    const journal = await readFile(join(moved, "journal.ndjson"), "utf8");
+    expect(journal).toMatch(/"messageId":"after",.*"key":"true_/);
+  } finally {
+    await old.stop();
+    await rm(moved, { recursive: true });
+  }
 });
