@@ -18,8 +18,8 @@ const secret = [
   "passphrase",
 ];
 
-/** Structured lines on stdout. Phone numbers, QR codes, message texts and keys are redacted by field name. */
-export function createLogger(level: string): Log {
+/** Structured lines, on stdout unless told otherwise. Phone numbers, QR codes, message texts and keys are redacted by field name. */
+export function createLogger(level: string, destination: DestinationStream = openStdout()): Log {
   const options: LoggerOptions = {
     level,
     base: null,
@@ -30,7 +30,7 @@ export function createLogger(level: string): Log {
       censor: "[redacted]",
     },
   };
-  return pino(options, openStdout());
+  return pino(options, destination);
 }
 
 /**

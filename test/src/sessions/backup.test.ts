@@ -238,6 +238,47 @@ describe("a backup that is too large", () => {
   });
 });
 
+describe("the log at its most talkative", () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await startStage("process", { LOG_LEVEL: "trace" });
+  });
+  afterAll(() => stage.close());
+
+  it("holds no passphrase and nothing of a backup, whether it is taken, refused or restored", async () => {
+    const { engine, simulator } = stage;
+    const wrong = "wrong horse battery staple ✗";
+    await linkSession(engine, simulator, "s", ACCOUNT);
+    const { status, bytes } = await takeBackup(engine, "s");
+    expect(status).toBe(200);
+    await waitForStatus(engine, "s", "connected");
+    await engine.api("POST /sessions/s/stop");
+    const restore = async (file: Buffer, passphrase?: string) =>
+      (await restoreBackup(engine, "s", file, passphrase)).status;
+    expect(await restore(bytes, wrong)).toBe(422);
+    expect(await restore(bytes.subarray(0, -1))).toBe(422);
+    const form = { passphrase: wrong, more: PASSPHRASE, file: new Blob([new Uint8Array(bytes)]) };
+    expect((await postForm(engine, "s", form)).status).toBe(400);
+    expect(await restore(bytes)).toBe(200);
+    for (const said of [
+      "session backed up",
+      "session restored from a backup",
+      '"path":"/sessions/s/restore"',
+    ])
+      await until(`the log to say ${said}`, () => engine.output().includes(said));
+
+    const output = engine.output();
+    for (const passphrase of [PASSPHRASE, wrong]) {
+      expect(output).not.toContain(passphrase);
+      expect(output).not.toContain(Buffer.from(passphrase).toString("base64"));
+    }
+    // A piece of the file, as a logger may write bytes: whatever chunk it is from, its line is long.
+    expect(output).not.toContain("age-encryption.org/v1");
+    expect(output).not.toContain('"type":"Buffer"');
+    expect(Math.max(...output.split("\n").map((line) => line.length))).toBeLessThan(8_000);
+  });
+});
+
 onDocker("a login that moves between the runtimes", () => {
   let stage: Stage;
   let other: Engine;
