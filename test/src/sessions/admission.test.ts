@@ -70,26 +70,41 @@ describe("admission of sessions", () => {
     expect(statuses().filter(({ detail }) => detail === "Waits for its turn to start.")).toEqual(waiting);
   });
 
-  it("after a crash brings back first what was used last", async () => {
+  const link = async () => {
     for (const [n, id] of ["a", "b", "c"].entries())
       await linkSession(engine, simulator, id, `62812000000${n}`);
-    for (const id of ["c", "a", "b"]) {
-      const sent = await engine.api(`POST /sessions/${id}/send`, {
-        to: "6281234567890",
-        type: "text",
-        message: "hello",
-      });
-      expect(sent.status).toBe(200);
-    }
-    await engine.kill("SIGKILL");
-    await until("its runners to end with it", () => processesWith(engine.dataDir).length === 0);
-    const [newest] = query(engine.dataDir, "select max(id) as last from events");
-    await engine.restart();
+  };
+  const send = async (id: string) => {
+    const message = { to: "6281234567890", type: "text", message: "hello" };
+    expect((await engine.api(`POST /sessions/${id}/send`, message)).status).toBe(200);
+  };
+  const lastEvent = () => query(engine.dataDir, "select max(id) as last from events")[0]?.["last"];
+  /** All of them, in the order in which they were connected. */
+  async function comeBack(after: ReturnType<typeof lastEvent>) {
     await Promise.all(["a", "b", "c"].map((id) => waitForStatus(engine, id, "connected")));
     const back = query(
       engine.dataDir,
-      `select session_id as session from events where id > ${newest?.["last"]} and type = 'session.status' and data like '%"connected"%' order by id`,
+      `select session_id as session from events where id > ${after} and type = 'session.status' and data like '%"connected"%' order by id`,
     );
-    expect(back.map(({ session }) => session)).toEqual(["b", "a", "c"]);
+    return back.map(({ session }) => session);
+  }
+
+  it("after a crash brings back first what was used last", async () => {
+    await link();
+    for (const id of ["c", "a", "b"]) await send(id);
+    await engine.kill("SIGKILL");
+    await until("its runners to end with it", () => processesWith(engine.dataDir).length === 0);
+    const before = lastEvent();
+    await engine.restart();
+    expect(await comeBack(before)).toEqual(["b", "a", "c"]);
+  });
+
+  it("of those that wait starts the one that was used last, whoever was asked for first", async () => {
+    await link();
+    await send("b");
+    for (const id of ["a", "b", "c"]) await engine.api(`POST /sessions/${id}/stop`);
+    const before = lastEvent();
+    for (const id of ["a", "c", "b"]) await engine.api(`POST /sessions/${id}/start`);
+    expect(await comeBack(before)).toEqual(["a", "b", "c"]);
   });
 });
