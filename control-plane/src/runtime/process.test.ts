@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -115,6 +115,29 @@ describe("The process runtime", () => {
     engine.kill("SIGKILL");
     expect(await groupEnded(Number(stdout), 5000)).toBe(true);
     await runtime.prepare();
+  });
+
+  test("a process that was given the number of a runner of before is let be", async () => {
+    const spec = aRunner();
+    await runtime.ensure(spec);
+    await runtime.remove(spec.runnerId, { graceSeconds: 5 });
+    const stranger = spawn(process.execPath, ["--eval", "setInterval(() => {}, 1000)"], { detached: true });
+    try {
+      const owner = `${stranger.pid} 1`; // another start time than its own
+      await writeFile(join(dataDir, "profiles", spec.profileId, "runner.pid"), owner);
+      await runtime.prepare();
+      expect(await runs(stranger.pid!)).toBe(true);
+    } finally {
+      stranger.kill("SIGKILL");
+    }
+  });
+
+  test("a profile is never looked for outside of the data folder", async () => {
+    const outside = join(dataDir, "outside");
+    await mkdir(outside);
+    for (const id of ["../outside", "", ".", "..", outside])
+      await expect((async () => runtime.removeProfile(id))()).rejects.toThrow("A profile id is");
+    expect((await stat(outside)).isDirectory()).toBe(true);
   });
 
   test("a Chromium that is missing, or cannot be executed, is one sentence", async () => {
