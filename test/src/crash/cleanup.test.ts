@@ -13,6 +13,8 @@ import { until } from "../support/until.ts";
 
 const OTHER_INSTALL = "0123456789ab";
 const DAY_MS = 24 * 60 * 60_000;
+/** Of a message that waits. */
+const NEEDED = "c".repeat(64);
 
 /** What nobody needs any more goes at the start, and is counted; nothing else goes. */
 onEachRuntime("cleaning up", (runtime) => {
@@ -34,17 +36,17 @@ onEachRuntime("cleaning up", (runtime) => {
   function rows(): void {
     const sqlite = new Sqlite(join(engine.dataDir, "engine.sqlite"));
     const message = sqlite.prepare(
-      "insert into messages (id, session_id, recipient, type, body, status, created_at, updated_at) values (?, 'gone', '62', 'text', '', ?, ?, ?)",
+      "insert into messages (id, session_id, recipient, type, body, status, created_at, updated_at, media_sha256) values (?, 'gone', '62', 'text', '', ?, ?, ?, ?)",
     );
     const event = sqlite.prepare(
       "insert into events (session_id, seq, type, data, at) values ('gone', ?, 'session.created', '{}', ?)",
     );
-    for (const [id, state, age] of [
-      ["old", "sent", 365],
-      ["waiting", "queued", 365],
-      ["young", "sent", 1],
+    for (const [id, state, age, sha256] of [
+      ["old", "sent", 365, null],
+      ["waiting", "queued", 365, NEEDED],
+      ["young", "sent", 1, null],
     ] as const)
-      message.run(id, state, Date.now() - age * DAY_MS, Date.now() - age * DAY_MS);
+      message.run(id, state, Date.now() - age * DAY_MS, Date.now() - age * DAY_MS, sha256);
     for (const [seq, age] of [
       [1, 365],
       [2, 365],
@@ -76,6 +78,7 @@ onEachRuntime("cleaning up", (runtime) => {
     rows();
     file(old, 365);
     file(young, 0);
+    file(NEEDED, 365);
     file(cutOff, 1);
     file(underWay, 0);
     const login = await plantProfile(engine, LINKED);
@@ -112,12 +115,8 @@ onEachRuntime("cleaning up", (runtime) => {
         /"removed":\{"messages":1,"events":2,"media":1,"files":1\}.*"cleaned up"/,
       );
 
-      expect([old, young, cutOff, underWay].map((name) => existsSync(media(name)))).toEqual([
-        false,
-        true,
-        false,
-        true,
-      ]);
+      const files = [old, young, NEEDED, cutOff, underWay].map((name) => existsSync(media(name)));
+      expect(files).toEqual([false, true, true, false, true]);
       const left = query(engine.dataDir, "select id from messages order by id").map(({ id }) => id);
       expect(left).toEqual(["waiting", "young"]);
       expect(await profilesOf(engine)).toEqual(expect.arrayContaining([login, never]));
