@@ -13,7 +13,7 @@ const COPY_TIMEOUT_MS = 5 * 60_000;
  * Copies profiles out of and into their volumes, by containers that are made and never started: the engine reads and
  * writes the volume itself, and no program sees it.
  */
-export const createProfileCopy = (options: AccessOptions) => {
+export const createProfileCopy = (options: AccessOptions, { timeoutMs = COPY_TIMEOUT_MS } = {}) => {
   const { engine } = options;
   const open = (profileId: string) => createAccess(options, profileId, { purpose: COPYING });
   const close = (id: string) =>
@@ -27,7 +27,7 @@ export const createProfileCopy = (options: AccessOptions) => {
       const tar = await engine.call((docker, abortSignal) =>
         docker.getContainer(id).getArchive({ path: `${PROFILE_DIR}/.`, abortSignal } as { path: string }),
       );
-      const late = setTimeout(() => (tar as Readable).destroy(new Error("too slow")), COPY_TIMEOUT_MS);
+      const late = setTimeout(() => (tar as Readable).destroy(new Error("too slow")), timeoutMs);
       try {
         yield* tar as AsyncIterable<Buffer>;
       } finally {
@@ -54,7 +54,7 @@ export const createProfileCopy = (options: AccessOptions) => {
             docker.getContainer(id).putArchive(tar, { path: PROFILE_DIR, abortSignal } as {
               path: string;
             }),
-          { timeoutMs: COPY_TIMEOUT_MS },
+          { timeoutMs },
         );
         // The client does not settle a call whose body breaks off.
         await Promise.race([written, failed]);
