@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bulks, messages, openDatabase, sessions, type OpenDatabase } from "@whatsapp-engine/db";
+import { bulks, events, messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
@@ -122,9 +122,20 @@ it("is woken for a message in line or without an outcome, or after a long sleep;
   queue("stopped");
   expect(idle.toWake(START - 1)).toEqual(["line", "under-way"]);
   database.db
-    .update(sessions)
-    .set({ updatedAt: START - MINUTE })
-    .where(eq(sessions.id, "asleep"))
+    .update(events)
+    .set({ at: START - MINUTE })
+    .where(eq(events.sessionId, "asleep"))
     .run();
   expect(idle.toWake(START - MINUTE).toSorted()).toEqual(["asleep", "line", "under-way"]);
+});
+
+it("a long sleep is counted from its beginning, whatever is written of the session meanwhile", () => {
+  for (const id of ["no-room", "changed"]) hibernated(id);
+  now = START + MINUTE;
+  const row = store.find("no-room")!;
+  store.transition(row, { status: row.status, reason: row.reason, detail: "There is no room to wake it." });
+  store.configure(store.find("changed")!, { hibernateAfterMinutes: 5 });
+  append("changed", "message.status", {});
+  expect(idle.toWake(START - 1)).toEqual([]);
+  expect(idle.toWake(START).toSorted()).toEqual(["changed", "no-room"]);
 });

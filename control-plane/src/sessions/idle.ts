@@ -17,6 +17,9 @@ export function createIdle({ db, defaultMinutes }: { db: Db; defaultMinutes: num
     left join bulks b on b.id = m.bulk_id
     where m.status = 'queued' and m.position is null and m.scheduled_at <= ${at}
       and m.session_id = ${sessionId} and coalesce(b.state, 'running') = 'running')`;
+  /** Not `updated_at`, which a change of a setting moves too, and a note that there is no room to wake it. */
+  const sleepsSince = sql`coalesce((select e.at from events e
+    where e.session_id = s.id and e.type = 'session.status' order by e.seq desc limit 1), s.updated_at)`;
   const needed = (sessionId: SQL, now: number) =>
     sql`(${inLine(sessionId)} or ${underWay(sessionId)} or ${dueBy(sessionId, now + SOON_MS)})`;
 
@@ -43,7 +46,7 @@ export function createIdle({ db, defaultMinutes }: { db: Db; defaultMinutes: num
           sql`
             select s.id from sessions s
             where s.desired = 'stopped' and s.reason = 'hibernated'
-              and (s.updated_at <= ${sleptSince} or ${inLine(sql`s.id`)} or ${underWay(sql`s.id`)})`,
+              and (${sleepsSince} <= ${sleptSince} or ${inLine(sql`s.id`)} or ${underWay(sql`s.id`)})`,
         )
         .map(({ id }) => id),
   };
