@@ -31,7 +31,7 @@ export function createRestore(deps: {
 }) {
   const { store, reconciler, runtime, unused, log } = deps;
 
-  /** The new profile is whole before the session gets it, in one transaction; a crash leaves the one or the other. */
+  /** The new profile is whole before the session gets it, in one transaction; a crash leaves the one or the other. Starts it. */
   async function replaceProfile(sessionId: string, read: () => Readable, content: Content) {
     const profileId = randomUUID();
     await unused.note(profileId);
@@ -45,12 +45,14 @@ export function createRestore(deps: {
         await endRunner(sessionId, old.id);
         await unused.note(old.id);
       }
-      const row = store.restore(sessionId, {
+      const restored = store.restore(sessionId, {
         profileId,
         cursor: cursorFor(old, content),
         phoneNumber: content.manifest.phoneNumber,
       });
       passStep("restore.switched", {});
+      // At once: a setting may be changed while the old profile is removed.
+      const row = deps.sessions.started(restored);
       if (old) await settle(old.id);
       return row;
     } finally {
@@ -97,10 +99,10 @@ export function createRestore(deps: {
       refuseUnfit(found, content.manifest);
       if (found?.desired !== "running") deps.admission.check();
       try {
-        const restored = await replaceProfile(sessionId, read, content);
+        const row = await replaceProfile(sessionId, read, content);
         const { createdAt } = content.manifest;
         log.info({ sessionId, createdAt }, "session restored from a backup");
-        return { created: found === undefined, session: toSession(deps.sessions.started(restored)) };
+        return { created: found === undefined, session: toSession(row) };
       } finally {
         reconciler.request(sessionId);
       }
