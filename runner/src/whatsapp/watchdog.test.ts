@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import type { PageHealth } from "./client.ts";
 import { watchPage } from "./watchdog.ts";
@@ -18,3 +19,19 @@ test("two silences in a row, and the page hangs", async () => {
 test("one silence now and then is no hang", async () => {
   expect(await watch(["silent", "answering", "silent", "answering"])).toBe(0);
 });
+
+test.each(["answering", "silent", "gone"] as const)(
+  "a page that is asked when the watch is stopped is not asked again, though it is %s",
+  async (answer) => {
+    let tell = (_: PageHealth): void => undefined;
+    const onHung = vi.fn();
+    const health = vi.fn(() => new Promise<PageHealth>((resolve) => (tell = resolve)));
+    const stop = watchPage({ health, onHung, everyMs: 1, answerMs: 1 });
+    await vi.waitFor(() => expect(health).toHaveBeenCalledTimes(1));
+    stop();
+    tell(answer);
+    await delay(20);
+    expect(health).toHaveBeenCalledTimes(1);
+    expect(onHung).not.toHaveBeenCalled();
+  },
+);

@@ -22,9 +22,12 @@ export const watchPage = ({
   answerMs = ANSWER_MS,
 }: Deps): (() => void) => {
   let silences = 0;
+  let stopped = false;
   let timer: NodeJS.Timeout;
   const ask = async (): Promise<void> => {
-    silences = (await health(answerMs)) === "silent" ? silences + 1 : 0;
+    const answer = await health(answerMs);
+    if (stopped) return;
+    silences = answer === "silent" ? silences + 1 : 0;
     if (silences >= 2) onHung();
     else schedule(silences === 0 ? everyMs : 0);
   };
@@ -33,7 +36,7 @@ export const watchPage = ({
   };
   schedule(everyMs);
   return () => {
-    silences = Number.NEGATIVE_INFINITY;
+    stopped = true;
     clearTimeout(timer);
   };
 };
