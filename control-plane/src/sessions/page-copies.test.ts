@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MAX_PAGE_BYTES } from "@whatsapp-engine/contract";
@@ -45,6 +45,18 @@ it("takes what an operator put there, and nothing that cannot be a copy", () => 
   writeFileSync(pathOf("notes.html"), "not a version");
   expect(copies.list()).toEqual([{ version: version(1), bytes: 6, usedAt: 1_000 }]);
   expect(readdirSync(join(dataDir, "whatsapp-web"))).toHaveLength(4);
+});
+
+it.runIf(process.getuid?.() === 0)("hands out a copy that is not the engine's own", async () => {
+  const copies = open();
+  put(1);
+  for (const folder of [dataDir, join(dataDir, "whatsapp-web")]) chownSync(folder, 65_534, 65_534);
+  process.seteuid!(65_534);
+  try {
+    expect((await copies.use(version(1)))?.toString()).toBe("page 1");
+  } finally {
+    process.seteuid!(0);
+  }
 });
 
 it.each(["../engine", "2.3000.1/../../x", ""])("never makes a path of %j", async (name) => {

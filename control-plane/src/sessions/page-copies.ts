@@ -58,7 +58,8 @@ export function createPageCopies({
     async use(version: string): Promise<Buffer | null> {
       if (!has(version)) return null;
       const now = clock.now() / 1000;
-      await utimes(pathOf(version), now, now);
+      // One that an operator put there may be another user's, or on a disk that cannot be written.
+      await utimes(pathOf(version), now, now).catch(() => undefined);
       return readFile(pathOf(version));
     },
 
