@@ -38,13 +38,18 @@ export function createSupervisor(deps: {
   /** When a process of a runner was last killed for memory. */
   const outOfMemory = new Map<string, number>();
   let resync: NodeJS.Timeout | undefined;
-  let prepared = false;
+  let prepared: Promise<void> | undefined;
 
-  async function prepare(): Promise<void> {
-    if (prepared) return;
-    await runtime.prepare();
-    await deps.clearUp();
-    prepared = true;
+  /** Once: it would take what is under way since then for what an earlier start left. */
+  function prepare(): Promise<void> {
+    prepared ??= runtime
+      .prepare()
+      .then(deps.clearUp)
+      .catch((error: unknown) => {
+        prepared = undefined;
+        throw error;
+      });
+    return prepared;
   }
 
   async function relist(): Promise<void> {
