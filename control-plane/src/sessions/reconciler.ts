@@ -136,7 +136,7 @@ export function createReconciler(deps: {
     const generation = store.addRunner(runnerId, profileId);
     passStep("runner.row_written", { sessionId });
     // What the last start failed by stays to be read while the next one tries.
-    const detail = row.detail === WAITS ? null : row.detail;
+    const detail = row.status === "disconnected" ? row.detail : null;
     store.transition(row, { status: "connecting", reason: startReason(row), detail, runnerId });
     passStep("runner.named", { sessionId });
     live.notify(sessionId);
