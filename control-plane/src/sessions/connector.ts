@@ -45,7 +45,9 @@ export function createConnector(deps: {
 
   function onState(sessionId: string, runner: LiveRunner, state: RunnerState): void {
     const before = runner.state;
-    if (before === null && store.journalBeginsAnew({ profileId: runner.profileId, lastSeq: state.lastSeq }))
+    // One that found a newer runner's claim reads no journal.
+    const knowsJournal = before === null && state.newerGeneration === null;
+    if (knowsJournal && store.journalBeginsAnew({ profileId: runner.profileId, lastSeq: state.lastSeq }))
       log.warn({ sessionId, runnerId: runner.runnerId }, "the profile's journal begins anew");
     runner.state = state;
     observe(sessionId, runner.runnerId, state);

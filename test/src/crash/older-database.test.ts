@@ -33,6 +33,10 @@ onEachRuntime("an older database is put back", (runtime) => {
     const { engine, simulator } = stage;
     await linkSession(engine, simulator, "a", ACCOUNT);
     await loginIsOnDisk(engine, "a");
+    await simulator.control.deliver(ACCOUNT, { from: FRIEND, body: "hello" });
+    const told = () =>
+      query(engine.dataDir, "select 1 from events where type = 'message.received' and data like '%hello%'");
+    await until("the message to be told", () => told().length === 1);
     await engine.kill("SIGTERM");
     const backup = mkdtempSync(join(tmpdir(), "backup-"));
     const copy = (from: string, to: string) => {
@@ -66,6 +70,8 @@ onEachRuntime("an older database is put back", (runtime) => {
       expect((await send(stage, "after")).status).toBe(200);
       const taken = await takenBy(simulator, ACCOUNT, FRIEND);
       expect(taken.map(({ body }) => body)).toEqual(["before", "after"]);
+      // A runner that may not touch the profile knows nothing of its journal.
+      expect(told()).toHaveLength(1);
     } finally {
       rmSync(backup, { recursive: true });
     }
