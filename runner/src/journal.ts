@@ -16,7 +16,7 @@ import {
  * side's kill -9. Memory holds what is kept; the file holds it too, and is written anew when most of it is old.
  */
 export type Journal = {
-  /** Number of the newest event that is on the disk. */
+  /** Number of the newest event that is on the disk, or of what was written after it before the journal was opened. */
   readonly lastSeq: number;
   /** Whether this, or the same by another id of the chat, was journaled before. */
   hasSeen(event: RunnerEvent): boolean;
@@ -128,7 +128,8 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
       remember(entry, line.length);
     }
   }
-  lastSeq = events.at(-1)?.entry.seq ?? 0;
+  // Not the newest event's: that may be forgotten by now.
+  lastSeq = newest;
   await rewrite();
 
   return {
