@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { RunnerState } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
@@ -189,4 +190,20 @@ test("the connection does not come back: another page after the deadline, and no
   await backAgain(runner, { page_reloaded: 1 });
   expect(told(runner, from).join()).toContain("connecting/reconnecting,connecting/connect_timeout");
   await sends(runner, "after the silence");
+});
+
+test("a page that crashes while it waits for its connection: another one, which has its whole time", async () => {
+  world = await makeWorld();
+  await (await world.link()).stop();
+  const runner = await world.start({ RUNNER_CONNECT_TIMEOUT_SECONDS: "5" });
+  await runner.state(({ status }) => status === "connected");
+  await world.simulator.control.setState(ACCOUNT, "TIMEOUT");
+  await runner.state(({ reason }) => reason === "reconnecting");
+  await delay(4_800);
+  process.kill(renderersOf(runner)[0]!, "SIGKILL");
+  const { mendCounts } = await runner.state(
+    (state) => state.status === "connected" && state.mendCounts["page_reloaded"] === 1,
+    60_000,
+  );
+  expect(mendCounts).toEqual({ page_reloaded: 1 });
 });

@@ -223,7 +223,7 @@ export const createSession = (deps: Deps): Session => {
       const name = { page: "page_reloaded", browser: "browser_restarted" }[mend];
       mendCounts[name] = (mendCounts[name] ?? 0) + 1;
       documents += 1;
-      for (const deadline of [readyDeadline, unpairedDeadline]) deadline.stop();
+      for (const deadline of [readyDeadline, connectDeadline, unpairedDeadline]) deadline.stop();
       login.pageGone();
     },
     onGiveUp: ({ cause, detail }) => void end({ standing: disconnected(cause, detail), hard: true }),
