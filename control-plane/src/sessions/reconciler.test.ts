@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AppError } from "@whatsapp-engine/contract";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
+import type { RunnerInfo } from "../runtime/runtime.ts";
 import { createBackground, type Background } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
 import { createLiveSessions } from "./live.ts";
@@ -20,7 +22,11 @@ let database: OpenDatabase;
 let store: SessionStore;
 let background: Background;
 let reconciler: Reconciler;
+let runners: RunnerInfo[];
+let attach: () => Promise<void>;
 beforeEach(() => {
+  runners = [];
+  attach = async () => undefined;
   dir = mkdtempSync(join(tmpdir(), "reconciler-"));
   database = openDatabase(dir);
   store = createSessionStore({
@@ -33,14 +39,18 @@ beforeEach(() => {
   background = createBackground(log);
   reconciler = createReconciler({
     store,
-    runtime: { ensure: async () => undefined } as never,
+    runtime: {
+      ensure: async () => undefined,
+      remove: async () => void (runners = []),
+      removeProfile: async () => undefined,
+    } as never,
     live: createLiveSessions(),
     locks: createSessionLocks(),
-    connector: { attach: async () => undefined },
+    connector: { attach: () => attach() },
     backoff: createBackoff({ clock, random: Math.random }),
     background,
     runnerToken: () => "token",
-    listRunners: async () => [],
+    listRunners: async () => runners,
     startConcurrency: 1,
     startTimeoutMs: 60_000,
     versionPins: { versionToStart: () => null },
@@ -71,3 +81,26 @@ it("what an engine was at that was killed is not told of the start after it", as
   await reconciler.reconcile("a");
   expect(store.find("a")).toMatchObject({ status: "connecting", detail: null });
 });
+
+it.each([
+  ["that is deleted", { status: "connected", reason: null, desired: "deleted" }],
+  [
+    "that another account was linked to",
+    { status: "auth_failed", reason: "wrong_number", desired: "stopped" },
+  ],
+] as const)(
+  "the runner of a session %s goes, though it cannot be reached for a logout",
+  async (_, change) => {
+    store.create("a", null);
+    const { id: profileId } = store.profileOf("a")!;
+    store.addRunner("r", profileId);
+    store.transition(store.find("a")!, { ...change, runnerId: "r" });
+    runners = [{ runnerId: "r", profileId, liveness: "alive", createdAt: new Date().toISOString() }];
+    attach = async () => {
+      throw new AppError("runner_unavailable", "The session's container does not run.");
+    };
+    await reconciler.reconcile("a");
+    expect(runners).toEqual([]);
+    expect(store.find("a")?.desired).toBe(change.desired === "deleted" ? undefined : "stopped");
+  },
+);

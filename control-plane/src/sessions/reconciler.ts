@@ -89,11 +89,10 @@ export function createReconciler(deps: {
       case "follow":
         return connector.attach(sessionId, profileId, step.runnerId);
       case "log_out":
-        await connector.attach(sessionId, profileId, step.runnerId);
         // Where WhatsApp cannot be told the phone shows the link until its owner removes it; what follows goes on.
-        await live
-          .get(sessionId)
-          ?.client.logout()
+        await connector
+          .attach(sessionId, profileId, step.runnerId)
+          .then(() => live.get(sessionId)?.client.logout())
           .then((unlinked) => log.info({ sessionId, unlinked }, "logged out"))
           .catch((err: unknown) => log.warn({ sessionId, err }, "logout not confirmed"));
         return passStep("runner.logged_out", { sessionId });
