@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { AppError } from "@whatsapp-engine/contract";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createEventStore } from "../events/store.ts";
-import type { RunnerInfo } from "../runtime/runtime.ts";
+import type { RunnerInfo, RunnerSpec } from "../runtime/runtime.ts";
 import { createBackground, type Background } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
 import { createLiveSessions } from "./live.ts";
@@ -23,7 +23,7 @@ let store: SessionStore;
 let background: Background;
 let reconciler: Reconciler;
 let runners: RunnerInfo[];
-let attach: () => Promise<void>;
+let attach: (runnerId: string) => Promise<void>;
 beforeEach(() => {
   runners = [];
   attach = async () => undefined;
@@ -40,13 +40,14 @@ beforeEach(() => {
   reconciler = createReconciler({
     store,
     runtime: {
-      ensure: async () => undefined,
-      remove: async () => void (runners = []),
+      ensure: async ({ runnerId, profileId }: RunnerSpec) =>
+        void runners.push({ runnerId, profileId, liveness: "alive", createdAt: new Date().toISOString() }),
+      remove: async (gone: string) => void (runners = runners.filter(({ runnerId }) => runnerId !== gone)),
       removeProfile: async () => undefined,
     } as never,
     live: createLiveSessions(),
     locks: createSessionLocks(),
-    connector: { attach: () => attach() },
+    connector: { attach: (_session, _profile, runnerId) => attach(runnerId) },
     backoff: createBackoff({ clock, random: Math.random }),
     background,
     runnerToken: () => "token",
@@ -104,3 +105,29 @@ it.each([
     expect(store.find("a")?.desired).toBe(change.desired === "deleted" ? undefined : "stopped");
   },
 );
+
+it.each([
+  ["started", "start_failed"],
+  ["found", "runner_lost"],
+] as const)("a runner that was just %s, runs and cannot be reached is replaced", async (how, reason) => {
+  store.create("a", null);
+  const { id: profileId } = store.profileOf("a")!;
+  if (how === "found") {
+    store.addRunner("r", profileId);
+    store.transition(store.find("a")!, { status: "connecting", reason: "starting", runnerId: "r" });
+    runners = [{ runnerId: "r", profileId, liveness: "alive", createdAt: new Date().toISOString() }];
+  }
+  const detail = "The session's process does not answer.";
+  let first: string | undefined;
+  attach = async (runnerId) => {
+    first ??= runnerId;
+    if (runnerId === first) throw new AppError("runner_unavailable", detail);
+  };
+  reconciler.request("a");
+  await background.idle();
+  expect(store.find("a")).toMatchObject({ status: "disconnected", reason, detail });
+  await vi.waitFor(() => expect(store.find("a")?.status).toBe("connecting"));
+  await background.idle();
+  expect(runners).toHaveLength(1);
+  expect(runners[0]?.runnerId).not.toBe(first);
+});

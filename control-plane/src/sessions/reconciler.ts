@@ -87,7 +87,8 @@ export function createReconciler(deps: {
       case "start":
         return start(sessionId, profileId);
       case "follow":
-        return connector.attach(sessionId, profileId, step.runnerId);
+        await follow(sessionId, profileId, step.runnerId, "runner_lost");
+        return;
       case "log_out":
         // Where WhatsApp cannot be told the phone shows the link until its owner removes it; what follows goes on.
         await connector
@@ -109,6 +110,23 @@ export function createReconciler(deps: {
         passStep("session.forgotten", { sessionId });
         backoff.reset(sessionId);
         live.notify(sessionId);
+    }
+  }
+
+  /** One that runs and has no address, or ended since the list, is of no use. Answers whether it is followed. */
+  async function follow(
+    sessionId: string,
+    profileId: string,
+    runnerId: string,
+    reason: SessionReason,
+  ): Promise<boolean> {
+    try {
+      await connector.attach(sessionId, profileId, runnerId);
+      return true;
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "runner_unavailable") throw error;
+      replace(sessionId, runnerId, reason, error.message);
+      return false;
     }
   }
 
@@ -148,7 +166,7 @@ export function createReconciler(deps: {
       return false;
     }
     passStep("runner.started", { sessionId });
-    await connector.attach(sessionId, profileId, runnerId);
+    if (!(await follow(sessionId, profileId, runnerId, "start_failed"))) return false;
     passStep("runner.attached", { sessionId });
     const up = () => {
       const now = store.find(sessionId);
