@@ -37,7 +37,7 @@ const KILL_MS = 5_000;
 export const launchBrowser = async (options: Options): Promise<BrowserProcess> => {
   const { executable, userDataDir, signal, log } = options;
   refuseRoot(options.uid);
-  const userAgent = await userAgentOf(executable);
+  const userAgent = await userAgentOf(executable, signal);
   signal.throwIfAborted();
   const [command, ...args] = commandLine(options, userAgent);
   const child = spawn(command!, args, {
@@ -86,8 +86,8 @@ const refuseRoot = (uid: number | null): void => {
 };
 
 /** What a Chrome of the same version says of itself on Linux: without the word "Headless". */
-const userAgentOf = async (executable: string): Promise<string> => {
-  const { stdout } = await promisify(execFile)(executable, ["--version"]).catch(
+const userAgentOf = async (executable: string, signal: AbortSignal): Promise<string> => {
+  const { stdout } = await promisify(execFile)(executable, ["--version"], { signal }).catch(
     (cause: NodeJS.ErrnoException) => {
       const reason = cause.code === "ENOENT" ? "there is no such file" : cause.message;
       throw new Error(`Chromium cannot be started from ${executable}: ${reason}.`, { cause });

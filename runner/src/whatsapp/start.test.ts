@@ -1,5 +1,8 @@
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { descendantsOf } from "../test-support/processes.ts";
 import { makeProfileDir, runRunner, type RunnerUnderTest } from "../test-support/run-runner.ts";
 
 let runner: RunnerUnderTest | undefined;
@@ -45,6 +48,20 @@ test("no browser: said in one sentence", async () => {
   const { reason, detail } = await state(({ status }) => status === "disconnected");
   expect(reason).toBe("start_failed");
   expect(detail).toBe("Chromium cannot be started from /no/such/chromium: there is no such file.");
+});
+
+test("a browser that hangs when it is asked for its version: start_timeout, and nothing of it is left", async () => {
+  const folder = await makeProfileDir();
+  cleanUp.push(folder.remove);
+  const hanging = join(folder.dir, "chromium");
+  await writeFile(hanging, "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+  const { state, process: child } = await start([], {
+    RUNNER_CHROMIUM_PATH: hanging,
+    RUNNER_START_TIMEOUT_SECONDS: "1",
+  });
+  const { reason } = await state(({ status }) => status === "disconnected");
+  expect(reason).toBe("start_timeout");
+  expect(descendantsOf(child.pid!)).toEqual([]);
 });
 
 test.runIf(process.getuid?.() === 0)(
