@@ -18,7 +18,7 @@ const LONGEST_SLEEP_MS = 7 * 24 * 60 * 60_000;
 export function createHibernation(deps: {
   idle: Idle;
   live: LiveSessions;
-  sessions: Pick<SessionService, "hibernate" | "wake">;
+  sessions: Pick<SessionService, "hibernate" | "wake" | "letSleep">;
   background: Background;
   clock: Clock;
   log: Log;
@@ -43,7 +43,9 @@ export function createHibernation(deps: {
 
   async function look(): Promise<void> {
     const now = clock.now();
-    for (const sessionId of idle.toWake(now - LONGEST_SLEEP_MS)) sessions.wake(sessionId);
+    const needed = idle.toWake(now - LONGEST_SLEEP_MS);
+    for (const sessionId of needed) sessions.wake(sessionId);
+    for (const sessionId of idle.notWoken()) if (!needed.includes(sessionId)) sessions.letSleep(sessionId);
     for (const { id, mayIdleMs } of idle.idle(now)) {
       const usedAt = live.get(id)?.usedAt ?? 0;
       if (usedAt + mayIdleMs <= now) background.run(() => hibernate(id));

@@ -49,6 +49,14 @@ export function createIdle({ db, defaultMinutes }: { db: Db; defaultMinutes: num
               and (${sleepsSince} <= ${sleptSince} or ${inLine(sql`s.id`)} or ${underWay(sql`s.id`)})`,
         )
         .map(({ id }) => id),
+
+    /** Hibernated sessions that say why they were not woken. */
+    notWoken: (): string[] =>
+      db
+        .all<{ id: string }>(
+          sql`select id from sessions where desired = 'stopped' and reason = 'hibernated' and detail is not null`,
+        )
+        .map(({ id }) => id),
   };
 }
 

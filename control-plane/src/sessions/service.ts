@@ -283,6 +283,12 @@ export function createSessionService(deps: {
       }
     },
 
+    /** What a hibernated session was to be woken for is not there any more, nor is the note that there was no room. */
+    letSleep(sessionId: string): void {
+      const row = store.find(sessionId);
+      if (row && isHibernated(row)) store.transition(row, { status: row.status, reason: row.reason });
+    },
+
     /** A pin counts from the next start, which comes at once for a session that waits to be tried again. */
     update(sessionId: string, change: UpdateSession): Session {
       const row = store.configure(required(sessionId), change);

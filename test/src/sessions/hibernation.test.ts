@@ -157,6 +157,20 @@ describe("hibernation by itself", () => {
     );
   });
 
+  it("says no more that there is no room once no message waits", async () => {
+    await engine.api("POST /sessions/a/hibernate");
+    await engine.api("POST /sessions/create", { sessionId: "c" });
+    const { messageId } = (
+      await engine.api("POST /sessions/a/send", { to: FRIEND, message: "no", async: true })
+    ).body;
+    const detail = async () => (await engine.api("GET /sessions/a/status")).body.detail;
+    expect(await detail()).toContain("MAX_SESSIONS");
+    expect((await engine.api(`POST /sessions/a/messages/${messageId}/cancel`)).status).toBe(200);
+    await until("it to say so", async () => (await detail()) === null);
+    expect((await engine.api("GET /sessions/a/status")).body).toMatchObject(hibernated);
+    await engine.api("DELETE /sessions/c");
+  });
+
   it("is asleep after a restart of the engine, and awake where a message had come", async () => {
     await engine.api("POST /sessions/a/hibernate");
     await engine.api("POST /sessions/b/hibernate");
