@@ -83,6 +83,25 @@ it("what an engine was at that was killed is not told of the start after it", as
   expect(store.find("a")).toMatchObject({ status: "connecting", detail: null });
 });
 
+it("nothing of a deletion goes on while the runtime cannot tell how the runner is reached for the logout", async () => {
+  store.create("a", null);
+  const { id: profileId } = store.profileOf("a")!;
+  store.addRunner("r", profileId);
+  store.transition(store.find("a")!, {
+    status: "connected",
+    reason: null,
+    desired: "deleted",
+    runnerId: "r",
+  });
+  runners = [{ runnerId: "r", profileId, liveness: "alive", createdAt: new Date().toISOString() }];
+  attach = async () => {
+    throw new AppError("runtime_unavailable", "The Docker engine does not answer.");
+  };
+  await expect(reconciler.reconcile("a")).rejects.toMatchObject({ code: "runtime_unavailable" });
+  expect(runners).toHaveLength(1);
+  expect(store.find("a")?.desired).toBe("deleted");
+});
+
 it.each([
   ["that is deleted", { status: "connected", reason: null, desired: "deleted" }],
   [

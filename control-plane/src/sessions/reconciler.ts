@@ -95,7 +95,10 @@ export function createReconciler(deps: {
           .attach(sessionId, profileId, step.runnerId)
           .then(() => live.get(sessionId)?.client.logout())
           .then((unlinked) => log.info({ sessionId, unlinked }, "logged out"))
-          .catch((err: unknown) => log.warn({ sessionId, err }, "logout not confirmed"));
+          .catch((err: unknown) => {
+            if (isUnavailable(err)) throw err;
+            log.warn({ sessionId, err }, "logout not confirmed");
+          });
         return passStep("runner.logged_out", { sessionId });
       case "remove_runner":
         await live.detach(sessionId, step.runnerId);
