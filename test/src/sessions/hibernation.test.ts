@@ -88,6 +88,29 @@ onEachRuntime("hibernation", (runtime) => {
     await until("the message to go out", async () => (await taken("later")) === 1, { timeoutMs: 60_000 });
   });
 
+  it("is refused while a message is due soon; one of a bulk that is paused does not count", async () => {
+    const { engine } = stage;
+    await engine.api("POST /sessions/s/start");
+    await waitForStatus(engine, "s", "connected");
+    const scheduledAt = new Date(Date.now() + 100_000).toISOString();
+    const made = await engine.api("POST /sessions/s/messages/bulk", {
+      recipients: [FRIEND],
+      message: "never",
+      scheduledAt,
+    });
+    expect(made.status, made.text).toBe(202);
+    const { bulkId } = made.body.bulk!;
+    const refused = await hibernate();
+    expect(refused).toMatchObject({ status: 409, body: { error: { code: "session_busy" } } });
+    expect(refused.headers["retry-after"]).toBe("10");
+    expect(await runnersOf(engine)).toHaveLength(1);
+    const paused = await engine.api(`POST /sessions/s/messages/bulk/${bulkId}/pause`);
+    expect(paused.status, paused.text).toBe(200);
+    expect(await hibernate()).toMatchObject({ status: 200, body: { session: hibernated } });
+    await engine.api(`POST /sessions/s/messages/bulk/${bulkId}/cancel`);
+    await engine.api("POST /sessions/s/start");
+  });
+
   it("is stopped for good by stop, and nothing of it is left by a deletion", async () => {
     await waitForStatus(stage.engine, "s", "connected");
     await hibernate();
