@@ -13,6 +13,8 @@ const LOOK_MS = 5_000;
  * hibernates this long is woken once, takes in what came, and hibernates again.
  */
 const LONGEST_SLEEP_MS = 7 * 24 * 60 * 60_000;
+/** How long it stays then; what WhatsApp kept for it is in by that time. Ours. */
+const VISIT_MS = 10 * 60_000;
 
 /** Closes sessions that nobody uses, and wakes those that are needed again. */
 export function createHibernation(deps: {
@@ -25,6 +27,8 @@ export function createHibernation(deps: {
 }) {
   const { idle, live, sessions, background, clock, log } = deps;
   const closing = new Set<string>();
+  /** When sessions were woken that nothing needs; one without an idle time would stay. */
+  const visits = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
 
   /** What was of use in between keeps it open, and is no fault. */
@@ -43,9 +47,17 @@ export function createHibernation(deps: {
 
   async function look(): Promise<void> {
     const now = clock.now();
-    const needed = idle.toWake(now - LONGEST_SLEEP_MS);
-    for (const sessionId of needed) sessions.wake(sessionId);
-    for (const sessionId of idle.notWoken()) if (!needed.includes(sessionId)) sessions.letSleep(sessionId);
+    const toWake = idle.toWake(now - LONGEST_SLEEP_MS);
+    for (const sessionId of toWake) {
+      if (!idle.isNeeded(sessionId, now)) visits.set(sessionId, now);
+      sessions.wake(sessionId);
+    }
+    for (const sessionId of idle.notWoken()) if (!toWake.includes(sessionId)) sessions.letSleep(sessionId);
+    for (const [sessionId, at] of visits) {
+      if (at + VISIT_MS > now) continue;
+      visits.delete(sessionId);
+      background.run(() => hibernate(sessionId));
+    }
     for (const { id, mayIdleMs } of idle.idle(now)) {
       const usedAt = live.get(id)?.usedAt ?? 0;
       if (usedAt + mayIdleMs <= now) background.run(() => hibernate(id));
