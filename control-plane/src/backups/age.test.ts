@@ -47,6 +47,14 @@ describe("an age file", () => {
     expect((await buffer(read())).equals(PLAIN)).toBe(true);
   });
 
+  it("that cannot be written ends what it is made of", async () => {
+    const source = Readable.from([PLAIN]);
+    await expect(spool(source, { dir: join(dir, "nowhere"), maxBytes: 1, tooLarge })).rejects.toMatchObject({
+      code: "ENOENT",
+    });
+    expect(source.destroyed).toBe(true);
+  });
+
   it("is what the library makes and reads with a passphrase of its own", async () => {
     const ours = new Encrypter();
     ours.addRecipient(passphraseRecipient(PASSPHRASE, EASY));

@@ -18,27 +18,34 @@ export async function spool(
   source: Readable,
   { dir, maxBytes, tooLarge }: { dir: string; maxBytes: number; tooLarge: () => Error },
 ): Promise<Spooled> {
-  const path = join(dir, `spool-${randomUUID()}`);
-  const file = await open(path, "wx+", 0o600);
   try {
-    await unlink(path);
-    let bytes = 0;
-    for await (const chunk of source as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw tooLarge();
-      await file.writeFile(chunk);
+    const file = await openNameless(dir);
+    try {
+      let bytes = 0;
+      for await (const chunk of source as AsyncIterable<Uint8Array>) {
+        bytes += chunk.length;
+        if (bytes > maxBytes) throw tooLarge();
+        await file.writeFile(chunk);
+      }
+      return {
+        bytes,
+        read: () => Readable.from(chunksOf(file), { objectMode: false }),
+        close: () => file.close(),
+      };
+    } catch (error) {
+      await file.close();
+      throw error;
     }
-    return {
-      bytes,
-      read: () => Readable.from(chunksOf(file), { objectMode: false }),
-      close: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
   } finally {
     source.destroy();
   }
+}
+
+async function openNameless(dir: string): Promise<FileHandle> {
+  const path = join(dir, `spool-${randomUUID()}`);
+  const file = await open(path, "wx+", 0o600);
+  await unlink(path);
+  return file;
 }
 
 /** A stream of Node's own would close the file with itself. */

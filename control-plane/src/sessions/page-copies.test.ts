@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { chownSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +46,13 @@ it("takes what an operator put there, and nothing that cannot be a copy", () => 
   writeFileSync(pathOf("notes.html"), "not a version");
   expect(copies.list()).toEqual([{ version: version(1), bytes: 6, usedAt: 1_000 }]);
   expect(readdirSync(join(dataDir, "whatsapp-web"))).toHaveLength(4);
+});
+
+it("removes the copy that an engine was writing when it was killed, and no other file", () => {
+  open();
+  for (const name of [`${randomUUID()}.part`, "mine.part"]) writeFileSync(pathOf(name), "half");
+  open();
+  expect(readdirSync(join(dataDir, "whatsapp-web"))).toEqual(["mine.part"]);
 });
 
 it.runIf(process.getuid?.() === 0)("hands out a copy that is not the engine's own", async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MAX_PAGE_BYTES, whatsappVersionSchema } from "@whatsapp-engine/contract";
@@ -9,6 +9,8 @@ import type { Clock } from "../clock.ts";
 const MOST = 20;
 
 const SUFFIX = ".html";
+/** A copy that is being written. */
+const DRAFT = /^[0-9a-f-]{36}\.part$/;
 
 export type PageCopy = {
   version: string;
@@ -35,6 +37,8 @@ export function createPageCopies({
 }) {
   const folder = join(dataDir, "whatsapp-web");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Of an engine that was killed; no other one uses this folder.
+  for (const name of readdirSync(folder)) if (DRAFT.test(name)) rmSync(join(folder, name));
   const pathOf = (version: string) => join(folder, whatsappVersionSchema.parse(version) + SUFFIX);
 
   /** The one used last first. */
