@@ -116,8 +116,9 @@ test("messages under way while the page crashes: each goes out once, and its out
   const { control } = world.simulator;
   await control.configure({ delays: { ackMs: 1_500 } });
   const texts = Array.from({ length: 5 }, (_, index) => `under way ${index}`);
+  // One that passed the gate and did not get out of the page is decided by its last look-up, after 30 s.
   const answers = texts.map((text, index) =>
-    runner.send({ to: `62812000000${index}0`, text, timeoutMs: 30_000 }),
+    runner.send({ to: `62812000000${index}0`, text, timeoutMs: 45_000 }),
   );
   await eventually(async () => (await control.sent()).length).toBeGreaterThan(0);
   await control.crashPage(ACCOUNT);
