@@ -78,8 +78,8 @@ export async function createCompose(settings: Readonly<Record<string, string>>):
     run,
     async up() {
       await run("up", "--detach", "--no-build");
-      await until("the API to answer", () =>
-        api("GET /health").then(
+      await until("the engine to be ready", () =>
+        api("GET /health/ready").then(
           ({ status }) => status === 200,
           () => false,
         ),
