@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** Suites beside the source that need a Docker engine. */
 const DOCKER = "control-plane/src/runtime/docker*.test.ts";
-/** What kills, loses and wears out, and what takes minutes by itself: `npm run test:slow`. */
+/** What kills, loses and wears out, and what takes long by itself: `npm run test:slow`. */
 const SLOW = [
   "test/src/{crash,chaos,soak}/**/*.test.ts",
   "test/src/sessions/{backup,hibernation,version-pin*,warm-runners}.test.ts",

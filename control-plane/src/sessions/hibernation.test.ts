@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { systemClock } from "../clock.ts";
 import { createBackground } from "./background.ts";
 import { createHibernation } from "./hibernation.ts";
-import { createLiveSessions } from "./live.ts";
+import { createLiveSessions, type LiveRunner } from "./live.ts";
 
 const MINUTE = 60_000;
 const log = pino({ level: "silent" });
@@ -11,10 +11,13 @@ const log = pino({ level: "silent" });
 let calls: string[];
 let toWake: string[];
 let needed: string[];
+let live: ReturnType<typeof createLiveSessions>;
 let hibernation: ReturnType<typeof createHibernation>;
+const runs = (runnerId: string) => live.set("a", { runnerId } as LiveRunner);
 beforeEach(() => {
   vi.useFakeTimers();
   [calls, toWake, needed] = [[], [], []];
+  live = createLiveSessions();
   hibernation = createHibernation({
     idle: {
       toWake: () => toWake,
@@ -22,11 +25,12 @@ beforeEach(() => {
       notWoken: () => [],
       idle: () => [],
     },
-    live: createLiveSessions(),
+    live,
     sessions: {
       wake: (id) => {
         calls.push(`wake ${id}`);
         toWake = [];
+        runs("first");
       },
       hibernate: async (id) => {
         calls.push(`hibernate ${id}`);
@@ -57,5 +61,14 @@ it("one that is woken for a message stays", async () => {
   [toWake, needed] = [["a"], ["a"]];
   hibernation.open();
   await vi.advanceTimersByTimeAsync(20 * MINUTE);
+  expect(calls).toEqual(["wake a"]);
+});
+
+it("one that was started anew since stays", async () => {
+  toWake = ["a"];
+  hibernation.open();
+  await vi.advanceTimersByTimeAsync(5 * MINUTE);
+  runs("second");
+  await vi.advanceTimersByTimeAsync(15 * MINUTE);
   expect(calls).toEqual(["wake a"]);
 });

@@ -27,8 +27,8 @@ export function createHibernation(deps: {
 }) {
   const { idle, live, sessions, background, clock, log } = deps;
   const closing = new Set<string>();
-  /** When sessions were woken that nothing needs; one without an idle time would stay. */
-  const visits = new Map<string, number>();
+  /** Sessions that were woken though nothing needs them: one without an idle time would stay. Each for the runner it got. */
+  const visits = new Map<string, { until: number; runnerId?: string | undefined }>();
   let timer: NodeJS.Timeout | undefined;
 
   /** What was of use in between keeps it open, and is no fault. */
@@ -49,14 +49,18 @@ export function createHibernation(deps: {
     const now = clock.now();
     const toWake = idle.toWake(now - LONGEST_SLEEP_MS);
     for (const sessionId of toWake) {
-      if (!idle.isNeeded(sessionId, now)) visits.set(sessionId, now);
+      if (idle.isNeeded(sessionId, now)) visits.delete(sessionId);
+      else visits.set(sessionId, { until: now + VISIT_MS });
       sessions.wake(sessionId);
     }
     for (const sessionId of idle.notWoken()) if (!toWake.includes(sessionId)) sessions.letSleep(sessionId);
-    for (const [sessionId, at] of visits) {
-      if (at + VISIT_MS > now) continue;
+    for (const [sessionId, visit] of visits) {
+      const runnerId = live.get(sessionId)?.runnerId;
+      visit.runnerId ??= runnerId;
+      if (visit.until > now) continue;
       visits.delete(sessionId);
-      background.run(() => hibernate(sessionId));
+      // With another one it was started, or made, anew since: somebody wants it.
+      if (runnerId !== undefined && runnerId === visit.runnerId) background.run(() => hibernate(sessionId));
     }
     for (const { id, mayIdleMs } of idle.idle(now)) {
       const usedAt = live.get(id)?.usedAt ?? 0;
