@@ -28,7 +28,8 @@ COPY tsconfig.base.json ./
 COPY contract contract
 COPY db db
 COPY control-plane control-plane
-RUN npx tsc -b control-plane
+COPY scripts/bundle.mjs scripts/
+RUN npx tsc -b control-plane && node scripts/bundle.mjs control-plane
 
 FROM node:24-bookworm-slim
 WORKDIR /app
@@ -37,14 +38,12 @@ COPY --from=modules /app/node_modules node_modules
 COPY --from=modules /app/contract contract
 COPY --from=modules /app/db db
 COPY --from=modules /app/control-plane control-plane
-COPY --from=build /app/contract/dist contract/dist
-COPY --from=build /app/db/dist db/dist
 COPY --from=build /app/db/migrations db/migrations
-COPY --from=build /app/control-plane/dist control-plane/dist
+COPY --from=build /app/control-plane/build control-plane/build
 COPY docker/seccomp.json docker/seccomp.json
 COPY package.json ./
 ENV NODE_ENV=production DATA_DIR=/data RUNTIME=docker
 VOLUME /data
 # Closing lets running calls end first.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "--enable-source-maps", "/app/control-plane/dist/main.js"]
+ENTRYPOINT ["node", "--enable-source-maps", "/app/control-plane/build/main.js"]

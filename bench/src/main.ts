@@ -9,11 +9,12 @@ import { measureLibraryAlone } from "./library-alone.ts";
 import { measureOutbox } from "./outbox.ts";
 import { measureScale } from "./scale.ts";
 import { measureSessions } from "./sessions.ts";
+import { measureProgramStart } from "./program-start.ts";
 import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
- * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`: see the files of
+ * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`: see the files of
  * these names. Prints Markdown for bench/README.md.
  */
 
@@ -129,6 +130,7 @@ async function main(): Promise<void> {
   if (wanted.includes("sessions")) await measureSessions(say);
   if (wanted.includes("scale")) await measureScale(say);
   if (wanted.includes("capacity")) await measureCapacity(say);
+  if (wanted.includes("program-start")) await measureProgramStart(say);
   const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
     (kind) => wanted.length === 0 || wanted.includes(kind),
   );

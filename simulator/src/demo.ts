@@ -15,7 +15,7 @@ const API_KEY = "demo-key-for-this-run-only";
 const PHONE = "6281234567890";
 const START_TIMEOUT_MS = 60_000;
 
-const engineEntry = fileURLToPath(new URL("../../control-plane/dist/main.js", import.meta.url));
+const engineEntry = fileURLToPath(new URL("../../control-plane/build/main.js", import.meta.url));
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const step = (title: string) => say(`\n\u001b[1m${title}\u001b[0m`);

@@ -11,7 +11,7 @@ import type { RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type ProcessRuntimeOptions = {
   dataDir: string;
-  /** The runner's program, `runner/dist/main.js`. */
+  /** The runner's program, `runner/build/main.js`. */
   runnerEntry: string;
   /** Chromium's executable; searched for where it usually is without it. */
   chromiumPath?: string | undefined;

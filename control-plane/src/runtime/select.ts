@@ -3,11 +3,10 @@ import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import type { Config } from "../config.ts";
 import type { Install } from "../install.ts";
 import type { Log } from "../logger.ts";
-import { createDockerRuntime } from "./docker.ts";
 import { createProcessRuntime } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
 
-const runnerEntry = fileURLToPath(new URL("../../../runner/dist/main.js", import.meta.url));
+const runnerEntry = fileURLToPath(new URL("../../../runner/build/main.js", import.meta.url));
 
 /**
  * The runtime of this data folder: the recorded one; at the first start, with `auto`, Docker where an engine answers
@@ -32,15 +31,18 @@ export async function selectRuntime(deps: {
     log,
   };
   const create = {
-    docker: () =>
-      createDockerRuntime({
+    async docker() {
+      // The engine's client is large, and of no use to child processes.
+      const { createDockerRuntime } = await import("./docker.ts");
+      return createDockerRuntime({
         ...shared,
         installId: install.installId,
         image: config.runner.image,
         dockerHost: config.dockerHost,
         limits: { memoryMb: config.runner.memoryMb, cpus: config.runner.cpus, pids: config.runner.pids },
-      }),
-    process: () =>
+      });
+    },
+    process: async () =>
       createProcessRuntime({
         ...shared,
         dataDir: config.dataDir,
@@ -60,7 +62,7 @@ export async function selectRuntime(deps: {
   if (config.runtime !== "auto" && chosen) install.recordRuntime(config.runtime);
   if (install.runtime !== null) return create[install.runtime]();
 
-  const docker = create.docker();
+  const docker = await create.docker();
   const unavailable = await docker.ping().then(
     () => null,
     (error: unknown) => {

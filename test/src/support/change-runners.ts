@@ -13,7 +13,7 @@ export function changeRunners(change: (entry: string) => Changed): void {
   const { spawn } = childProcess;
   const spawnChanged = (program: string, given: readonly string[], options: SpawnOptions) => {
     const entry = given.at(-1);
-    if (entry?.endsWith("/runner/dist/main.js") !== true) return spawn(program, given, options);
+    if (entry?.endsWith("/runner/build/main.js") !== true) return spawn(program, given, options);
     const { args, env } = change(entry);
     return spawn(program, [...given.slice(0, -1), ...args], { ...options, env: { ...options.env, ...env } });
   };

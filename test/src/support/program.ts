@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const entry = fileURLToPath(new URL("../../../control-plane/dist/main.js", import.meta.url));
+const entry = fileURLToPath(new URL("../../../control-plane/build/main.js", import.meta.url));
 /** What an engine needs of our own environment; its settings are the test's. */
 const HANDED_ON = ["PATH", "LANG", "TZ", "DOCKER_HOST", "CHROMIUM_PATH", "RUNNER_IMAGE"];
 
@@ -33,7 +33,7 @@ export type ProgramOptions = {
   terminal?: boolean;
 };
 
-/** Starts `control-plane/dist/main.js` in a folder without a `.env`. With TEST_LOG_DIR its output is kept there. */
+/** Starts `control-plane/build/main.js` in a folder without a `.env`. With TEST_LOG_DIR its output is kept there. */
 export function startProgram(options: ProgramOptions): Program {
   const handedOn = HANDED_ON.flatMap((name) => {
     const value = process.env[name];
