@@ -80,12 +80,11 @@ const closeServer = async (server: Server): Promise<void> => {
   clearTimeout(drained);
 };
 
+// What the library left waiting, a timer of minutes among it, must not keep a runner that is done.
 try {
   await run(parseConfig(process.env));
+  process.exit();
 } catch (cause) {
-  process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);
-  process.exitCode = 1;
-} finally {
-  // As long as it is listened to, the channel keeps the process.
-  if (process.connected) process.disconnect();
+  const text = cause instanceof Error ? cause.message : String(cause);
+  process.stderr.write(`${text}\n`, () => process.exit(1));
 }

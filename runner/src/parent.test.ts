@@ -6,15 +6,15 @@ import { RUNNER_BEGIN } from "@whatsapp-engine/contract";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeProfileDir } from "./test-support/run-runner.ts";
 
-const entry = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+const entry = fileURLToPath(new URL("../build/main.js", import.meta.url));
 
 let profile: Awaited<ReturnType<typeof makeProfileDir>>;
 beforeEach(async () => void (profile = await makeProfileDir()));
 afterEach(() => profile.remove());
 
-const start = () =>
+const start = (execArgv: readonly string[] = []) =>
   fork(entry, {
-    execArgv: [],
+    execArgv: [...execArgv],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     env: {
       PATH: process.env["PATH"],
@@ -37,6 +37,14 @@ test("a parent that is gone before it let the runner begin: it ends, and never t
 test("a parent that is gone right after: the runner ends too", async () => {
   const child = start();
   await new Promise((resolve) => child.send(RUNNER_BEGIN, resolve));
+  child.disconnect();
+  expect(await once(child, "exit")).toEqual([0, null]);
+});
+
+test("a runner that is done ends, whatever still waits in it", async () => {
+  const child = start(["--import", "data:text/javascript,setInterval(() => {}, 1_000_000)"]);
+  await new Promise((resolve) => child.send(RUNNER_BEGIN, resolve));
+  await once(child, "message"); // it listens
   child.disconnect();
   expect(await once(child, "exit")).toEqual([0, null]);
 });
