@@ -1,5 +1,8 @@
+import { execFile } from "node:child_process";
 import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { logoutResultSchema, unlinkDetails } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
@@ -134,6 +137,17 @@ test("logout on request unlinks the account and deletes the login", async () => 
   const second = await world.start();
   const { account } = await second.state(({ qr }) => qr !== null);
   expect(account).toBeNull();
+});
+
+test("logout of a login that is not written down yet unlinks it too", async () => {
+  world = await makeWorld();
+  const runner = await world.start();
+  await runner.state(({ qr }) => qr !== null);
+  // Whoever writes into it waits for somebody who reads: a disk that takes its time.
+  await promisify(execFile)("mkfifo", [join(world.profileDir, "browser", "linked.new")]);
+  await scan(world.simulator, runner);
+  expect(await logOut(runner)).toBe("done");
+  expect(await world.simulator.control.linkedDevices(ACCOUNT)).toBe(0);
 });
 
 test("logout before the login has connected waits for it", async () => {

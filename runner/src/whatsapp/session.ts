@@ -258,7 +258,8 @@ export const createSession = (deps: Deps): Session => {
   /** Whether WhatsApp can be asked to unlink the account, now or soon; `not_linked` where it turns out that there is none. */
   const reachLogin = async (): Promise<"linked" | "not_linked" | "unreachable"> => {
     await ending; // what ends it already may delete the login
-    if ((await profile.linkedAt()) === null) return "not_linked";
+    // A scan of this moment may not be written down yet.
+    if (linkedAt === null && (await profile.linkedAt()) === null) return "not_linked";
     const decided = () => ending !== undefined || login.isLinked() || state.get().qr !== null;
     let stop = (): void => {};
     const told = new Promise<void>((resolve) => {
