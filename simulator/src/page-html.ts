@@ -2,8 +2,12 @@ import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
 import type { PageConfig } from "./wire.ts";
 
-/** The page's scripts as one text; they are TypeScript while this file is. */
-export const bundlePage = async (): Promise<string> => {
+let bundled: Promise<string> | undefined;
+
+/** The page's scripts as one text, made once; they are TypeScript while this file is. */
+export const bundlePage = (): Promise<string> => (bundled ??= bundleOnce());
+
+const bundleOnce = async (): Promise<string> => {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const { outputFiles } = await bundle({
     entryPoints: [fileURLToPath(new URL(`./page/main.${extension}`, import.meta.url))],

@@ -1,4 +1,4 @@
-import type { PageConfig, Push } from "../wire.ts";
+import type { Credentials, PageConfig, Push } from "../wire.ts";
 import { createChats } from "./chat.ts";
 import { createContacts } from "./contact.ts";
 import { createDevice } from "./device.ts";
@@ -31,12 +31,19 @@ const send = createSend(link, chats, build);
 const doings = createDoings(link, messages, socket.cmd, build);
 const { collections, modules } = createSurroundings();
 
+/** WhatsApp Web is not connected before its login is kept: what is said meanwhile waits. */
+let keeping: Promise<void> | undefined;
+const keep = (credentials: Credentials): void => {
+  keeping = device.keep(credentials).finally(() => (keeping = undefined));
+};
+
 const react = (said: Push): void => {
+  if (keeping !== undefined) return void keeping.then(() => react(said));
   switch (said.push) {
     case "state":
       return socket.setState(said);
     case "linked":
-      return void device.keep(said.credentials);
+      return keep(said.credentials);
     case "account":
       contacts.forget();
       contacts.know(said.people);
