@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Suites beside the source that need a Docker engine. */
@@ -13,13 +14,13 @@ const COMPOSE = "test/src/operator/compose.test.ts";
 
 const slow = { testTimeout: 90_000, hookTimeout: 90_000 };
 
-/**
- * Suites that run a browser go one file after the other: two cores, and Chromium on the host breaks off its requests
- * while a network interface comes or goes beside it.
- */
+/** Most of a suite's time is waiting: for a browser, a container, a timer. */
+const FILES_AT_ONCE = Number(process.env["TEST_FILES_AT_ONCE"] ?? availableParallelism() + 1);
+
 export default defineConfig({
   test: {
-    fileParallelism: false,
+    globalSetup: ["test/src/support/chromium.ts"],
+    maxWorkers: FILES_AT_ONCE,
     projects: [
       {
         test: {

@@ -16,7 +16,7 @@ import {
 } from "@whatsapp-engine/contract";
 
 /** The built runner: tests run what is shipped, as the process it will be. */
-const entry = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+const entry = fileURLToPath(new URL("../../build/main.js", import.meta.url));
 const token = "token-of-a-runner-under-test";
 /** An unprivileged user that owns nothing else on the machine. */
 const CHROMIUM_UID = 20_123;
@@ -37,9 +37,8 @@ export type RunnerUnderTest = {
   state(fits: (state: RunnerState) => boolean, timeoutMs?: number): Promise<RunnerState>;
   /** Ends it in order; resolves with its exit code. */
   stop(): Promise<number | null>;
+  /** Ends it hard, if it still runs; its browser ends with it. */
   kill(): Promise<void>;
-  /** Ends it in order if it still runs. */
-  end(): Promise<void>;
 };
 
 export const makeProfileDir = async (): Promise<{ dir: string; remove: () => Promise<void> }> => {
@@ -63,6 +62,9 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
       RUNNER_PROFILE_DIR: profileDir,
       RUNNER_PORT: "0",
       RUNNER_BROWSER_ARGS: JSON.stringify(browserArgs),
+      ...(process.env["CHROMIUM_PATH"] !== undefined && {
+        RUNNER_CHROMIUM_PATH: process.env["CHROMIUM_PATH"],
+      }),
       RUNNER_LOG_LEVEL: process.env["RUNNER_LOG_LEVEL"] ?? "error",
       ...(process.getuid?.() === 0 && { RUNNER_CHROMIUM_UID: String(CHROMIUM_UID) }),
       ...env,
@@ -151,10 +153,6 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
     },
     kill: async () => {
       child.kill("SIGKILL");
-      await exited;
-    },
-    end: async () => {
-      child.kill("SIGTERM");
       await exited;
     },
   };

@@ -40,7 +40,7 @@ export const makeWorld = async (build: Build = "new"): Promise<World> => {
       return runner;
     },
     end: async () => {
-      await Promise.all(runners.map((runner) => runner.end()));
+      await Promise.all(runners.map((runner) => runner.kill()));
       await simulator.close();
       await profile.remove();
     },

@@ -8,7 +8,7 @@ import { makeProfileDir, runRunner, type RunnerUnderTest } from "../test-support
 let runner: RunnerUnderTest | undefined;
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
-  await runner?.end();
+  await runner?.kill();
   for (const task of cleanUp.splice(0)) await task();
 });
 

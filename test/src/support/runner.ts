@@ -29,26 +29,19 @@ const LOGIN = "simulated-whatsapp-login";
 
 /** Waits until the login stands in the profile's files, from when on it outlives a browser that is killed. */
 export async function loginIsOnDisk(engine: Engine, sessionId: string): Promise<void> {
-  await until(`the login of ${sessionId} to be on disk`, async () => {
-    if (engine.runtime === "docker") {
-      const container = await containerOf(engine.installId, sessionId);
-      return docker(
-        "exec",
-        container,
-        "grep",
-        "--recursive",
-        "--quiet",
-        "--text",
-        LOGIN,
-        "/profile/browser",
-      ).then(
-        () => true,
-        () => false,
-      );
-    }
-    const storage = join(profileDir(engine, sessionId), "browser/session/Default/Local Storage/leveldb");
-    return filesIn(storage).some((file) => readFileSync(file).includes(LOGIN));
-  });
+  const what = `the login of ${sessionId} to be on disk`;
+  if (engine.runtime === "docker") {
+    const container = await containerOf(engine.installId, sessionId);
+    // One process in the container, which looks again and again: to start one takes longer than to look.
+    const look = `grep --recursive --quiet --text ${LOGIN} /profile/browser`;
+    const command = ["timeout", "30", "sh", "-c", `until ${look}; do sleep 0.1; done`];
+    await docker("exec", container, ...command).catch((cause: unknown) => {
+      throw new Error(`Waited in vain for ${what}`, { cause });
+    });
+    return;
+  }
+  const storage = join(profileDir(engine, sessionId), "browser/session/Default/Local Storage/leveldb");
+  await until(what, () => filesIn(storage).some((file) => readFileSync(file).includes(LOGIN)));
 }
 
 function filesIn(folder: string): string[] {
