@@ -1,7 +1,7 @@
 import { query } from "@whatsapp-engine/test/support/database.js";
 import { startEngine, type Engine } from "@whatsapp-engine/test/support/engine.js";
 import { runnersOf } from "@whatsapp-engine/test/support/runner.js";
-import { stubSettings, type StubStatus } from "@whatsapp-engine/test/support/stub.js";
+import type { StubStatus } from "@whatsapp-engine/test/support/stub.js";
 import { until } from "@whatsapp-engine/test/support/until.js";
 import { callerOf } from "./caller.ts";
 import { progress } from "./progress.ts";
@@ -11,7 +11,6 @@ export const sessionId = (n: number) => `s-${String(n % SESSIONS).padStart(2, "0
 
 const profileFolder = process.env["BENCH_PROFILE"];
 const settings = {
-  ...stubSettings,
   QUEUE_MAX_MESSAGES: "1000000",
   RUNNER_START_CONCURRENCY: "8",
   ...(profileFolder === undefined ? {} : { BENCH_PROFILE: profileFolder }),
@@ -22,7 +21,7 @@ const nodeArgs =
 
 /** The real control plane on the process runtime, with 50 sessions whose runners are stubs; none is connected yet. */
 export async function startStubEngine(): Promise<Engine> {
-  const engine = await startEngine({ runtime: "process", settings, nodeArgs });
+  const engine = await startEngine({ runtime: "process", stubs: true, settings, nodeArgs });
   try {
     const call = callerOf(engine);
     const startedAt = Date.now();

@@ -2,7 +2,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { query } from "@whatsapp-engine/test/support/database.js";
 import { startEngine, type Engine } from "@whatsapp-engine/test/support/engine.js";
 import { runnersOf } from "@whatsapp-engine/test/support/runner.js";
-import { stubSettings } from "@whatsapp-engine/test/support/stub.js";
 import { until } from "@whatsapp-engine/test/support/until.js";
 import { callerOf } from "./caller.ts";
 import { pssMiB } from "./memory.ts";
@@ -20,7 +19,7 @@ const IDLE_MS = 30_000;
 const CALLS = 300;
 const FRIEND = "6281111111111";
 
-const settings = { ...stubSettings, MIN_FREE_MEMORY_MB: "0", RUNNER_START_CONCURRENCY: "8" };
+const settings = { MIN_FREE_MEMORY_MB: "0", RUNNER_START_CONCURRENCY: "8" };
 const sessionId = (n: number) => `s-${n}`;
 
 /** Also those that are connected already. */
@@ -35,7 +34,7 @@ async function all(engine: Engine, status: "authenticated" | "connected", count:
 }
 
 export async function measureScale(say: (text: string) => void): Promise<void> {
-  const engine = await startEngine({ runtime: "process", settings });
+  const engine = await startEngine({ runtime: "process", stubs: true, settings });
   const call = callerOf(engine);
   try {
     say(

@@ -7,6 +7,7 @@ describe("access", () => {
   beforeAll(async () => {
     engine = await startEngine({
       runtime: "process",
+      stubs: true,
       settings: {
         RATE_LIMIT_PER_MINUTE: "20",
         TRUSTED_PROXIES: "127.0.0.1",

@@ -40,7 +40,7 @@ const memoryKb = (pid: number): number =>
 describe("events over the API", () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await startEngine({ runtime: "process" });
+    engine = await startEngine({ runtime: "process", stubs: true });
   });
   afterAll(() => engine.stop());
 
@@ -148,7 +148,7 @@ describe("many events", () => {
   const COUNT = 20_000;
   let engine: Engine;
   beforeAll(async () => {
-    engine = await startEngine({ runtime: "process" });
+    engine = await startEngine({ runtime: "process", stubs: true });
     await engine.kill("SIGTERM");
     seed(engine, COUNT, { text: "x".repeat(2_000) });
     await engine.restart();
@@ -193,7 +193,7 @@ describe("many events", () => {
 describe("events that are no longer kept", () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await startEngine({ runtime: "process", settings: { EVENT_RETENTION_DAYS: "1" } });
+    engine = await startEngine({ runtime: "process", stubs: true, settings: { EVENT_RETENTION_DAYS: "1" } });
     await engine.kill("SIGTERM");
     seed(engine, 1_000, { at: Date.now() - 2 * 24 * 60 * 60_000 });
     seed(engine, 5);

@@ -26,6 +26,7 @@ describe("the pace of a session", () => {
   beforeAll(async () => {
     engine = await startEngine({
       runtime: "process",
+      stubs: true,
       settings: {
         SEND_RATE_PER_MINUTE: "30",
         SEND_BURST: "5",

@@ -57,7 +57,11 @@ const health = (webhookId: string) =>
 
 describe("webhooks", () => {
   beforeAll(async () => {
-    engine = await startEngine({ runtime: "process", settings: { ...ALLOWED, LOG_LEVEL: "trace" } });
+    engine = await startEngine({
+      runtime: "process",
+      stubs: true,
+      settings: { ...ALLOWED, LOG_LEVEL: "trace" },
+    });
   });
   afterAll(() => engine.stop());
 
@@ -349,7 +353,7 @@ describe("webhooks", () => {
 
 describe("webhooks where private targets are not allowed", () => {
   beforeAll(async () => {
-    engine = await startEngine({ runtime: "process", settings: ALLOWED });
+    engine = await startEngine({ runtime: "process", stubs: true, settings: ALLOWED });
   });
   afterAll(() => engine.stop());
 

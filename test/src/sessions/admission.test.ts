@@ -1,5 +1,5 @@
 import { startSimulator, type Simulator } from "@whatsapp-engine/simulator";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { query } from "../support/database.ts";
 import { startEngine, type Engine } from "../support/engine.ts";
 import { processesWith } from "../support/processes.ts";
@@ -9,23 +9,15 @@ import { until } from "../support/until.ts";
 /** Room for three sessions, which start one after the other. */
 const settings = { MAX_SESSIONS: "3", RUNNER_START_CONCURRENCY: "1" };
 
-describe("admission of sessions", () => {
-  let simulator: Simulator;
+describe("room for sessions", () => {
   let engine: Engine;
-  beforeEach(async () => {
-    simulator = await startSimulator();
-    engine = await startEngine({ runtime: "process", simulator, settings });
+  beforeAll(async () => {
+    engine = await startEngine({ runtime: "process", stubs: true, settings });
   });
-  afterEach(async () => {
-    await engine.stop();
-    await simulator.close();
-  });
-
-  const create = (sessionId: string) => engine.api("POST /sessions/create", { sessionId });
-  const statuses = () =>
-    query(engine.dataDir, "select id, status, detail, runner_id as runner from sessions order by id");
+  afterAll(() => engine.stop());
 
   it("refuses a session too many, says when to come again, and takes it once there is room", async () => {
+    const create = (sessionId: string) => engine.api("POST /sessions/create", { sessionId });
     for (const id of ["a", "b", "c"]) expect((await create(id)).status).toBe(201);
     const refused = await create("d");
     expect(refused).toMatchObject({
@@ -43,6 +35,23 @@ describe("admission of sessions", () => {
     await engine.api("DELETE /sessions/b");
     expect((await engine.api("POST /sessions/a/start")).status).toBe(200);
   });
+});
+
+describe("admission of sessions", () => {
+  let simulator: Simulator;
+  let engine: Engine;
+  beforeEach(async () => {
+    simulator = await startSimulator();
+    engine = await startEngine({ runtime: "process", simulator, settings });
+  });
+  afterEach(async () => {
+    await engine.stop();
+    await simulator.close();
+  });
+
+  const create = (sessionId: string) => engine.api("POST /sessions/create", { sessionId });
+  const statuses = () =>
+    query(engine.dataDir, "select id, status, detail, runner_id as runner from sessions order by id");
 
   it("starts one after the other; one that waits says so, and can be deleted meanwhile", async () => {
     await Promise.all(["a", "b", "c"].map(create));

@@ -86,28 +86,16 @@ onEachRuntime("starting, stopping and logging out", (runtime) => {
     expect((await taken()).filter((body) => body === "while it was stopped")).toHaveLength(1);
   });
 
-  it("start of a session that runs changes nothing", async () => {
+  it("start of a session that runs changes nothing; restart replaces the runner and keeps the login", async () => {
     await link();
-    const before = row();
+    const running = row();
     expect(await call("start")).toMatchObject({ status: 200, body: { session: { status: "connected" } } });
-    expect(row()).toEqual(before);
+    expect(row()).toEqual(running);
     expect(await runnersOf(stage.engine)).toHaveLength(1);
-  });
 
-  it("create starts a session that is stopped, as start does", async () => {
-    await link();
-    await call("stop");
-    const before = lastSeq(stage.engine, "s");
-    const created = await stage.engine.api("POST /sessions/create", { sessionId: "s" });
-    expect(created).toMatchObject({ status: 200, body: { session: { status: "connecting" } } });
-    await connectsWithoutCode(before);
-  });
-
-  it("restart replaces the runner and keeps the login; of a stopped session it starts one", async () => {
-    await link();
     const [first] = await runnersOf(stage.engine);
     const { runner_id: firstId } = row();
-    let before = lastSeq(stage.engine, "s");
+    const before = lastSeq(stage.engine, "s");
     expect(await call("restart")).toMatchObject({
       status: 200,
       body: { session: { status: "connecting", reason: "starting", phoneNumber: ACCOUNT } },
@@ -117,6 +105,15 @@ onEachRuntime("starting, stopping and logging out", (runtime) => {
     const runners = await runnersOf(stage.engine);
     expect(runners).toHaveLength(1);
     expect(runners).not.toContain(first);
+  });
+
+  it("create and restart start a session that is stopped, as start does", async () => {
+    await link();
+    await call("stop");
+    let before = lastSeq(stage.engine, "s");
+    const created = await stage.engine.api("POST /sessions/create", { sessionId: "s" });
+    expect(created).toMatchObject({ status: 200, body: { session: { status: "connecting" } } });
+    await connectsWithoutCode(before);
 
     await call("stop");
     before = lastSeq(stage.engine, "s");

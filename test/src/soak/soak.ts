@@ -12,7 +12,7 @@ import { findLeftovers } from "../support/leftovers.ts";
 import { openFiles } from "../support/processes.ts";
 import { runnerPid } from "../support/runner.ts";
 import { linkSession, readQr, waitForStatus } from "../support/session.ts";
-import { stubSettings, UNANSWERED } from "../support/stub.ts";
+import { UNANSWERED } from "../support/stub.ts";
 import { until } from "../support/until.ts";
 import { findingsOf, type Growth } from "./growth.ts";
 
@@ -54,7 +54,8 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   if (options.stubCycles > 0) {
     const engine = await startEngine({
       runtime: "process",
-      settings: { ...stubSettings, HEAP_NAMES: NAMES },
+      stubs: true,
+      settings: { HEAP_NAMES: NAMES },
       nodeArgs: heldNodeArgs.controlPlane,
     });
     await using(engine, async () => {

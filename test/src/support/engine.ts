@@ -7,6 +7,7 @@ import { makeDataFolder } from "./data-folder.ts";
 import { hostSeenByContainers, removeInstallation } from "./docker.ts";
 import { processesWith } from "./processes.ts";
 import { startProgram, type Program, type Settings } from "./program.ts";
+import { stubSettings } from "./stub.ts";
 import { until } from "./until.ts";
 
 export type RuntimeKind = "process" | "docker";
@@ -15,6 +16,8 @@ export type EngineOptions = {
   runtime: RuntimeKind;
   /** Where its browsers find WhatsApp; without one they find nothing. For Docker it listens on 0.0.0.0. */
   simulator?: Simulator;
+  /** Its runners have no browser, and say of each message at once that it was sent. Process runtime only. */
+  stubs?: boolean;
   settings?: Settings;
   /** Its first start is in a terminal, which `kill("SIGKILL")` closes. */
   terminal?: boolean;
@@ -45,7 +48,7 @@ const STOP_TIMEOUT_MS = 40_000;
 
 /** The real control plane, as a program of its own, on a data folder of its own. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { runtime, simulator, settings = {}, terminal = false, nodeArgs = [] } = options;
+  const { runtime, simulator, stubs = false, settings = {}, terminal = false, nodeArgs = [] } = options;
   const folder = makeDataFolder();
   const { dataDir } = folder;
   const apiKey = randomBytes(24).toString("base64url");
@@ -59,6 +62,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     PORT: "0",
     RATE_LIMIT_PER_MINUTE: "0",
     RUNNER_BROWSER_ARGS: JSON.stringify(browserArgs),
+    ...(stubs && stubSettings),
     ...settings,
   };
   const programs: Program[] = [];
