@@ -8,18 +8,21 @@ const TURN_MS = 10;
 /**
  * Commits many small writes with one transaction: what is asked for in the same turn of the event loop, as far as
  * `TURN_MS` reaches. Resolves when it is committed, and by default on disk; with `sync: false` as `withoutSync` has it. A
- * write that throws is undone alone; if the commit fails, all of it fails.
+ * write that throws is undone alone; if the commit fails, all of it fails. `now` answers milliseconds.
  */
-export function createGroupCommit(db: Db, { sync = true }: { sync?: boolean } = {}): GroupCommit {
+export function createGroupCommit(
+  db: Db,
+  { sync = true, now = () => performance.now() }: { sync?: boolean; now?: () => number } = {},
+): GroupCommit {
   type Waiting = { attempt(): void; done(): void; fail(error: unknown): void };
   let waiting: Waiting[] = [];
 
   /** How many of those who wait were written. */
   function writeSome(): number {
-    const until = performance.now() + TURN_MS;
+    const until = now() + TURN_MS;
     let count = 0;
     do waiting[count++]!.attempt();
-    while (count < waiting.length && performance.now() < until);
+    while (count < waiting.length && now() < until);
     return count;
   }
 

@@ -73,8 +73,8 @@ test("waits until the login is written, but not for ever", async () => {
   expect(Date.now() - started).toBeGreaterThanOrEqual(1_500);
   writing.abort();
   await written;
-  await profile.settled(10_000);
-  expect(Date.now() - started).toBeLessThan(8_000);
+  await profile.settled(60_000);
+  expect(Date.now() - started).toBeLessThan(50_000);
 });
 
 test("the claim is whole or not there", async () => {

@@ -45,15 +45,13 @@ test("the page crashes: another page in the same browser, login kept", async () 
   await sends(runner, "after the crash");
 });
 
-test("the page hangs: it is noticed within 50 s, and another page opened in the same browser", async () => {
+test("the page hangs: it is noticed, and another page opened in the same browser", async () => {
   world = await makeWorld();
   const runner = await world.link();
   const browser = browserOf(runner);
   const from = runner.states.length;
   await world.simulator.control.hangPage(ACCOUNT);
-  const hungAt = Date.now();
-  await runner.state(({ reason }) => reason === "page_hung", 60_000);
-  expect(Date.now() - hungAt).toBeLessThan(51_000);
+  await runner.state(({ reason }) => reason === "page_hung", 80_000); // after 50 s; of the times, see watchdog.test.ts
   await backAgain(runner, { page_reloaded: 1 });
   expect(told(runner, from)).toEqual(["connecting/page_hung", "authenticated", "connected"]);
   expect(browserOf(runner)).toBe(browser);

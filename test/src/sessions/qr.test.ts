@@ -46,6 +46,6 @@ onEachRuntime("the QR code", (runtime) => {
     await waitForStatus(stage.engine, "s", "connected");
     const startedAt = performance.now();
     expect(await get()).toMatchObject({ status: 409, body: { error: { status: "connected" } } });
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 });

@@ -88,14 +88,14 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
       await runtime.removeProfile("never");
     });
 
-    test("an exit is told within 2 s; the dead runner is listed as gone until it is removed", async () => {
+    test("an exit is told soon; the dead runner is listed as gone until it is removed", async () => {
       const spec = aRunner();
       const watch = watching(runtime);
       await watch.event("relist");
       await runtime.ensure(spec);
       await watch.event("started", { runnerId: spec.runnerId });
       await callStub(runtime, spec.runnerId, "/exit?code=7");
-      const exited = await watch.event("exited", { runnerId: spec.runnerId, withinMs: 2000 });
+      const exited = await watch.event("exited", { runnerId: spec.runnerId, withinMs: 10_000 });
       expect(exited.exitCode).toBe(7);
       expect(await find(spec.runnerId)).toMatchObject([{ liveness: "gone" }]);
       await expect(runtime.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
