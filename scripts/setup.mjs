@@ -17,7 +17,7 @@ const checkNode = () => {
     );
 };
 
-/** Engine and images; false where the machine has to do without and may. */
+/** The engine; false where the machine has to do without and may. */
 const prepareDocker = async (options) => {
   try {
     await ensureEngine(options);
@@ -27,10 +27,12 @@ const prepareDocker = async (options) => {
     note("Doing without the Docker engine; --runtime docker insists on it.");
     return false;
   }
-  if (!options.image) return true;
-  await ensureBaseImage(options);
-  ensureRunnerImage(options);
   return true;
+};
+
+const ensureImages = async (options) => {
+  await ensureBaseImage(options);
+  await ensureRunnerImage(options);
 };
 
 const setup = async (options) => {
@@ -46,12 +48,17 @@ const setup = async (options) => {
       missing.push(error.message);
     }
   };
-  await step(() => ensureModules(options));
   if (options.process) await step(() => ensureChromium(options));
   const hasDocker = options.docker && (await step(() => prepareDocker(options)));
+  // Each takes minutes on a new machine, and neither needs the other.
+  const done = await Promise.allSettled([
+    step(() => ensureModules(options)),
+    hasDocker && options.image && step(() => ensureImages(options)),
+  ]);
+  for (const { status, reason } of done) if (status === "rejected") throw reason;
   if (missing.length > 0) throw new SetupError(missing.join("\n"));
   say("Building");
-  run("npm", ["run", "--silent", "build"]);
+  await run("npm", ["run", "--silent", "build"]);
   say("Ready: npm start");
   note(
     hasDocker

@@ -46,7 +46,7 @@ const startEngine = async () => {
   ];
   for (const way of ways.filter(({ when }) => when)) {
     try {
-      way.start();
+      await way.start();
     } catch (error) {
       note(error.message);
       continue;

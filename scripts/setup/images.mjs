@@ -5,6 +5,8 @@ import { installPackages } from "./packages.mjs";
 import { SetupError, ask, hasCommand, note, root, run, runUnlessSilent, say } from "./run.mjs";
 
 const RUNNER_IMAGE = process.env.RUNNER_IMAGE ?? "whatsapp-engine-runner:latest";
+/** Before the output of what builds images, while npm's packages are seen to. */
+const LABEL = "image";
 const BASE_IMAGE = "node:24-bookworm-slim";
 /** Says of which sources an image was built, so that a stale one is known. */
 const SOURCE_LABEL = "io.whatsapp-engine.source";
@@ -23,11 +25,11 @@ export const ensureBaseImage = async (options) => {
     `${BASE_IMAGE} cannot be pulled here; building it from Debian's and npm's packages, about half a minute`,
   );
   if (!hasCommand("mmdebstrap")) await installPackages(["mmdebstrap"], "to build the base image", options);
-  run(join(root, "docker/base-image.sh"), [], { asRoot: true });
+  await run(join(root, "docker/base-image.sh"), [], { asRoot: true, label: LABEL });
 };
 
 /** Builds the runner image if it is missing, or its sources or base have changed. */
-export const ensureRunnerImage = (options) => {
+export const ensureRunnerImage = async (options) => {
   const sources = hashSources();
   const found = inspect(RUNNER_IMAGE, `{{index .Config.Labels "${SOURCE_LABEL}"}}`);
   if (found.ok && found.stdout === sources) return note(`Runner image: ${RUNNER_IMAGE}, up to date`);
@@ -36,7 +38,8 @@ export const ensureRunnerImage = (options) => {
     `Building ${RUNNER_IMAGE} (${found.ok ? "its sources have changed" : "about two minutes the first time"})`,
   );
   const label = `${SOURCE_LABEL}=${sources}`;
-  run("docker", ["build", "--file", "Dockerfile.runner", "--label", label, "--tag", RUNNER_IMAGE, "."]);
+  const args = ["build", "--file", "Dockerfile.runner", "--label", label, "--tag", RUNNER_IMAGE, "."];
+  await run("docker", args, { label: LABEL });
 };
 
 /** Everything that goes into the runner image, names and contents. */
@@ -49,6 +52,7 @@ const hashSources = () => {
     "package.json",
     "package-lock.json",
     "tsconfig.base.json",
+    "scripts/bundle.mjs",
   ];
   const files = [...single, ...filesIn("contract"), ...filesIn("runner")];
   for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
@@ -56,7 +60,7 @@ const hashSources = () => {
 };
 
 /** As in .dockerignore. */
-const IGNORED = /^(node_modules|dist|test-support)$|\.test\.ts$/;
+const IGNORED = /^(node_modules|dist|build|test-support)$|\.test\.ts$/;
 
 const filesIn = (folder) =>
   readdirSync(join(root, folder))

@@ -4,8 +4,17 @@ import { SetupError, ask, hasCommand, note, run, say } from "./run.mjs";
 
 let updated = false;
 
-/** Installs Debian packages, after saying which and what for. Throws where that is not wanted or not possible. */
-export const installPackages = async (packages, why, options) => {
+/** Apt does one thing at a time, and so does whoever is asked. */
+let installing = Promise.resolve();
+
+/** Installs Debian packages, after saying which and what for. Rejects where that is not wanted or not possible. */
+export const installPackages = (...wanted) => {
+  const installed = installing.then(() => install(...wanted));
+  installing = installed.catch(() => {});
+  return installed;
+};
+
+const install = async (packages, why, options) => {
   say(`Missing: ${packages.join(", ")} (${why})`);
   if (!options.install) throw new SetupError(`Install it with: apt-get install ${packages.join(" ")}`);
   if (!hasCommand("apt-get"))
@@ -14,9 +23,9 @@ export const installPackages = async (packages, why, options) => {
     );
   await confirm(`Install ${packages.join(", ")} with apt-get?`, options);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  if (!updated) run("apt-get", ["update", "--quiet"], { asRoot: true, env });
+  if (!updated) await run("apt-get", ["update", "--quiet"], { asRoot: true, env });
   updated = true;
-  run("apt-get", ["install", "--yes", "--quiet", "--no-install-recommends", ...packages], {
+  await run("apt-get", ["install", "--yes", "--quiet", "--no-install-recommends", ...packages], {
     asRoot: true,
     env,
   });
@@ -49,7 +58,7 @@ export const ensureChromium = async (options) => {
   const wanted = ["chromium-headless-shell", "chromium"];
   let name = wanted.find(isAvailable);
   if (!name && options.install && hasCommand("apt-get")) {
-    run("apt-get", ["update", "--quiet"], { asRoot: true });
+    await run("apt-get", ["update", "--quiet"], { asRoot: true });
     updated = true;
     name = wanted.find(isAvailable);
   }

@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { dirname } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** The repository's folder. */
@@ -13,28 +15,37 @@ export const note = (text) => console.log(`    ${text}`);
 
 const isRoot = process.getuid?.() === 0;
 
-/** Runs a command whose output the user sees; throws if it fails. `asRoot` puts sudo before it where needed. */
-export const run = (command, args, { asRoot = false, env = {} } = {}) => {
+/**
+ * Runs a command whose output the user sees; rejects if it fails. `asRoot` puts sudo before it where needed; `label`
+ * stands before each line of what runs beside something else.
+ */
+export const run = async (command, args, { asRoot = false, env = {}, label } = {}) => {
   // sudo has its own idea of the environment; Node may stand in a folder that only our PATH knows.
   const kept = { PATH: process.env.PATH, NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS, ...env };
   const line =
     asRoot && !isRoot ? ["sudo", "env", ...assignments(kept), command, ...args] : [command, ...args];
-  const { status, error } = spawnSync(line[0], line.slice(1), {
+  const output = label === undefined ? "inherit" : "pipe";
+  const child = spawn(line[0], line.slice(1), {
     cwd: root,
-    stdio: ["inherit", "inherit", "inherit"],
+    stdio: ["inherit", output, output],
     env: { ...process.env, ...env },
   });
-  if (error) throw new SetupError(`${line[0]} could not be run: ${error.message}.`);
+  for (const stream of [child.stdout, child.stderr])
+    if (stream) createInterface({ input: stream }).on("line", (text) => console.log(`${label} | ${text}`));
+  const [status] = await once(child, "close").catch((error) => {
+    throw new SetupError(`${line[0]} could not be run: ${error.message}.`);
+  });
   if (status !== 0) throw new SetupError(`This command failed, see its output above: ${line.join(" ")}`);
 };
 
 /** Runs a command quietly and tells how it went. */
-export const ask = (command, args, { timeoutMs = 20_000 } = {}) => {
+export const ask = (command, args, { timeoutMs = 20_000, env = {} } = {}) => {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: root,
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
     timeout: timeoutMs,
+    env: { ...process.env, ...env },
   });
   return { ok: status === 0, stdout: (stdout ?? "").trim(), stderr: (stderr ?? "").trim() };
 };
