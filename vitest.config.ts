@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Suites beside the source that need a Docker engine. */
 const DOCKER = "control-plane/src/runtime/docker*.test.ts";
@@ -17,8 +18,20 @@ const slow = { testTimeout: 90_000, hookTimeout: 90_000 };
 /** Most of a suite's time is waiting: for a browser, a container, a timer. */
 const FILES_AT_ONCE = Number(process.env["TEST_FILES_AT_ONCE"] ?? availableParallelism() + 1);
 
+/** Files that take minutes, most of them of waiting: one that began last would have all others wait for it. */
+const LONGEST = /\/(mending|session-matrix|backup|verbs|outcomes|login)\.test\.ts$/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- this sort is no array's
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => Number(LONGEST.test(b.moduleId)) - Number(LONGEST.test(a.moduleId)));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     globalSetup: ["test/src/support/chromium.ts"],
     maxWorkers: FILES_AT_ONCE,
     projects: [
