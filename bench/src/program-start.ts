@@ -40,8 +40,8 @@ async function costOf(args: readonly string[]): Promise<Cost> {
 
 /** Node's arguments to read the part of the runner that holds the library. */
 function library(folder: "dist" | "build"): string[] {
-  const base = new URL(`runner/${folder}/${folder === "dist" ? "whatsapp/" : ""}`, root);
-  const name = readdirSync(base).find((file) => /^wwebjs(-\w+)?\.js$/.test(file));
+  const base = new URL(folder === "dist" ? "runner/dist/whatsapp/" : "runner/build/", root);
+  const name = readdirSync(base).find((file) => /^wwebjs(-[A-Z0-9]{8})?\.js$/.test(file));
   return ["--input-type=module", "--eval", `await import("${new URL(name ?? "", base).href}")`];
 }
 
