@@ -74,7 +74,7 @@ function saySends(name: string, sends: Sends, base?: Sends) {
 }
 
 async function measureLibrary(image: Buffer) {
-  const simulator = await startSimulator({ build: "old" });
+  const simulator = await startSimulator({ build: "spring-2026" });
   try {
     const startToQr: number[] = [];
     let last: Awaited<ReturnType<typeof measureLibraryAlone>> | undefined;

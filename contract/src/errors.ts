@@ -46,6 +46,7 @@ export const errorStatus = {
   not_on_whatsapp: 422,
   media_unreachable: 422,
   send_failed: 422,
+  page_error: 422,
   action_refused: 422,
   pairing_refused: 422,
   queue_full: 429,

@@ -159,6 +159,8 @@ export const sendRecordSchema = z.object({
         "invalid_media",
         "rejected",
         "chat_not_found",
+        /** WhatsApp Web itself failed before it had the message. */
+        "page_error",
         "outcome_unknown",
       ]),
       message: z.string(),

@@ -10,6 +10,7 @@ import { NotSendable, type FoundMessage } from "./whatsapp/client.ts";
  *   key, ack 1 or more  sent
  *   key, ack 0          pending: in WhatsApp's own queue
  *   key, ack -1         not sent
+ *   key, and the page's own code failed before there was a message: not sent, as the same document says
  *   key that the page no longer knows: unknown
  */
 
@@ -31,6 +32,10 @@ export const isSettled = (send: SendRecord): boolean => send.outcome !== "pendin
 export const notSent =
   (code: ErrorCode, message: string): Change =>
   (send) => ({ ...send, outcome: "not_sent", error: { code, message } });
+
+/** What the page's own code said, which may be of one letter. */
+export const pageErrorMessage = (failure: string | null): string =>
+  `WhatsApp Web failed before it had the message, so nothing was sent: ${failure ?? "it gave no reason"}`;
 
 export const unknownOutcome: Change = (send) => ({
   ...send,

@@ -9,6 +9,7 @@ import {
   isSettled,
   newRecord,
   notSent,
+  pageErrorMessage,
   settledBy,
   shortIdOf,
   unknownOutcome,
@@ -206,10 +207,11 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
         )
         .finally(() => lookedUpLater.delete(ref));
     },
-    afterSend: (ref, found, failure) => {
+    afterSend: (ref, { found, failure, refused }) => {
       if (failure !== null)
-        log.warn({ messageId: ref, failure, known: found !== null }, "WhatsApp Web failed to send");
+        log.warn({ messageId: ref, failure, known: found !== null, refused }, "WhatsApp Web failed to send");
       if (found !== null) learn(ref, found);
+      else if (refused) settle(ref, notSent("page_error", pageErrorMessage(failure)));
       else if (failure !== null) settle(ref, unknownOutcome);
     },
     ack: (message) => {

@@ -14,7 +14,7 @@ describe("the connection", () => {
   let bench: Bench;
 
   beforeEach(async () => {
-    simulator = await startSimulator({ build: "old" });
+    simulator = await startSimulator({ build: "spring-2026" });
     bench = createBench(simulator);
   });
   afterEach(() => bench.close());

@@ -15,7 +15,7 @@ describe("what the library itself can do on the page", () => {
   let client: Client;
 
   beforeAll(async () => {
-    simulator = await startSimulator({ build: "old" });
+    simulator = await startSimulator({ build: "spring-2026" });
     bench = createBench(simulator);
     ({ client } = await bench.link(PHONE));
   });

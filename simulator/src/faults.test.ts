@@ -12,7 +12,7 @@ describe("faults of a send", () => {
   let client: Client;
 
   beforeAll(async () => {
-    simulator = await startSimulator({ build: "old" });
+    simulator = await startSimulator({ build: "spring-2026" });
     bench = createBench(simulator);
     ({ client } = await bench.link(PHONE));
   });
@@ -35,6 +35,7 @@ describe("faults of a send", () => {
     { fault: { kind: "undefined" }, answer: "undefined", taken: true },
     { fault: { kind: "throw", taken: false }, answer: "thrown", taken: false },
     { fault: { kind: "throw", taken: true }, answer: "thrown", taken: true },
+    { fault: { kind: "strand" }, answer: "thrown", taken: false },
     { fault: { kind: "hang", taken: false }, answer: "nothing", taken: false },
     { fault: { kind: "hang", taken: true }, answer: "nothing", taken: true },
     { fault: { kind: "silence", taken: false }, answer: "message", taken: false },

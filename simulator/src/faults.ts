@@ -4,8 +4,10 @@ import { digitsOf } from "./directory.ts";
 export type Fault =
   /** The library's call answers `undefined`; the message goes out. */
   | { kind: "undefined" }
-  /** The library's call throws. */
+  /** The library's call throws; where it was not taken, before there was a message. */
   | { kind: "throw"; taken: boolean }
+  /** The library's call throws, and how the sending ends is never told. The server does not take the message. */
+  | { kind: "strand" }
   /** The library's call never answers. */
   | { kind: "hang"; taken: boolean }
   /** The call answers, but no ack ever comes. */

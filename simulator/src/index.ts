@@ -7,4 +7,4 @@ export type { Fault, FaultScope } from "./faults.ts";
 export type { SentMessage } from "./outbox.ts";
 export type { PageInfo } from "./page-session.ts";
 export type { Settings, SettingsChanges } from "./settings.ts";
-export type { Build } from "./wire.ts";
+export { builds, newestBuild, type Build, type Ways } from "./builds.ts";

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { builds, isBuild, newestBuild } from "./builds.ts";
 import { startSimulator } from "./simulator.ts";
 
 const { values } = parseArgs({
@@ -7,13 +8,13 @@ const { values } = parseArgs({
     port: { type: "string", default: "8443" },
     "control-port": { type: "string", default: "8444" },
     "browser-host": { type: "string" },
-    build: { type: "string", default: "new" },
+    build: { type: "string", default: newestBuild },
   },
 });
 
 const { build } = values;
-if (build !== "old" && build !== "new") {
-  console.error(`--build must be "old" or "new", not "${build}".`);
+if (!isBuild(build)) {
+  console.error(`--build must be one of ${builds.join(", ")}, not "${build}".`);
   process.exit(1);
 }
 

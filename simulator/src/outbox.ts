@@ -47,6 +47,7 @@ type Deps = {
 const verdicts: Record<Fault["kind"], (taken: boolean) => Omit<Verdict, "remote">> = {
   undefined: () => ({ answer: "omit", added: false }),
   throw: (taken) => ({ answer: "throw", added: taken }),
+  strand: () => ({ answer: "strand", added: false }),
   hang: (taken) => ({ answer: "hang", added: taken }),
   silence: () => ({ answer: "answer", added: true }),
   refuse: () => ({ answer: "answer", added: true }),

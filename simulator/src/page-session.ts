@@ -2,7 +2,8 @@ import { randomBytes, randomUUID } from "node:crypto";
 import type { Account, Accounts, Phone } from "./accounts.ts";
 import { pause } from "./clock.ts";
 import type { Settings } from "./settings.ts";
-import type { Build, Credentials, DeviceKeys, Listing, Push } from "./wire.ts";
+import type { Build } from "./builds.ts";
+import type { Credentials, DeviceKeys, Listing, Push } from "./wire.ts";
 
 type Deps = {
   settings: Settings;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { newestBuild, played } from "./builds.ts";
 import { startSimulator, type Simulator } from "./simulator.ts";
 import { createBench, type Bench } from "./test-client.ts";
 
@@ -25,7 +26,7 @@ describe("pairing", () => {
     expect(client.info.wid._serialized).toBe(`${PHONE}@c.us`);
     expect(client.info.pushname).toBe("Tester");
     expect(await client.getState()).toBe("CONNECTED");
-    expect(await client.getWWebVersion()).toBe("2.3000.1042401057");
+    expect(await client.getWWebVersion()).toBe(played[newestBuild].version);
   });
 
   it("does not take another text", async () => {

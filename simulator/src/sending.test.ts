@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startSimulator, type Simulator } from "./simulator.ts";
-import type { Build } from "./wire.ts";
+import type { Build } from "./builds.ts";
 import { ackOf, createBench, MessageMedia, type Bench, type Client } from "./test-client.ts";
 
 const PHONE = "6281234567890";
@@ -28,7 +28,7 @@ const sendingOn = (build: Build) => {
 };
 
 describe("sending on a build before 2.3000.1042401057", () => {
-  const { client, control, last } = sendingOn("old");
+  const { client, control, last } = sendingOn("spring-2026");
 
   it("returns the message, and the server acknowledges it", async () => {
     const acked = ackOf(client(), "Hello", 1);
@@ -112,7 +112,7 @@ describe("sending on a build before 2.3000.1042401057", () => {
 });
 
 describe("sending on a build from 2.3000.1042401057 on", () => {
-  const { client, last } = sendingOn("new");
+  const { client, last } = sendingOn("july-2026");
 
   it("answers undefined though the message goes out, and its key has no `_serialized`", async () => {
     const created = once(client(), "message_create");

@@ -1,8 +1,10 @@
-import type { Build } from "./wire.ts";
+import { newestBuild, type Build, type Ways } from "./builds.ts";
 
 export type Settings = {
   /** Which WhatsApp Web the pages are that load from now on. */
   build: Build;
+  /** What they do otherwise than that build. */
+  ways: Partial<Ways>;
   delays: {
     /** From a scan to the linked account. */
     pairingMs: number;
@@ -33,8 +35,9 @@ export type Settings = {
 type Changes<T> = { [K in keyof T]?: T[K] extends object ? Partial<T[K]> : T[K] };
 export type SettingsChanges = Changes<Settings>;
 
-export const defaultSettings = (build: Build): Settings => ({
+export const defaultSettings = (build: Build = newestBuild): Settings => ({
   build,
+  ways: {},
   delays: { pairingMs: 0, syncMs: 0, takeMs: 0, ackMs: 0, findMs: 0 },
   qr: { firstMs: 60_000, nextMs: 20_000, codes: 6 },
   readyLost: false,
@@ -44,9 +47,6 @@ export const defaultSettings = (build: Build): Settings => ({
   uploadsFail: false,
   actions: "take",
 });
-
-/** Versions as WhatsApp numbers them, on either side of the build that renamed the keys' text. */
-export const versionOf: Record<Build, string> = { old: "2.3000.1042401056", new: "2.3000.1042401057" };
 
 export const applySettings = (settings: Settings, { delays, qr, ...rest }: SettingsChanges): void => {
   Object.assign(settings, rest);

@@ -2,7 +2,7 @@ import { createCertificate, HOST_NAME } from "./certificate.ts";
 import { createControl, type Control } from "./control.ts";
 import { startControlServer } from "./control-server.ts";
 import { startWebServer } from "./web-server.ts";
-import type { Build } from "./wire.ts";
+import type { Build } from "./builds.ts";
 import { createWorld } from "./world.ts";
 
 export type SimulatorOptions = {
@@ -11,7 +11,7 @@ export type SimulatorOptions = {
   /** 0, the default, picks a free port. */
   port?: number;
   controlPort?: number;
-  /** Which WhatsApp Web is played, `new` by default: the one of today. */
+  /** Which WhatsApp Web is played, by default the newest. */
   build?: Build;
 };
 
@@ -27,7 +27,7 @@ export type Simulator = {
 
 /** Starts a WhatsApp Web of its own, without a network. */
 export const startSimulator = async (options: SimulatorOptions = {}): Promise<Simulator> => {
-  const { host = "127.0.0.1", port = 0, controlPort = 0, build = "new" } = options;
+  const { host = "127.0.0.1", port = 0, controlPort = 0, build } = options;
   const certificate = await createCertificate();
   const world = createWorld(build);
   const control = createControl(world);

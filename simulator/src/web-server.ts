@@ -5,8 +5,8 @@ import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Certificate } from "./certificate.ts";
 import { bundlePage, pageHtml } from "./page-html.ts";
-import { versionOf } from "./settings.ts";
-import type { Answer, Build, Call, Push } from "./wire.ts";
+import { isBuild, newestBuild, played, type Build } from "./builds.ts";
+import type { Answer, Call, Push } from "./wire.ts";
 import type { World } from "./world.ts";
 
 type Where = { host: string; port: number; certificate: Certificate };
@@ -32,7 +32,8 @@ export const startWebServer = async (world: World, { host, port, certificate }: 
     if (file) return response.writeHead(200, { "content-type": "application/octet-stream" }).end(file.bytes);
     if (pathname !== "/") return response.writeHead(404).end();
     const { build } = world.settings;
-    const html = pageHtml({ build, version: versionOf[build] }, script);
+    const { version, ways } = played[build];
+    const html = pageHtml({ build, version, ways: { ...ways, ...world.settings.ways } }, script);
     return response.writeHead(200, { "content-type": "text/html", "cache-control": "no-store" }).end(html);
   };
 
@@ -56,7 +57,7 @@ export const startWebServer = async (world: World, { host, port, certificate }: 
   });
   server.on("upgrade", (request, stream, head) => {
     const build = new URL(request.url ?? "/", "https://web.whatsapp.com").searchParams.get("build");
-    sockets.handleUpgrade(request, stream, head, (socket) => serve(socket, build === "new" ? "new" : "old"));
+    sockets.handleUpgrade(request, stream, head, (socket) => serve(socket, isBuild(build) ? build : newestBuild));
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve));
 

@@ -1,13 +1,12 @@
+import type { Build, Ways } from "./builds.ts";
+
 /*
  * What page and server say to each other over one WebSocket. The page calls (`Calls`) and gets one answer each;
  * the server pushes (`Push`). Both sides are ours: WhatsApp's own protocol is not imitated.
  */
 
-/** How WhatsApp Web names the text of a message key: `old` in `_serialized`, `new` (2.3000.1042401057 on) in `$1`. */
-export type Build = "old" | "new";
-
 /** Written into the page, so that its scripts know it before they connect. */
-export type PageConfig = { build: Build; version: string };
+export type PageConfig = { build: Build; version: string; ways: Ways };
 
 /** Public halves that stand in a QR code, base64. */
 export type DeviceKeys = { staticKey: string; identityKey: string; advSecret: string; platform: string };
@@ -101,8 +100,11 @@ export type Listing = { pn: string; lid: string; chat: string; group?: WireGroup
 
 /** What the page must do with a message that it was told to send. */
 export type Verdict = {
-  /** `answer`: as usual. `omit`: answer before the message stands in the collection. `throw`: the call fails. `hang`: it never answers. */
-  answer: "answer" | "omit" | "throw" | "hang";
+  /**
+   * `answer`: as usual. `omit`: answer before the message stands in the collection. `throw`: the call fails. `strand`: it fails, but
+   * not the sending. `hang`: it never answers.
+   */
+  answer: "answer" | "omit" | "throw" | "strand" | "hang";
   /** The chat id that the message stands under; the sibling of the asked one where the account is set so. */
   remote: string;
   /** Whether the message is added to the page's collection. */

@@ -7,12 +7,13 @@ import { createMediaStore } from "./media-store.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPageSession, type PageSession } from "./page-session.ts";
 import { defaultSettings } from "./settings.ts";
-import type { Build, Calls, CallName, Listing, Push } from "./wire.ts";
+import type { Build } from "./builds.ts";
+import type { Calls, CallName, Listing, Push } from "./wire.ts";
 
 type Handlers = { [Name in CallName]: (input: Calls[Name][0]) => Calls[Name][1] | Promise<Calls[Name][1]> };
 
 /** WhatsApp as far as the simulator has one: accounts, numbers, and the pages that are open. */
-export const createWorld = (build: Build) => {
+export const createWorld = (build?: Build) => {
   const settings = defaultSettings(build);
   const directory = createDirectory(settings);
   const accounts = createAccounts(directory);

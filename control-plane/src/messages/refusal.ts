@@ -6,6 +6,7 @@ const CODE: Record<string, ErrorCode> = {
   not_on_whatsapp: "not_on_whatsapp",
   not_connected: "session_not_connected",
   invalid_media: "invalid_media",
+  page_error: "page_error",
   runner_unavailable: "runner_unavailable",
 };
 

@@ -1,7 +1,5 @@
-import { startSimulator, type Simulator } from "@whatsapp-engine/simulator";
+import { newestBuild, startSimulator, type Build, type Simulator } from "@whatsapp-engine/simulator";
 import { makeProfileDir, runRunner, type RunnerUnderTest } from "./run-runner.ts";
-
-type Build = NonNullable<Parameters<typeof startSimulator>[0]>["build"];
 
 /** A simulated WhatsApp, a profile, and the runners that a test starts on it. */
 export type World = {
@@ -20,7 +18,7 @@ export const FRIEND = "6281234567890";
 /** What a session's runner is told before anything else. */
 export const CLAIM = { sessionId: "session-123", claimedAt: "2026-01-01T00:00:00.000Z" };
 
-export const makeWorld = async (build: Build = "new"): Promise<World> => {
+export const makeWorld = async (build: Build = newestBuild): Promise<World> => {
   const simulator = await startSimulator({ build });
   const profile = await makeProfileDir();
   const runners: RunnerUnderTest[] = [];

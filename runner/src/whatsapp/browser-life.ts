@@ -88,6 +88,7 @@ export const createBrowserLife = (deps: BrowserLifeDeps): BrowserLife => {
       ready: whileLive(listener.ready),
       loggedOut: whileLive(listener.loggedOut),
       fault: whileLive(listener.fault),
+      mended: whileLive(listener.mended),
       requestFailed: whileLive(listener.requestFailed),
       pageGone: whileLive((detail) => trouble("page_crashed", detail)),
     };

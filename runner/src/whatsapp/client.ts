@@ -81,6 +81,16 @@ export type FoundMessage = {
   unixSeconds: number | null;
 };
 
+/** What the page says of a send that passed the gate. */
+export type SendSight = {
+  /** What the page holds; null if nothing. */
+  found: FoundMessage | null;
+  /** Why the call failed; null where it did not. */
+  failure: string | null;
+  /** It failed before WhatsApp's own code had the message: nothing went out, and nothing will. */
+  refused: boolean;
+};
+
 /** What the page tells. Calls come in the order in which things happened. */
 export type WhatsAppListener = {
   /** WhatsApp's own name of the socket's state. */
@@ -97,10 +107,12 @@ export type WhatsAppListener = {
   pageGone(detail: string): void;
   /** The page is about to send; it does so once this resolves, and never if it rejects. */
   beforeSend(ref: string, key: string): Promise<void>;
-  /** The page's send call ended (by `failure`), or waits; `found`: what the page holds then, null if nothing. */
-  afterSend(ref: string, found: FoundMessage | null, failure: string | null): void;
+  /** The page's send call ended, or waits. */
+  afterSend(ref: string, sight: SendSight): void;
   ack(message: FoundMessage): void;
   inbound(event: InboundEvent): void;
+  /** The page needed a mend that it had not needed before; `mends` has its name. */
+  mended(): void;
   /** Something inside the library failed that nobody waits for. */
   fault(cause: unknown): void;
   /** The page asked for something and the network failed: Chromium's name of the failure, and the host it was asked of. */

@@ -22,7 +22,8 @@ describe("what the library answers decides nothing", () => {
   test.each([
     ["undefined", { kind: "undefined" }, "sent"],
     ["an exception, and it went out", { kind: "throw", taken: true }, "sent"],
-    ["an exception, and WhatsApp Web does not know the message", { kind: "throw", taken: false }, "unknown"],
+    ["an exception before there was a message", { kind: "throw", taken: false }, "not_sent"],
+    ["an exception, and how the sending ended is not told", { kind: "strand" }, "unknown"],
     ["no answer, and it went out", { kind: "hang", taken: true }, "sent"],
     ["ack -1", { kind: "refuse" }, "not_sent"],
   ] as const)("%s: %s ends as %s", async (name, fault, outcome) => {

@@ -14,10 +14,17 @@ export type PageChannel = {
  * Opens `window.tellEngine` in every document of the page. A bare binding instead of `page.exposeFunction`, which
  * answers each call with a round trip: only `before_send` is answered here.
  */
-export const openPageChannel = async (page: Page, listener: WhatsAppListener): Promise<PageChannel> => {
+export const openPageChannel = async (
+  page: Page,
+  listener: WhatsAppListener,
+  onMend: (name: string) => void,
+): Promise<PageChannel> => {
   const session = await page.createCDPSession();
   session.on("Runtime.bindingCalled", ({ name, payload }) => {
-    if (name === "tellEngine") hear(JSON.parse(payload) as PageReport, session, listener);
+    if (name !== "tellEngine") return;
+    const report = JSON.parse(payload) as PageReport;
+    if (report.type === "mend") onMend(report.name);
+    else hear(report, session, listener);
   });
   await Promise.all([
     session.send("Runtime.enable"),
@@ -50,7 +57,7 @@ export const openPageChannel = async (page: Page, listener: WhatsAppListener): P
   };
 };
 
-const hear = (report: PageReport, session: CDPSession, listener: WhatsAppListener): void => {
+const hear = (report: Exclude<PageReport, { type: "mend" }>, session: CDPSession, listener: WhatsAppListener): void => {
   switch (report.type) {
     case "socket":
       return listener.socketState(report.state);
@@ -59,7 +66,7 @@ const hear = (report: PageReport, session: CDPSession, listener: WhatsAppListene
     case "before_send":
       return void answerGate(report.ref, listener.beforeSend(report.ref, report.key), session);
     case "after_send":
-      return listener.afterSend(report.ref, report.found, report.failure);
+      return listener.afterSend(report.ref, report);
     case "ack":
       return listener.ack(report.message);
     case "inbound":

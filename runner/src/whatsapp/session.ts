@@ -245,6 +245,7 @@ export const createSession = (deps: Deps): Session => {
           ready: () => background(ready(), "the page was ready and could not be read"),
           loggedOut,
           requestFailed: (failure, host) => (networkFailure = `${failure} (${host})`),
+          mended: () => publish({}),
           fault: (cause) => log.warn({ err: cause }, "fault in the page"),
         },
       }),

@@ -8,6 +8,7 @@ import { keepServed, serveCopy } from "./page-copy.ts";
 import type { PinnedPage } from "./pinned-page.ts";
 import { openPageChannel, type PageChannel } from "./page-channel.ts";
 import { lookAt } from "./page/actions.ts";
+import { mendDownloads } from "./page/downloads.ts";
 import { dropFile, installFiles } from "./page/files.ts";
 import { hearInbound, inboundSince, installInbound, noticeTypes } from "./page/inbound.ts";
 import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
@@ -162,7 +163,8 @@ class MendedClient extends OpenClient {
     await this.page.evaluate(installEngine);
     await this.page.evaluate(installInbound, noticeTypes);
     await this.page.evaluate(hearInbound);
-    await this.page.evaluate(gateSends, QUEUED_MS);
+    await this.page.evaluate(gateSends, QUEUED_MS, BOTH_WITHIN_MS);
+    await this.page.evaluate(mendDownloads);
     await this.page.evaluate(installFiles);
     await this.channel!.openFileInput();
     await super.attachEventListeners();
@@ -195,7 +197,13 @@ class MendedClient extends OpenClient {
       if (failure.startsWith("net::") && failure !== "net::ERR_ABORTED")
         listener.requestFailed(failure, new URL(request.url()).host);
     });
-    this.channel = await openPageChannel(page, listener);
+    this.channel = await openPageChannel(page, listener, (name) => this.mended(name));
+  }
+
+  mended(name: string): void {
+    if (this.mends.has(name)) return;
+    this.mends.add(name);
+    this.#options.listener.mended();
   }
 }
 
@@ -211,6 +219,8 @@ const isNetworkFailure = (cause: unknown): boolean =>
 
 /** A message without an ack after this time is said to be in WhatsApp's queue. */
 const QUEUED_MS = 200;
+/** Of a send that failed: longest wait for its other promise to fail too. */
+const BOTH_WITHIN_MS = 1_000;
 /** Pause before WhatsApp Web is opened again after the network failed. */
 const REOPEN_MS = 300;
 
@@ -315,7 +325,9 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
         holder.evaluate(stopMoreCodes).catch(() => undefined); // with the page go its timers
       }
     },
-    refreshQr: () => page().evaluate(refreshQr),
+    refreshQr: async () => {
+      if (await page().evaluate(refreshQr)) client!.mended("new_codes");
+    },
     logOut: () => page().evaluate(logOut),
     screenshot: async () => new Uint8Array(await page().screenshot({ type: "png" })),
     servedPage: async () => (await client?.served?.page()) ?? null,

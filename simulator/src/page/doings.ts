@@ -1,4 +1,5 @@
-import type { Build, Push, WireReaction } from "../wire.ts";
+import type { Ways } from "../builds.ts";
+import type { Push, WireReaction } from "../wire.ts";
 import type { Chat } from "./chat.ts";
 import type { Link } from "./link.ts";
 import type { Emitter } from "./model.ts";
@@ -24,7 +25,7 @@ const may = {
 type TableReaction = { id: unknown; reactionText: string };
 
 /** What is done to messages that are there: reactions, edits, deletions; and calls. */
-export const createDoings = (link: Link, messages: MessagesArea, commands: Emitter, build: Build) => {
+export const createDoings = (link: Link, messages: MessagesArea, commands: Emitter, { keyText }: Ways) => {
   const shown = new Map<string, WireReaction[]>();
   const calls = new Calls();
   /** The library puts itself before this one. */
@@ -44,7 +45,7 @@ export const createDoings = (link: Link, messages: MessagesArea, commands: Emitt
     if (!parent) return;
     void reactionTableMode.bulkUpsert([
       {
-        id: keyFromWire(build, reaction.key),
+        id: keyFromWire(keyText, reaction.key),
         reactionParentKey: parent.id,
         from: createWid(reaction.from),
         reactionText: reaction.emoji,
@@ -56,7 +57,7 @@ export const createDoings = (link: Link, messages: MessagesArea, commands: Emitt
   const find = async (key: unknown): Promise<unknown> => {
     const reactions = shown.get(String(key)) ?? [];
     const senders = reactions.map(({ key: own, from, emoji, at }) => ({
-      msgKey: keyFromWire(build, own),
+      msgKey: keyFromWire(keyText, own),
       parentMsgKey: messages.all.get(key)?.id,
       senderUserJid: from,
       reactionText: emoji,

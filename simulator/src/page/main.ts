@@ -20,15 +20,15 @@ declare global {
   }
 }
 
-const { build, version } = window.simulation;
+const { version, ways } = window.simulation;
 const link = openLink((push) => react(push));
 const device = createDevice();
-const socket = createSocket(link, device);
-const messages = createMessages(link, build);
+const socket = createSocket(link, device, ways);
+const messages = createMessages(link, ways);
 const contacts = createContacts(link, socket.mePn);
 const chats = createChats(link, messages, contacts);
-const send = createSend(link, chats, build);
-const doings = createDoings(link, messages, socket.cmd, build);
+const send = createSend(link, chats, ways);
+const doings = createDoings(link, messages, socket.cmd, ways);
 const { collections, modules } = createSurroundings();
 
 /** WhatsApp Web is not connected before its login is kept: what is said meanwhile waits. */
@@ -90,7 +90,7 @@ const modulesByName = createRegistry([
   chats.modules,
   send.modules,
   doings.modules,
-  createMedia().modules,
+  createMedia(ways).modules,
   modules,
 ]);
 Object.assign(window, { require: modulesByName });

@@ -1,3 +1,4 @@
+import type { Ways } from "../builds.ts";
 import { encodeB64 } from "./device.ts";
 import { Model } from "./model.ts";
 
@@ -75,14 +76,22 @@ const kindOf = (mimetype: string, { asSticker, isPtt, asDocument }: Wanted): str
   return family === "image" || family === "video" ? family : "document";
 };
 
+type Download = { directPath: string; type: string; mimetype?: string };
+
+/** Whether a file may be of a message of this type. */
+const fits = ({ type, mimetype = "application/octet-stream" }: Download): boolean => {
+  const family = { ptt: "audio", sticker: "image" }[type] ?? type;
+  return type === "document" || mimetype.startsWith(`${family}/`);
+};
+
 /** Media on its way out and in. Bytes pass unchanged; real WhatsApp Web recompresses pictures. */
-export const createMedia = () => {
+export const createMedia = ({ downloadsByMimetype, emptyMediaId }: Ways) => {
   const objects = new Map<string, MediaObject>();
 
   const prepRawMedia = (raw: OpaqueData, wanted: Wanted) => ({
     waitForPrep: async () => {
       const bytes = await raw.forceToBlob().arrayBuffer();
-      return new MediaData({
+      const made = new MediaData({
         type: kindOf(raw.type, wanted),
         mimetype: raw.type,
         filename: raw.filename,
@@ -91,6 +100,7 @@ export const createMedia = () => {
         isGif: wanted.asGif === true,
         mediaBlob: raw,
       });
+      return emptyMediaId ? Object.assign(made, { __x_id: undefined }) : made;
     },
   });
 
@@ -135,10 +145,13 @@ export const createMedia = () => {
     };
   };
 
-  const downloadAndMaybeDecrypt = async ({ directPath }: { directPath: string }): Promise<ArrayBuffer> => {
-    const answer = await fetch(directPath);
+  const downloadAndMaybeDecrypt = async (wanted: Download): Promise<ArrayBuffer> => {
+    const answer = await fetch(wanted.directPath);
     if (!answer.ok) throw Object.assign(new Error("media not found"), { status: answer.status });
-    return answer.arrayBuffer();
+    const bytes = await answer.arrayBuffer();
+    if (downloadsByMimetype && !fits(wanted))
+      throw Object.assign(new Error("InvalidMediaFileType"), { name: "InvalidMediaFileType" });
+    return bytes;
   };
 
   return {

@@ -1,4 +1,5 @@
-import { keyText, type Build, type MessageKey } from "../wire.ts";
+import type { Ways } from "../builds.ts";
+import { keyText, type MessageKey } from "../wire.ts";
 import { createWid, type Wid } from "./wid.ts";
 
 type Given = {
@@ -73,7 +74,7 @@ class NewKey extends Key {
 export type MsgKey = Key;
 export type MsgKeyClass = new (given: Given) => MsgKey;
 
-export const msgKeyClass = (build: Build): MsgKeyClass => (build === "old" ? OldKey : NewKey);
+export const msgKeyClass = (where: Ways["keyText"]): MsgKeyClass => (where === "$1" ? NewKey : OldKey);
 
 export const wireKey = ({ fromMe, remote, id, participant, self }: MsgKey): MessageKey => ({
   fromMe,
@@ -83,8 +84,11 @@ export const wireKey = ({ fromMe, remote, id, participant, self }: MsgKey): Mess
   ...(self && { self }),
 });
 
-export const keyFromWire = (build: Build, { fromMe, remote, id, participant, self }: MessageKey): MsgKey =>
-  new (msgKeyClass(build))({
+export const keyFromWire = (
+  where: Ways["keyText"],
+  { fromMe, remote, id, participant, self }: MessageKey,
+): MsgKey =>
+  new (msgKeyClass(where))({
     fromMe,
     remote: createWid(remote),
     id,

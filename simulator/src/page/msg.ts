@@ -1,4 +1,5 @@
-import { keyText, type Build, type WireContent, type WireMessage, type WireReaction } from "../wire.ts";
+import type { Ways } from "../builds.ts";
+import { keyText, type WireContent, type WireMessage, type WireReaction } from "../wire.ts";
 import type { Link } from "./link.ts";
 import { Collection, Model } from "./model.ts";
 import { keyFromWire, type MsgKey } from "./msg-key.ts";
@@ -49,7 +50,10 @@ export class Msg extends Model<Attributes> {
   declare isNewMsg: boolean;
   declare isSendFailure: boolean | undefined;
 
-  constructor(given: Attributes) {
+  constructor(given: Attributes & { __x_id?: unknown }) {
+    // WhatsApp Web keeps an attribute `id` under this name: given, it is the id.
+    if ("__x_id" in given && !given.__x_id)
+      throw new Error("Data passed to getter must include an id property, or a id with an _serialized property");
     const kept = fields.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]);
     super(Object.fromEntries(kept) as Attributes);
   }
@@ -111,7 +115,7 @@ class Messages extends Collection<Msg> {
 }
 
 /** The collection of all messages, and how one is made of what the server tells. */
-export const createMessages = (link: Link, build: Build) => {
+export const createMessages = (link: Link, { keyText: where }: Ways) => {
   let heardReactions: (key: string, reactions: WireReaction[]) => void = () => {};
   /** Acks of messages that do not stand in the collection yet. */
   const early = new Map<string, number>();
@@ -126,7 +130,7 @@ export const createMessages = (link: Link, build: Build) => {
     ...(revoked && {
       subtype: "sender",
       revokeTimestamp: revoked.at,
-      protocolMessageKey: keyFromWire(build, revoked.key),
+      protocolMessageKey: keyFromWire(where, revoked.key),
     }),
   });
 
@@ -147,7 +151,7 @@ export const createMessages = (link: Link, build: Build) => {
       ...media,
       ...fromContent(content),
       ...(reactions && reactions.length > 0 && { hasReaction: true }),
-      id: keyFromWire(build, key),
+      id: keyFromWire(where, key),
       from: createWid(from),
       to: createWid(to),
       author: author === undefined ? undefined : createWid(author),
@@ -180,7 +184,7 @@ export const createMessages = (link: Link, build: Build) => {
       if (!msg) return { msg, renamed };
       msg.set({
         ...changing(message),
-        ...(renamed && { id: keyFromWire(build, message.key) }),
+        ...(renamed && { id: keyFromWire(where, message.key) }),
         ...(message.revoked && { directPath: undefined, caption: undefined }),
       });
       if (renamed) all.rename(before);

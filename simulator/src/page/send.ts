@@ -1,4 +1,5 @@
-import type { Build, Verdict, WireContent, WireMessage } from "../wire.ts";
+import type { Ways } from "../builds.ts";
+import type { Verdict, WireContent, WireMessage } from "../wire.ts";
 import type { Chat, ChatsArea } from "./chat.ts";
 import type { Link } from "./link.ts";
 import { keyFromWire, msgKeyClass, wireKey } from "./msg-key.ts";
@@ -58,14 +59,14 @@ const settled = (msg: Msg): Promise<SendResult> =>
 const never = new Promise<never>(() => {});
 
 /** Sending: WhatsApp Web adds a message to its own collection, and its queue hands it to the server. */
-export const createSend = (link: Link, chats: ChatsArea, build: Build) => {
+export const createSend = (link: Link, chats: ChatsArea, { keyText }: Ways) => {
   const answer = async (chat: Chat, msg: Msg, { answer, added }: Verdict): Promise<Msg | undefined> => {
     if (answer === "omit") {
       setTimeout(() => chats.place(chat, msg));
       return undefined;
     }
     const placed = added ? chats.place(chat, msg) : undefined;
-    if (answer === "throw") throw new Error("ServerStatusCodeError: simulated failure of a send");
+    if (answer === "throw" || answer === "strand") throw new Error("ServerStatusCodeError: simulated failure of a send");
     return answer === "hang" ? never : placed;
   };
 
@@ -74,12 +75,14 @@ export const createSend = (link: Link, chats: ChatsArea, build: Build) => {
     chat: Chat,
     outgoing: Outgoing,
   ): [Promise<Msg | undefined>, Promise<SendResult>] => {
-    const asked = new Msg(outgoing);
-    const sending = link.call("send", toWire(asked)).then((verdict) => {
+    // Made in a later step, so that what fails in it is no exception of this call.
+    const made = Promise.resolve().then(() => new Msg(outgoing));
+    const sending = made.then(async (asked) => {
+      const verdict = await link.call("send", toWire(asked));
       const key = wireKey(asked.id);
       const sibling = { ...key, remote: verdict.remote };
       const msg =
-        verdict.remote === key.remote ? asked : new Msg({ ...outgoing, id: keyFromWire(build, sibling) });
+        verdict.remote === key.remote ? asked : new Msg({ ...outgoing, id: keyFromWire(keyText, sibling) });
       return { msg, verdict, result: settled(msg) };
     });
     const message = sending.then(({ msg, verdict }) => answer(chat, msg, verdict));
@@ -92,7 +95,7 @@ export const createSend = (link: Link, chats: ChatsArea, build: Build) => {
 
   return {
     modules: {
-      WAWebMsgKey: msgKeyClass(build),
+      WAWebMsgKey: msgKeyClass(keyText),
       WAWebSendMsgChatAction: { addAndSendMsgToChat },
       WAWebMsgReply: { canReplyMsg: ({ type }: Msg) => type !== "revoked" && type !== "call_log" },
       WAWebMsgDataFromModel: { msgDataFromMsgModel: (msg: Msg) => msg.serialize() },

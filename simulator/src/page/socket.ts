@@ -1,3 +1,4 @@
+import type { Ways } from "../builds.ts";
 import type { Me } from "../wire.ts";
 import type { Device } from "./device.ts";
 import type { Link } from "./link.ts";
@@ -36,10 +37,6 @@ class Commands extends Emitter {
   constructor(link: Link) {
     super();
     this.#link = link;
-  }
-
-  refreshQR(): Promise<void> {
-    return this.#link.call("refreshQr", {});
   }
 
   /** Somebody else listens and does it. */
@@ -84,7 +81,7 @@ class Connection extends Model<{
 }
 
 /** Connection, login and what the account is called: everything up to `ready`. */
-export const createSocket = (link: Link, device: Device) => {
+export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => {
   const cmd = new Commands(link);
   const stream = new Stream({ mode: "QR", available: true });
   const conn = new Connection({ ref: undefined, pushname: undefined, wid: undefined, platform: "android" });
@@ -98,7 +95,8 @@ export const createSocket = (link: Link, device: Device) => {
   const socket = new Socket(link, leave);
   const getMaybeMePnUser = () => me?.pn;
   const getMaybeMeLidUser = () => me?.lid;
-  const refreshQR = () => cmd.refreshQR();
+  const refreshQR = () => link.call("refreshQr", {});
+  if (newCodes === "WAWebCmd") Object.assign(cmd, { refreshQR });
 
   return {
     leave,

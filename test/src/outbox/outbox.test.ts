@@ -234,7 +234,7 @@ describe("a bulk", () => {
 describe("what cannot be known", () => {
   it("is sent again by nobody but the caller", async () => {
     const to = "6281400000050";
-    await stage.simulator.control.fault({ kind: "throw", taken: false }, { to });
+    await stage.simulator.control.fault({ kind: "strand" }, { to });
     const answer = await post("s/send", { to, message: "maybe" });
     const { messageId } = answer.body;
     expect(answer).toMatchObject({ status: 202, body: { status: "unknown" } });

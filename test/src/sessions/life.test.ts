@@ -53,7 +53,7 @@ onEachRuntime("a session's life", (runtime) => {
     expect(session).toMatchObject({
       phoneNumber: ACCOUNT,
       pushName: `Simulated ${ACCOUNT}`,
-      whatsappVersion: "2.3000.1042401057",
+      whatsappVersion: "2.3000.1049007170",
       connectedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     });
     const seen = statusesAfter("life", 0);
@@ -144,12 +144,12 @@ onEachRuntime("a session's life", (runtime) => {
   describe("on WhatsApp Web as it was before July 2026", () => {
     it("is linked, sends, and comes back", async () => {
       const { engine, simulator } = stage;
-      await simulator.control.configure({ build: "old" });
+      await simulator.control.configure({ build: "spring-2026" });
       const session = await linkSession(engine, simulator, "old-build", "6281234567893");
       expect(session.whatsappVersion).toBe("2.3000.1042401056");
       await sendOnce("old-build", "6281234567893", "from an old build");
       await comesBack("old-build", () => killRunner(engine, "old-build"));
-      await simulator.control.configure({ build: "new" });
+      await simulator.control.configure({ build: "october-2026" });
       await comesBack("old-build", () => killRunner(engine, "old-build"));
       await sendOnce("old-build", "6281234567893", "updated meanwhile");
     });

@@ -39,9 +39,17 @@ const cases: Case[] = [
     taken: 1,
   },
   {
-    name: "an exception, and WhatsApp did not take it",
+    name: "an exception before there was a message",
     to: "6281300000003",
     fault: { kind: "throw", taken: false },
+    http: 422,
+    final: "failed",
+    taken: 0,
+  },
+  {
+    name: "an exception, and how the sending ended is not told",
+    to: "6281300000008",
+    fault: { kind: "strand" },
     http: 202,
     final: "unknown",
     taken: 0,
@@ -108,7 +116,7 @@ onEachRuntime("the outcome of a send", (runtime) => {
     if (http === 200) expect(answer.body).toMatchObject({ success: true, status: "sent" });
     if (http === 202)
       expect(answer.body).toMatchObject({ success: true, status: expect.stringMatching(/sending|unknown/) });
-    if (http === 422) expect(answer.body.error?.code).toBe("send_failed");
+    if (http === 422) expect(answer.body.error?.code).toBe(fault.kind === "throw" ? "page_error" : "send_failed");
     await becomes(idOf(answer), final);
     expect(await timesTaken(to)).toBe(taken);
   });

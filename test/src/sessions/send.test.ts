@@ -14,7 +14,7 @@ onEachRuntime("sending", (runtime) => {
     stage = await startStage(runtime);
     const { engine, simulator } = stage;
     await linkSession(engine, simulator, "new", ACCOUNT);
-    await simulator.control.configure({ build: "old" });
+    await simulator.control.configure({ build: "spring-2026" });
     await linkSession(engine, simulator, "old", "6281234567891");
   });
   afterAll(() => stage.close());

@@ -8,13 +8,13 @@ import { until } from "../support/until.ts";
 import { poolIs } from "../support/warm-runners.ts";
 
 const OLD = "2.3000.1042401056";
-const NEW = "2.3000.1042401057";
+const NEW = "2.3000.1049007170";
 
 describe("a pin of WhatsApp Web's version and warm runners", () => {
   let stage: Stage;
   beforeAll(async () => {
     stage = await startStage("process", { MIN_FREE_MEMORY_MB: "0" });
-    await stage.simulator.control.configure({ build: "old" });
+    await stage.simulator.control.configure({ build: "spring-2026" });
   });
   afterAll(() => stage.close());
 
@@ -33,7 +33,7 @@ describe("a pin of WhatsApp Web's version and warm runners", () => {
       return whatsapp.copies.length === 1;
     });
     await engine.api("DELETE /sessions/first");
-    await simulator.control.configure({ build: "new" });
+    await simulator.control.configure({ build: "october-2026" });
     await engine.restart({ WARM_RUNNERS: "1" });
     await poolIs(engine, 1);
     const [warm] = query(engine.dataDir, "select runner_id from warm_runners");
@@ -55,7 +55,7 @@ describe("a pin of WhatsApp Web's version and warm runners", () => {
     expect((await engine.api("GET /health/whatsapp")).body).toMatchObject({
       whatsapp: { pinnedForAll: OLD },
     });
-    expect((await simulator.control.pages()).map(({ build }) => build)).toEqual(["old"]);
+    expect((await simulator.control.pages()).map(({ build }) => build)).toEqual(["spring-2026"]);
 
     rmSync(join(engine.dataDir, "whatsapp-web", `${OLD}.html`));
     await engine.api("POST /sessions/all/restart");

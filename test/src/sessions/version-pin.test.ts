@@ -10,7 +10,7 @@ import { startStage, type Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";
 
 const OLD = "2.3000.1042401056";
-const NEW = "2.3000.1042401057";
+const NEW = "2.3000.1049007170";
 const NEVER = "2.3000.1";
 const FRIEND = "6281200000001";
 
@@ -18,7 +18,7 @@ onEachRuntime("a pin of WhatsApp Web's version", (runtime) => {
   let stage: Stage;
   beforeAll(async () => {
     stage = await startStage(runtime);
-    await stage.simulator.control.configure({ build: "old" });
+    await stage.simulator.control.configure({ build: "spring-2026" });
   });
   afterAll(() => stage.close());
 
@@ -47,11 +47,11 @@ onEachRuntime("a pin of WhatsApp Web's version", (runtime) => {
     const { status, body } = await pin("stays", OLD);
     expect(status).toBe(200);
     expect(body.session).toMatchObject({ whatsappVersion: OLD, whatsappVersionPin: OLD });
-    await simulator.control.configure({ build: "new" });
+    await simulator.control.configure({ build: "october-2026" });
     expect(await restarted("moves")).toMatchObject({ whatsappVersion: NEW, whatsappVersionPin: null });
     expect(await restarted("stays")).toMatchObject({ whatsappVersion: OLD, whatsappVersionPin: OLD });
     const pages = await simulator.control.pages();
-    expect(pages.find(({ account }) => account === "6281234567890")).toMatchObject({ build: "old" });
+    expect(pages.find(({ account }) => account === "6281234567890")).toMatchObject({ build: "spring-2026" });
 
     const sent = await api("POST /sessions/stays/send", { to: FRIEND, message: "from the old one" });
     expect(sent.status, sent.text).toBe(200);

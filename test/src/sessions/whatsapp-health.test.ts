@@ -10,7 +10,7 @@ describe("GET /health/whatsapp", () => {
   let simulator: Simulator;
   let engine: Engine;
   beforeAll(async () => {
-    simulator = await startSimulator({ build: "new" });
+    simulator = await startSimulator({ build: "july-2026" });
     engine = await startEngine({ runtime: "process", simulator, settings: { SEND_TIMEOUT_SECONDS: "2" } });
   });
   afterAll(async () => {
@@ -29,7 +29,7 @@ describe("GET /health/whatsapp", () => {
     const send = () =>
       engine.api("POST /sessions/a/send", { to: "6281234567890", type: "text", message: "hello" });
     expect((await send()).status).toBe(200);
-    await simulator.control.fault({ kind: "throw", taken: false });
+    await simulator.control.fault({ kind: "strand" });
     expect((await send()).status).toBe(202);
 
     const { whatsappVersion } = (await engine.api("GET /sessions/a/status")).body;

@@ -62,6 +62,7 @@ const send = createRoute({
       "not_on_whatsapp",
       "media_unreachable",
       "send_failed",
+      "page_error",
       "queue_full",
       "runner_unavailable",
       "runtime_unavailable",

@@ -21,7 +21,14 @@ export const findMessages = async (keys: readonly string[]): Promise<FoundMessag
   return found.filter((message) => message !== null);
 };
 
-export const refreshQr = (): void => window.require("WAWebCmd").Cmd.refreshQR();
+/** Answers whether that is done in another place than the library knows, as since 16 July 2026. */
+export const refreshQr = (): boolean => {
+  const { Cmd } = window.require("WAWebCmd");
+  const moved = Cmd.refreshQR === undefined;
+  if (moved) window.require("WAWebLaunchSocketUtils").refreshQR();
+  else Cmd.refreshQR!();
+  return moved;
+};
 
 /** The library would ask for another code every few minutes, and the phone would be notified of each. */
 export const stopMoreCodes = (): void => clearInterval(window.codeInterval);

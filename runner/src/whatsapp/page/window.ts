@@ -11,9 +11,11 @@ export type PageReport =
   | { type: "socket"; state: string }
   | { type: "logout" }
   | { type: "before_send"; ref: string; key: string }
-  | { type: "after_send"; ref: string; found: FoundMessage | null; failure: string | null }
+  | { type: "after_send"; ref: string; found: FoundMessage | null; failure: string | null; refused: boolean }
   | { type: "ack"; message: FoundMessage }
   | { type: "inbound"; event: InboundEvent }
+  /** The page needed this mend for the first time. */
+  | { type: "mend"; name: string }
   | { type: "fault"; message: string };
 
 type Emitter = { on(event: string, listener: (...args: never[]) => void): unknown };
@@ -99,12 +101,16 @@ export type OutgoingFile = {
 };
 export type FileInput = { type: string; value: string; readonly files: ArrayLike<Blob> | null };
 
-type OutgoingModel = { id: MsgKey; engineRef?: string };
+type OutgoingModel = { id: MsgKey; __x_id?: unknown; engineRef?: string };
+/** What a file is downloaded by. */
+export type WantedFile = { directPath?: string; mimetype?: string };
+
 type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<unknown>];
 
 type Modules = {
   WAWebSocketModel: { Socket: Emitter & { state: string; hasSynced?: boolean; logout(): Promise<unknown> } };
-  WAWebCmd: { Cmd: Emitter & { refreshQR(): void } };
+  WAWebCmd: { Cmd: Emitter & { refreshQR?(): unknown } };
+  WAWebLaunchSocketUtils: { refreshQR(): unknown };
   WAWebConnModel: { Conn: { pushname?: string } };
   WAWebUserPrefsMeUser: {
     getMaybeMePnUser(): Wid | null | undefined;
@@ -122,6 +128,9 @@ type Modules = {
         key: string,
       ): Promise<{ reactions: { serialize(): { senders: ShownReaction[] }[] } } | null | undefined>;
     };
+  };
+  WAWebDownloadManager: {
+    downloadManager: { downloadAndMaybeDecrypt(wanted: WantedFile): Promise<unknown> };
   };
   WAWebWidFactory: { createWid(id: string): Wid };
   WAWebApiContact: {
