@@ -70,6 +70,8 @@ export type Control = {
   restore(account: string): Promise<void>;
   /** Any state's name, known or not. `target`: an account, or a page's id. */
   setState(target: string, state: string): Promise<void>;
+  /** The page leaves as after a logout though nobody unlinked it; `wiped`: without its login. */
+  failStorage(target: string, wiped?: boolean): Promise<void>;
   hangPage(target: string, milliseconds?: number): Promise<void>;
   crashPage(target: string): Promise<void>;
 
@@ -255,6 +257,8 @@ export const createControl = ({
       }
     },
     setState: async (target, state) => targets(target).forEach((page) => page.setState(state)),
+    failStorage: async (target, wiped = false) =>
+      targets(target).forEach((page) => page.push({ push: "failStorage", wiped })),
     hangPage: async (target, milliseconds = 3_600_000) =>
       targets(target).forEach((page) => page.push({ push: "hang", milliseconds })),
     crashPage: async (target) => targets(target).forEach((page) => page.push({ push: "crash" })),

@@ -151,6 +151,8 @@ export type Push =
   | { push: "logout" }
   /** The login in the profile is void. */
   | { push: "forget" }
+  /** The page's storage fails: it leaves as after a logout, with its login (or without, where `wiped`). */
+  | { push: "failStorage"; wiped: boolean }
   | { push: "hang"; milliseconds: number }
   | { push: "crash" };
 

@@ -87,6 +87,7 @@ export const createBrowserLife = (deps: BrowserLifeDeps): BrowserLife => {
       qr: whileLive(listener.qr),
       ready: whileLive(listener.ready),
       loggedOut: whileLive(listener.loggedOut),
+      loginInDoubt: whileLive(listener.loginInDoubt),
       fault: whileLive(listener.fault),
       mended: whileLive(listener.mended),
       requestFailed: whileLive(listener.requestFailed),

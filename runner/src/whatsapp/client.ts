@@ -103,6 +103,8 @@ export type WhatsAppListener = {
   ready(): void;
   /** The phone (or WhatsApp) unlinked this device. */
   loggedOut(): void;
+  /** The page left as after an unlinking, which nobody told: it does so where its storage failed, too. */
+  loginInDoubt(): void;
   /** The page crashed or was closed. */
   pageGone(detail: string): void;
   /** The page is about to send; it does so once this resolves, and never if it rejects. */

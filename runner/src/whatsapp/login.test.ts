@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { logoutResultSchema, unlinkDetails } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
+import { eventually } from "../test-support/eventually.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
 import { ACCOUNT, CLAIM, FRIEND, makeWorld, scan, type World } from "../test-support/world.ts";
 
@@ -116,6 +117,28 @@ test("logged out while the runner was down: a code is shown", async () => {
   await world.simulator.control.logoutFromPhone(ACCOUNT);
   const second = await world.start();
   await scan(world.simulator, second);
+});
+
+test("a page that leaves as after an unlinking, and is linked still: the login stays, and it is connected again", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  const from = runner.states.length;
+  await world.simulator.control.failStorage(ACCOUNT);
+  await runner.state(({ reason }) => reason === "reconnecting");
+  await eventually(() => runner.states.at(-1)!.status).toBe("connected");
+  expect(runner.states.slice(from).some(({ qr }) => qr !== null)).toBe(false);
+  expect(await world.simulator.control.linkedDevices(ACCOUNT)).toBe(1);
+  expect(await runner.send({ to: FRIEND, text: "still here" })).toMatchObject({ outcome: "sent" });
+});
+
+test("one that comes back without its login: it ends as logged_out, and what is there of the login stays", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  await world.simulator.control.failStorage(ACCOUNT, true);
+  const { status, detail } = await runner.state(({ reason }) => reason === "logged_out");
+  expect(status).toBe("disconnected");
+  expect(detail).toContain("the login is kept");
+  expect(await readdir(join(world.profileDir, "browser"))).toContain("linked");
 });
 
 /** What the runner says of the link, once it has deleted the login. */

@@ -83,6 +83,9 @@ const SETTLE_MS = 8_000;
 /** Longest wait for the page to say that it was unlinked, once its socket has no account any more. */
 const UNPAIRED_MS = 10_000;
 
+const DOUBTED =
+  "WhatsApp Web says that it is not linked any more, of which WhatsApp told nothing; the login is kept, and tried again by the next start.";
+
 type End = { standing: Standing; before?: () => Promise<unknown>; hard?: boolean; forget?: boolean };
 
 /** Causes behind which the kernel may stand. */
@@ -93,6 +96,8 @@ export const createSession = (deps: Deps): Session => {
   let ending: Promise<void> | undefined;
   let linkedAt: string | null = null;
   let freshUntil = 0;
+  /** The page left as after an unlinking; the next document shows whether there is a login still. */
+  let inDoubt = false;
   let documents = 0;
   let networkFailure: string | null = null;
   let pinned: PinnedPage | null = null;
@@ -155,6 +160,12 @@ export const createSession = (deps: Deps): Session => {
     void end({ standing: disconnected("logged_out", "The phone unlinked this session."), forget: true });
   };
 
+  const loginInDoubt = (): void => {
+    if (linkedAt === null || ending !== undefined) return;
+    inDoubt = true;
+    log.warn("the page left as after an unlinking, of which WhatsApp told nothing");
+  };
+
   const publish = (change: Parameters<StateHolder["set"]>[0]): void => {
     if (ending !== undefined) return;
     const mending = mender.mending();
@@ -171,6 +182,8 @@ export const createSession = (deps: Deps): Session => {
     publish,
     refreshQr: () => background(mender.client()!.refreshQr(), "WhatsApp gave no new QR code"),
     onQr: (number) => {
+      // No proof of an unlinking: the login stays, and the next start looks again.
+      if (inDoubt) return void end({ standing: disconnected("logged_out", DOUBTED) });
       mender.answered();
       back();
       log.info({ number }, "QR code issued");
@@ -183,6 +196,7 @@ export const createSession = (deps: Deps): Session => {
     onPairingFailed: () => log.warn("WhatsApp turned a pairing down"),
     onExpired: () => void end({ standing: disconnected("qr_expired", "No code was scanned in time.") }),
     onConnected: (fresh) => {
+      inDoubt = false;
       mender.answered();
       unpairedDeadline.stop();
       if (!login.isConnected()) readyDeadline.start(READY_MS);
@@ -244,6 +258,7 @@ export const createSession = (deps: Deps): Session => {
           qr: login.qr,
           ready: () => background(ready(), "the page was ready and could not be read"),
           loggedOut,
+          loginInDoubt,
           requestFailed: (failure, host) => (networkFailure = `${failure} (${host})`),
           mended: () => publish({}),
           fault: (cause) => log.warn({ err: cause }, "fault in the page"),

@@ -188,7 +188,7 @@ class MendedClient extends OpenClient {
       if (frame !== page.mainFrame()) return;
       this.#attached = undefined;
       this.#syncHeard = false;
-      if (frame.url().includes("post_logout=1")) listener.loggedOut();
+      if (frame.url().includes("post_logout=1")) listener.loginInDoubt();
       listener.newDocument();
     });
     page.on("requestfailed", (request) => {

@@ -66,6 +66,8 @@ const react = (said: Push): void => {
       return void socket.leave();
     case "forget":
       return void device.forget();
+    case "failStorage":
+      return void socket.failStorage(said.wiped);
     case "hang":
       return hang(said.milliseconds);
     case "crash":

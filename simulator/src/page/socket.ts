@@ -87,10 +87,11 @@ export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => 
   const conn = new Connection({ ref: undefined, pushname: undefined, wid: undefined, platform: "android" });
   let me: { pn: Wid; lid: Wid } | undefined;
 
+  const afterLogout = () => location.replace("/?post_logout=1&logout_reason=0");
   const leave = async () => {
     await device.forget();
     cmd.trigger("logout");
-    location.replace("/?post_logout=1&logout_reason=0");
+    afterLogout();
   };
   const socket = new Socket(link, leave);
   const getMaybeMePnUser = () => me?.pn;
@@ -100,6 +101,11 @@ export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => 
 
   return {
     leave,
+    /** As far as reports tell, nobody says why it leaves. */
+    failStorage: async (wiped: boolean) => {
+      if (wiped) await device.forget();
+      afterLogout();
+    },
     cmd,
     meLid: getMaybeMeLidUser,
     mePn: getMaybeMePnUser,
