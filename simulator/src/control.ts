@@ -36,6 +36,8 @@ export type Control = {
   scan(qr: string, phone: Phone): Promise<{ account: string; lid: string }>;
   /** Enters a pairing code on the phone. */
   enterPairingCode(code: string, phone: Phone): Promise<{ account: string; lid: string }>;
+  /** Where `passkey` is set: the owner gives it to the one phone that asks, and the page's scan goes on. */
+  givePasskey(pageId: string): Promise<void>;
   /** Scans a code, and linking fails. */
   failPairing(qr: string): Promise<void>;
   /** The code's time is over. */
@@ -133,6 +135,11 @@ export const createControl = ({
 
   return {
     scan: async (qr, phone) => pair(showing(qr), phone),
+    givePasskey: async (pageId) => {
+      const page = [...pages].find(({ id }) => id === pageId);
+      if (!page) throw new Error(`There is no page ${pageId}.`);
+      page.givePasskey();
+    },
     failPairing: async (qr) => showing(qr).failPairing(),
     expireQr: async (qr) => showing(qr).nextCode(),
     enterPairingCode: async (code, phone) => {

@@ -46,6 +46,7 @@ export const createPageSession = (
     heard = resolve;
   });
   let synced = false;
+  let passkeyGiven: (() => void) | undefined;
 
   const qr = () =>
     state === "UNPAIRED" && ref !== undefined && keys
@@ -103,6 +104,12 @@ export const createPageSession = (
     clearTimeout(rotation);
     setState("PAIRING");
     await pause(settings.delays.pairingMs);
+    if (settings.passkey === "no") return;
+    setState(settings.passkey);
+    push({ push: "passkey", asked: true });
+    await new Promise<void>((resolve) => (passkeyGiven = resolve));
+    passkeyGiven = undefined;
+    push({ push: "passkey", asked: false });
   };
 
   const page = {
@@ -147,6 +154,11 @@ export const createPageSession = (
       push({ push: "linked", credentials });
       enter(linked, credentials.deviceId);
       return linked;
+    },
+    /** The phone's owner gives the passkey that is asked for. */
+    givePasskey: () => {
+      if (!passkeyGiven) throw new Error("No passkey is asked for.");
+      passkeyGiven();
     },
     /** The phone took the code, but linking failed: back to UNPAIRED with a new code. */
     failPairing: async () => {

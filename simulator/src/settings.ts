@@ -28,6 +28,8 @@ export type Settings = {
   /** Whether a number that was not named is on WhatsApp. */
   registeredByDefault: boolean;
   uploadsFail: boolean;
+  /** Whether a phone that scans or enters a code asks its owner for a passkey first; the state of the page's socket until then. */
+  passkey: "no" | "PAIRING" | "UNPAIRED";
   /** What the server does with a reaction, an edit, a deletion, a logout or the wish for a pairing code: takes it, turns it down, or never answers. */
   actions: "take" | "refuse" | "silence";
 };
@@ -45,6 +47,7 @@ export const defaultSettings = (build: Build = newestBuild): Settings => ({
   queueAfterRestart: "send",
   registeredByDefault: true,
   uploadsFail: false,
+  passkey: "no",
   actions: "take",
 });
 

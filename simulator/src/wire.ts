@@ -149,6 +149,8 @@ export type Push =
   | { push: "ack"; key: string; ack: number }
   /** The phone ended the login: the page leaves and comes up again without it. */
   | { push: "logout" }
+  /** The phone asks its owner for a passkey, or has it. */
+  | { push: "passkey"; asked: boolean }
   /** The login in the profile is void. */
   | { push: "forget" }
   /** The page's storage fails: it leaves as after a logout, with its login (or without, where `wiped`). */

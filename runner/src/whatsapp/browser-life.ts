@@ -85,6 +85,7 @@ export const createBrowserLife = (deps: BrowserLifeDeps): BrowserLife => {
       newDocument: whileLive(listener.newDocument),
       version: whileLive(listener.version),
       qr: whileLive(listener.qr),
+      passkey: whileLive(listener.passkey),
       ready: whileLive(listener.ready),
       loggedOut: whileLive(listener.loggedOut),
       loginInDoubt: whileLive(listener.loginInDoubt),

@@ -99,6 +99,8 @@ export type WhatsAppListener = {
   newDocument(): void;
   version(whatsappVersion: string): void;
   qr(code: string): void;
+  /** The page shows that it waits for a passkey, or no more. */
+  passkey(asked: boolean): void;
   /** The history is there and messages can be sent. */
   ready(): void;
   /** The phone (or WhatsApp) unlinked this device. */

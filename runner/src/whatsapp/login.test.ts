@@ -56,6 +56,38 @@ test("a pairing that fails is auth_failed, and then there is a new code that wor
   await runner.state((state) => state.status === "connected");
 });
 
+test.each(["PAIRING", "UNPAIRED"] as const)(
+  "a phone that asks for a passkey says so, shows no code meanwhile, and links once it has it: %s",
+  async (passkey) => {
+    world = await makeWorld();
+    const { control } = world.simulator;
+    await control.configure({ passkey });
+    const runner = await world.start();
+    const { qr } = await runner.state((state) => state.qr !== null);
+    const scanned = control.scan(qr!.code, { phoneNumber: ACCOUNT });
+    const asked = await runner.state(({ reason }) => reason === "passkey_required", 10_000);
+    expect(asked).toMatchObject({ status: "qr_ready", qr: null });
+    expect(asked.detail).toContain("passkey");
+    expect(await (await runner.get("/state")).json()).toMatchObject({ reason: "passkey_required", qr: null });
+    const [page] = await control.pages();
+    await control.givePasskey(page!.pageId);
+    await scanned;
+    await runner.state(({ status }) => status === "connected");
+  },
+);
+
+test("a passkey that nobody gives: it expires as a code does", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  await control.configure({ passkey: "PAIRING" });
+  const runner = await world.start({ RUNNER_QR_TIMEOUT_SECONDS: "3" });
+  await runner.post("/claim", CLAIM);
+  const { qr } = await runner.state((state) => state.qr !== null);
+  void control.scan(qr!.code, { phoneNumber: ACCOUNT });
+  await runner.state(({ reason }) => reason === "passkey_required");
+  await runner.state(({ reason }) => reason === "qr_expired");
+});
+
 test("when WhatsApp's codes run out it is asked for new ones", async () => {
   world = await makeWorld();
   await world.simulator.control.configure({ qr: { codes: 2 } });

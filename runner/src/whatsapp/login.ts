@@ -12,6 +12,8 @@ export type Login = {
   pageGone(): void;
   socketState(name: string): void;
   qr(code: string): void;
+  /** The page shows that it waits for a passkey, or no more. */
+  passkey(asked: boolean): void;
   ready(account: Account | null): void;
   /** Somebody wants the codes: from now on they are not shown for ever. Doing it again changes nothing. */
   claimed(): void;
@@ -48,6 +50,7 @@ export const createLogin = (deps: Deps): Login => {
     ready: false,
     wasReady: false,
     hasQr: false,
+    passkey: false,
     pairingFailed: false,
   };
   const codes = createQrCodes();
@@ -57,7 +60,7 @@ export const createLogin = (deps: Deps): Login => {
   let pairing = false;
   let scannable = false;
   let connected = false;
-  /** A code that came while the last scan was not decided yet. */
+  /** A code that came while the last scan was not decided yet, or a passkey was waited for. */
   let held: string | undefined;
 
   const publish = (change: Parameters<StateHolder["set"]>[0] = {}): void =>
@@ -107,6 +110,7 @@ export const createLogin = (deps: Deps): Login => {
     publish();
     if (connected) deps.onUnpaired();
     connected = false;
+    if (view.passkey) return;
     if (held !== undefined) showCode(held);
     held = undefined;
   };
@@ -145,19 +149,32 @@ export const createLogin = (deps: Deps): Login => {
     newDocument: () => {
       view.ready = false;
       view.socketState = null;
+      view.passkey = false;
       connected = false;
       publish();
     },
     pageGone: () => {
       nextCode.stop();
-      Object.assign(view, { socketState: null, ready: false, hasQr: false, pairingFailed: false });
+      Object.assign(view, { socketState: null, ready: false, hasQr: false, passkey: false, pairingFailed: false });
       [pairing, scannable, connected, held] = [false, false, false, undefined];
       publish({ qr: null });
     },
     socketState,
     qr: (code) => {
-      if (pairing) held = code;
+      if (pairing || view.passkey) held = code;
       else showCode(code);
+    },
+    passkey: (asked) => {
+      if (view.passkey === asked) return;
+      view.passkey = asked;
+      if (asked) {
+        nextCode.stop();
+        runExpiry(); // a scan has stopped it, and nobody may come for the passkey
+        return hideCode();
+      }
+      publish();
+      if (held !== undefined && !pairing) showCode(held);
+      held = undefined;
     },
     ready: (account) => {
       view.ready = true;

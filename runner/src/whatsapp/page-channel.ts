@@ -61,6 +61,8 @@ const hear = (report: Exclude<PageReport, { type: "mend" }>, session: CDPSession
   switch (report.type) {
     case "socket":
       return listener.socketState(report.state);
+    case "passkey":
+      return listener.passkey(report.asked);
     case "logout":
       return listener.loggedOut();
     case "before_send":

@@ -256,6 +256,7 @@ export const createSession = (deps: Deps): Session => {
           },
           version: (whatsappVersion) => publish({ whatsappVersion }),
           qr: login.qr,
+          passkey: login.passkey,
           ready: () => background(ready(), "the page was ready and could not be read"),
           loggedOut,
           loginInDoubt,

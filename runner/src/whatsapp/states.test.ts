@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { standingOf } from "./states.ts";
 
-const fresh = { ready: false, wasReady: false, hasQr: false, pairingFailed: false };
+const fresh = { ready: false, wasReady: false, hasQr: false, passkey: false, pairingFailed: false };
 const synced = { ...fresh, ready: true, wasReady: true };
 const told = (socketState: string | null, view = fresh) => {
   const { status, reason } = standingOf({ ...view, socketState });
@@ -31,6 +31,12 @@ test("after it was connected", () => {
   expect(told("CONNECTED", synced)).toEqual(["connected", null]);
   expect(told("OPENING", synced)).toEqual(["connecting", "reconnecting"]);
   expect(told("TIMEOUT", synced)).toEqual(["connecting", "reconnecting"]);
+});
+
+test("while a passkey is asked for, whatever the socket says of it", () => {
+  for (const state of ["PAIRING", "UNPAIRED"])
+    expect(told(state, { ...fresh, hasQr: true, passkey: true })).toEqual(["qr_ready", "passkey_required"]);
+  expect(told("CONNECTED", { ...fresh, passkey: true })).toEqual(["authenticated", null]);
 });
 
 test("with a code to scan, and after a scan that came to nothing", () => {

@@ -48,14 +48,22 @@ type View = {
   /** So it was before, in this document or another. */
   wasReady: boolean;
   hasQr: boolean;
+  /** The phone that linked asks its owner for a passkey, and the page waits for that. */
+  passkey: boolean;
   /** A code was scanned and WhatsApp turned it down; holds until the next code. */
   pairingFailed: boolean;
 };
 
+const PASSKEY =
+  "WhatsApp asks for a passkey: confirm on the phone with what unlocks it, and linking goes on. A restart of the session shows a new code instead.";
+
 /** The public standing of a page that lives. */
-export const standingOf = ({ socketState, ready, wasReady, hasQr, pairingFailed }: View): Standing => {
+export const standingOf = (view: View): Standing => {
+  const { socketState, ready, wasReady, hasQr, passkey, pairingFailed } = view;
   if (socketState === null) return standing("connecting", wasReady ? "reconnecting" : "starting");
   const meaning = meaningOf(socketState);
+  if (passkey && ["pairing", "unpaired", "unpaired_idle"].includes(meaning))
+    return standing("qr_ready", "passkey_required", PASSKEY);
   switch (meaning) {
     case "starting":
       return standing("connecting", "starting");

@@ -20,6 +20,7 @@ import {
   repeatEndOfSync,
   unusedHandlers,
   watchLogin,
+  watchPasskey,
   watchSocket,
 } from "./page/watch.ts";
 import { createActions, firstLine } from "./wwebjs-actions.ts";
@@ -123,6 +124,7 @@ class MendedClient extends OpenClient {
     await this.#checkPin();
     const version = await page.evaluate(watchSocket, unusedHandlers);
     if (version === null) return;
+    await page.evaluate(watchPasskey);
     this.served?.isOf(version);
     this.#options.listener.version(version);
     await super.inject();

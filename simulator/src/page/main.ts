@@ -44,6 +44,8 @@ const react = (said: Push): void => {
       return socket.setState(said);
     case "linked":
       return keep(said.credentials);
+    case "passkey":
+      return socket.askForPasskey(said.asked);
     case "account":
       contacts.forget();
       contacts.know(said.people);

@@ -85,6 +85,8 @@ export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => 
   const cmd = new Commands(link);
   const stream = new Stream({ mode: "QR", available: true });
   const conn = new Connection({ ref: undefined, pushname: undefined, wid: undefined, platform: "android" });
+  const linking = new Emitter();
+  let passkeyScreen: HTMLElement | undefined;
   let me: { pn: Wid; lid: Wid } | undefined;
 
   const afterLogout = () => location.replace("/?post_logout=1&logout_reason=0");
@@ -109,6 +111,16 @@ export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => 
     cmd,
     meLid: getMaybeMeLidUser,
     mePn: getMaybeMePnUser,
+
+    askForPasskey: (asked: boolean) => {
+      passkeyScreen?.remove();
+      passkeyScreen = undefined;
+      if (!asked) return;
+      passkeyScreen = document.createElement("div");
+      passkeyScreen.dataset["testid"] = "shortcake_passkey_screen";
+      document.body.append(passkeyScreen);
+      linking.trigger("link_device_events:passkey_prologue_request");
+    },
 
     setAccount: ({ pn, lid, pushName }: Me) => {
       me = { pn: createWid(pn), lid: createWid(lid) };
@@ -144,7 +156,9 @@ export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => 
         getMaybeMeLidUser,
         getMaybeMeUser: getMaybeMePnUser,
       },
+      WAWebLinkDeviceEvents: linking,
       WAWebAltDeviceLinkingApi: {
+        getPairingType: () => (passkeyScreen ? "SHORTCAKE_PASSKEY" : "QR"),
         setPairingType: () => {},
         initializeAltDeviceLinking: async () => {},
         initializeQRLinking: async () => {},

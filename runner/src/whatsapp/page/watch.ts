@@ -56,5 +56,29 @@ export const watchLogin = (): boolean => {
   return window.require("WAWebSocketModel").Socket.hasSynced === true;
 };
 
+/**
+ * Tells when WhatsApp Web shows that the phone's owner must give a passkey before it is linked, and when no more; since 30
+ * June 2026 for some accounts. It is the screen that is looked for: what the socket says meanwhile is not known.
+ */
+export const watchPasskey = (): void => {
+  const SCREEN = '[data-testid="shortcake_passkey_screen"]';
+  let told = false;
+  const look = () => {
+    const asked = window.document.querySelector(SCREEN) !== null;
+    if (asked === told) return;
+    told = asked;
+    window.tellEngine(JSON.stringify({ type: "passkey", asked } satisfies PageReport));
+  };
+  const watch = new window.MutationObserver(look);
+  watch.observe(window.document.documentElement, { childList: true, subtree: true });
+  // Of an account that is linked no passkey is asked, and a page that is used changes all the time.
+  const { Socket } = window.require("WAWebSocketModel");
+  Socket.on("change:state", () => {
+    look();
+    if (Socket.state === "CONNECTED") watch.disconnect();
+  });
+  look();
+};
+
 /** Tells the library of the end of a sync that was over before it listened. */
 export const repeatEndOfSync = (): void => void window.onAppStateHasSyncedEvent();

@@ -10,6 +10,7 @@ import type { FoundMessage } from "../client.ts";
 export type PageReport =
   | { type: "socket"; state: string }
   | { type: "logout" }
+  | { type: "passkey"; asked: boolean }
   | { type: "before_send"; ref: string; key: string }
   | { type: "after_send"; ref: string; found: FoundMessage | null; failure: string | null; refused: boolean }
   | { type: "ack"; message: FoundMessage }
@@ -181,7 +182,15 @@ export type PageWindow = {
     mediaInfoToFile(info: MediaInfo): File;
     sendMessage(chat: unknown, content: unknown, options: { media?: MediaInfo }): Promise<unknown>;
   };
-  document: { createElement(tag: "input"): FileInput };
+  document: {
+    createElement(tag: "input"): FileInput;
+    querySelector(selector: string): object | null;
+    documentElement: object;
+  };
+  MutationObserver: new (changed: () => void) => {
+    observe(root: object, what: { childList: true; subtree: true }): void;
+    disconnect(): void;
+  };
   engine?: PageEngine;
   /** Takes a `PageReport` as JSON; nothing is answered. */
   tellEngine(report: string): void;
