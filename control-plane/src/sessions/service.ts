@@ -339,7 +339,8 @@ export function createSessionService(deps: {
           const row = reachable(sessionId);
           const qr = live.get(sessionId)?.state?.qr;
           if (row.status === "qr_ready" && qr) return { session: toSession(row), qr };
-          return isLinked(row) || row.desired === "stopped" ? null : undefined;
+          const none = isLinked(row) || row.desired === "stopped" || row.reason === "passkey_required";
+          return none ? null : undefined;
         },
         { timeoutMs: waitSeconds * 1000, signal },
       );
@@ -354,6 +355,7 @@ export function createSessionService(deps: {
 
 function whyNoCode(row: SessionRow): string {
   if (isLinked(row)) return "The session is linked already; there is nothing to scan.";
+  if (row.reason === "passkey_required") return row.detail ?? "WhatsApp asks for a passkey on the phone.";
   if (isHibernated(row)) return "The session is linked and hibernates; a message wakes it, without a scan.";
   if (row.desired === "stopped")
     return `The session has ended; POST /sessions/${row.id}/start starts it again.`;
