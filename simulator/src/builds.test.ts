@@ -73,21 +73,4 @@ describe("the library as it is", () => {
       else expect((await downloaded).data, kind).toBe(picture.toString("base64"));
     }
   });
-
-  it.each([
-    { build: "september-2026", then: "a new one" },
-    { build: "october-2026", then: "none" },
-  ] as const)("shows $then once the codes ran out on $build", async ({ build, then }) => {
-    await start(build);
-    await simulator.control.configure({ qr: { codes: 1 } });
-    const { client, qr } = await bench.start(await bench.profile());
-    const next = once(client, "qr");
-    await simulator.control.expireQr(await qr);
-    if (then === "a new one") return void (await next);
-    const state = async () => (await simulator.control.pages()).map((page) => page.state);
-    expect(await state()).toEqual(["UNPAIRED_IDLE"]);
-    // The library's answer to that state is over when the page has answered this.
-    await client.getState();
-    expect(await state()).toEqual(["UNPAIRED_IDLE"]);
-  });
 });
