@@ -47,6 +47,8 @@ export const errorStatus = {
   media_unreachable: 422,
   send_failed: 422,
   page_error: 422,
+  account_restricted: 422,
+  account_limit_reached: 422,
   action_refused: 422,
   pairing_refused: 422,
   queue_full: 429,

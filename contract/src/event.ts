@@ -5,6 +5,7 @@ import { sessionIdSchema } from "./ids.ts";
 export const eventTypes = [
   "session.created",
   "session.status",
+  "session.limit",
   "session.deleted",
   "message.status",
   "message.received",

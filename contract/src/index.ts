@@ -1,3 +1,4 @@
+export * from "./account-limit.ts";
 export * from "./actions.ts";
 export * from "./backup.ts";
 export * from "./bulk.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { accountLimitSchema } from "./account-limit.ts";
 import { contentFields } from "./content.ts";
 import { sessionIdSchema } from "./ids.ts";
 import { checkKind, messageTypeSchema, type MessageParts, type MessageType } from "./kinds.ts";
@@ -95,6 +96,10 @@ export const messageSchema = z
     status: messageStatusSchema,
     whatsappId: z.string().nullable().meta({ description: "WhatsApp's id of the message" }),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    waitsFor: accountLimitSchema.nullable().meta({
+      description:
+        "Why a queued message does not go out though its turn has come: WhatsApp keeps the account from writing to this chat. It goes out when that is over",
+    }),
     /** How often it was handed to the session's runner. */
     attempts: z.number().int(),
     timestamp: time.meta({ description: "When WhatsApp took it" }),

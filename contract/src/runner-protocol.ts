@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { locationSchema, messageContentSchema } from "./content.ts";
+import { accountLimits, accountLimitSchema } from "./account-limit.ts";
 import { messageTypeSchema } from "./kinds.ts";
 import {
   sessionReasonSchema,
@@ -113,6 +114,11 @@ export const sendCommandSchema = z.object({
   media: z
     .object({ bytes: z.instanceof(Buffer), mimetype: z.string(), filename: z.string().nullable() })
     .nullable(),
+  /**
+   * The account may not write to people it has no messages of, for this reason: to such a chat nothing is sent, and this is
+   * the error's code. Left out: sent to any.
+   */
+  newChatsRefused: accountLimitSchema.optional(),
   /** Answer after this time with what is known then. */
   timeoutMs: z.number().int().min(0).max(MAX_SEND_TIMEOUT_MS),
 });
@@ -161,9 +167,12 @@ export const sendRecordSchema = z.object({
         "chat_not_found",
         /** WhatsApp Web itself failed before it had the message. */
         "page_error",
+        ...accountLimits,
         "outcome_unknown",
       ]),
       message: z.string(),
+      /** Of a limit of the account: until when it holds, ISO 8601, where the page knows. */
+      until: z.iso.datetime().nullable().optional(),
     })
     .nullable(),
 });

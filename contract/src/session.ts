@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sessionLimitSchema } from "./account-limit.ts";
 import { sessionIdSchema } from "./ids.ts";
 
 /** The six public states of a session. */
@@ -87,6 +88,9 @@ export const sessionSchema = z
     whatsappVersion: z.string().nullable().meta({ description: "Build of WhatsApp Web in use" }),
     whatsappVersionPin: whatsappVersionPinSchema,
     hibernateAfterMinutes: hibernateAfterMinutesSchema,
+    limit: sessionLimitSchema.nullable().meta({
+      description: "What WhatsApp keeps the account from; null: nothing that is known",
+    }),
     createdAt: isoTime,
     updatedAt: isoTime,
     connectedAt: isoTime.nullable().meta({ description: "When it last became connected" }),

@@ -108,6 +108,7 @@ export async function startService(deps: {
       log,
       onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
       settle: (sessionId) => messages.settle(sessionId),
+      limitOf: (sessionId) => messages.limitOf(sessionId),
       onForget: (sessionId) => messages.endSession(sessionId),
       onRunnerRemoved: () => cleanup.count("containers", 1),
       onJournalLost: (sessionId) => messages.giveUpSending(sessionId),

@@ -147,6 +147,8 @@ describe("backlog", () => {
     add("queued", { position: null, scheduledAt: MIDNIGHT + DAY });
     add("queued", { position: null, bulkId: "held" });
     add("queued", { position: null, bulkId: "held", scheduledAt: MIDNIGHT + DAY });
+    add("queued", { position: 1, createdAt: MIDNIGHT - DAY, waitsFor: "account_restricted" });
+    add("queued", { position: null, bulkId: "held", waitsFor: "account_restricted" });
     add("sent", { bulkId: "held" });
     add("sending");
     add("sent", { sessionId: "idle" });
@@ -159,6 +161,7 @@ describe("backlog", () => {
         queued: 3,
         scheduled: 1,
         paused: 2,
+        limited: 2,
         sending: 1,
         oldest_queued: "2026-01-02 00:01:01",
       },
@@ -169,6 +172,7 @@ describe("backlog", () => {
         queued: 0,
         scheduled: 0,
         paused: 0,
+        limited: 0,
         sending: 1,
         oldest_queued: null,
       },

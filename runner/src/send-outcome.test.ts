@@ -3,7 +3,13 @@ import type { JournaledSend } from "./journal-entries.ts";
 import { newRecord, settledBy, unknownOutcome } from "./send-outcome.ts";
 
 const keyed: JournaledSend = { ...newRecord("m1"), key: "true_1@c.us_A" };
-const seen = (ack: number, key = "true_1@c.us_A") => ({ key, shortId: "A", ack, unixSeconds: 1_700_000_000 });
+const seen = (ack: number, key = "true_1@c.us_A") => ({
+  key,
+  shortId: "A",
+  ack,
+  unixSeconds: 1_700_000_000,
+  refusal: null,
+});
 
 test.each([
   [0, "pending"],

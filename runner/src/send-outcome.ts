@@ -1,6 +1,6 @@
-import type { SendCommand, SendRecord } from "@whatsapp-engine/contract";
+import type { AccountLimit, SendCommand, SendRecord } from "@whatsapp-engine/contract";
 import type { JournaledSend } from "./journal-entries.ts";
-import { NotSendable, type FoundMessage } from "./whatsapp/client.ts";
+import { LIMIT_REACHED, NotSendable, RESTRICTED, type FoundMessage } from "./whatsapp/client.ts";
 
 /*
  * The rules by which a send's outcome is known. The library's own answer is no part of them: it resolves while
@@ -48,9 +48,36 @@ export const unknownOutcome: Change = (send) => ({
   },
 });
 
+/** WhatsApp keeps the account from writing to this chat: it may be sent as if for the first time, later. */
+export const isLimited = ({ outcome, error }: SendRecord): boolean =>
+  outcome === "not_sent" && (error?.code === "account_restricted" || error?.code === "account_limit_reached");
+
+export const limitDetails: Readonly<Record<AccountLimit, string>> = {
+  account_restricted:
+    "WhatsApp keeps this account from writing to people it does not know, for some time; chats that exist go on (WhatsApp's error 463).",
+  account_limit_reached:
+    "The account wrote to as many new people as WhatsApp lets it in a month; chats that exist go on (WhatsApp's error 475).",
+};
+
+const refusedBy = (refusal: FoundMessage["refusal"]): Change => {
+  const { code = null, untilUnixMs = null } = refusal ?? {};
+  const limit =
+    code === RESTRICTED ? "account_restricted" : code === LIMIT_REACHED ? "account_limit_reached" : null;
+  if (limit === null)
+    return notSent("rejected", `WhatsApp refused the message${code === null ? "" : ` (error ${code})`}.`);
+  const until = untilUnixMs === null ? null : new Date(untilUnixMs).toISOString();
+  return (send) => ({
+    ...send,
+    outcome: "not_sent",
+    error: { code: limit, message: limitDetails[limit], until },
+  });
+};
+
 /** What a sight of the message in the page makes of the record; the record itself if it says nothing new. */
 export const settledBy = (send: JournaledSend, found: FoundMessage): JournaledSend => {
   if (found.ack === send.ack && found.key === send.whatsappId) return send;
+  // Of an attempt before this one, which was refused, nothing counts but that it went out after all.
+  if (found.ack < 1 && (send.key === null || shortIdOf(send.key) !== found.shortId)) return send;
   // What WhatsApp's server took once, it took; and a place in the queue says nothing about an outcome that is known.
   if (send.outcome === "sent" && found.ack < Math.max(1, send.ack ?? 1)) return send;
   if (isSettled(send) && found.ack === 0) return send;
@@ -58,7 +85,7 @@ export const settledBy = (send: JournaledSend, found: FoundMessage): JournaledSe
   if (found.ack >= 1)
     return { ...seen, outcome: "sent", timestamp: send.timestamp ?? takenAt(found), error: null };
   if (found.ack === 0) return { ...seen, outcome: "pending", error: null };
-  return notSent("rejected", "WhatsApp refused the message.")(seen);
+  return refusedBy(found.refusal)(seen);
 };
 
 /** Why a message without a key was not taken; `cause`: what the library threw, undefined if it returned. */

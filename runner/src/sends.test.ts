@@ -44,7 +44,13 @@ afterEach(async () => {
 
 const never = new Promise<void>(() => undefined);
 const key = "true_1@c.us_A";
-const found = (ack: number): FoundMessage => ({ key, shortId: "A", ack, unixSeconds: 1_700_000_000 });
+const found = (ack: number): FoundMessage => ({
+  key,
+  shortId: "A",
+  ack,
+  unixSeconds: 1_700_000_000,
+  refusal: null,
+});
 const command = (timeoutMs = 1_000): SendCommand => ({
   messageId: "m",
   to: "1@c.us",

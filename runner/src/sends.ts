@@ -6,7 +6,9 @@ import type { Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
 import { createOrder } from "./send-order.ts";
 import {
+  isLimited,
   isSettled,
+  limitDetails,
   newRecord,
   notSent,
   pageErrorMessage,
@@ -67,6 +69,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
   const inOrder = createOrder();
   const callers = createWaiters();
   const gatePassed = new Map<string, () => void>();
+  /** Keys of messages that passed the gate, while it is not too late for the page to tell of them. */
   const lookedUpLater = new Set<string>();
   const byShortId = new Map<string, string>();
 
@@ -112,7 +115,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
   };
 
   /** A page that falls silent about a message is asked about it. */
-  const lookUpLater = async (messageId: string): Promise<void> => {
+  const lookUpLater = async (messageId: string, key: string): Promise<void> => {
     let waitedMs = 0;
     let missing = false;
     for (const afterMs of limits.lookUpAfterMs) {
@@ -120,7 +123,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
       waitedMs = afterMs;
       const send = journal.send(messageId);
       const client = connected();
-      if (send === undefined || isSettled(send)) return;
+      if (send === undefined || isSettled(send) || send.key !== key) return;
       if (client === null) missing = false; // the next page that syncs is asked
       else missing = (await lookUp(client, [send])).length > 0;
     }
@@ -133,9 +136,11 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
   };
 
   const hand = async (command: SendCommand, client: WhatsAppClient): Promise<void> => {
-    const { messageId, to, type, text, content, media } = command;
+    const { messageId, to, type, text, content, media, newChatsRefused: limit } = command;
     const chatId = await chatOf(client, to);
     if (chatId === null) settle(messageId, notSent("not_on_whatsapp", "This number is not on WhatsApp."));
+    else if (limit !== undefined && !(await client.knowsChat(chatId)))
+      settle(messageId, notSent(limit, limitDetails[limit]));
     else if (journal.send(messageId)?.outcome === "pending") {
       await client.send({ ref: messageId, chatId, type, text, content, media });
     }
@@ -200,12 +205,12 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
       }
       passStep("send.key_journaled", { messageId: ref });
       gatePassed.get(ref)?.();
-      lookedUpLater.add(ref);
-      void lookUpLater(ref)
+      lookedUpLater.add(key);
+      void lookUpLater(ref, key)
         .catch((cause: unknown) =>
           log.warn({ err: cause, messageId: ref }, "the page was not asked about a send"),
         )
-        .finally(() => lookedUpLater.delete(ref));
+        .finally(() => lookedUpLater.delete(key));
     },
     afterSend: (ref, { found, failure, refused }) => {
       if (failure !== null)
@@ -226,14 +231,12 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
       );
     },
     underWay: () =>
-      journal
-        .sends()
-        .some((send) => !isSettled(send) && (send.key === null || lookedUpLater.has(send.messageId))),
+      journal.sends().some((send) => !isSettled(send) && (send.key === null || lookedUpLater.has(send.key))),
     reconcile: async (client) => {
       const open = journal.sends().filter((send) => !isSettled(send) && send.key !== null);
       if (open.length === 0) return;
-      for (const { messageId } of await lookUp(client, open)) {
-        if (!lookedUpLater.has(messageId)) settle(messageId, unknownOutcome);
+      for (const { messageId, key } of await lookUp(client, open)) {
+        if (!lookedUpLater.has(key!)) settle(messageId, unknownOutcome);
       }
     },
     giveUp: () => {
@@ -245,9 +248,9 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
 
 const notConnected = notSent("not_connected", "The session is not connected to WhatsApp.");
 
-/** Nobody heard of it, or the connection went before WhatsApp's code had it. */
+/** Nobody heard of it, the connection went before WhatsApp's code had it, or a limit of the account kept it back. */
 const isNew = (send: JournaledSend | undefined): boolean =>
-  send === undefined || (send.key === null && send.error?.code === "not_connected");
+  send === undefined || (send.key === null && send.error?.code === "not_connected") || isLimited(send);
 
 const toRecord = ({ key: _key, ...record }: JournaledSend): SendRecord => record;
 

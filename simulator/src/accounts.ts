@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { digitsOf, type Directory } from "./directory.ts";
 import { createHistory, type History } from "./history.ts";
-import type { Credentials, Me } from "./wire.ts";
+import type { Credentials, Me, WireLimits } from "./wire.ts";
 
 export type Account = {
   phoneNumber: string;
@@ -9,6 +9,28 @@ export type Account = {
   /** Secrets of the linked browsers by device id. */
   devices: Map<string, string>;
   history: History;
+  limit: AccountLimit | null;
+};
+
+/** Keeps an account from writing to people it does not know: those whose chat has no message but refused ones. */
+export type AccountLimit = {
+  /** As WhatsApp's server names it: 463 for some time, 475 until the month is over. */
+  code: 463 | 475;
+  /** Unix time in milliseconds; left out: until it is lifted. */
+  until?: number;
+  /** Whether the page is told, with the end. */
+  told?: boolean;
+  /** Numbers that are refused though their chats have messages. */
+  alsoTo?: string[];
+};
+
+/** What the page is told of it. */
+export const shownLimits = ({ limit }: Account): WireLimits => {
+  const until = limit?.told ? (limit.until ?? null) : null;
+  return {
+    lockedUntil: limit?.code === 463 ? until : null,
+    cappedUntil: limit?.code === 475 && until !== null ? Math.floor(until / 1000) : null,
+  };
 };
 
 /** Who pairs: what the phone that scans a code stands for. */
@@ -20,7 +42,13 @@ export const createAccounts = (directory: Directory) => {
 
   const create = (phoneNumber: string): Account => {
     const me = { pn: `${phoneNumber}@c.us`, lid: "", pushName: `Simulated ${phoneNumber}` };
-    const account = { phoneNumber, me, devices: new Map<string, string>(), history: createHistory() };
+    const account = {
+      phoneNumber,
+      me,
+      devices: new Map<string, string>(),
+      history: createHistory(),
+      limit: null,
+    };
     accounts.set(phoneNumber, account);
     return account;
   };

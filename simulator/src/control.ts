@@ -1,9 +1,9 @@
-import type { Phone } from "./accounts.ts";
+import { shownLimits, type AccountLimit, type Phone } from "./accounts.ts";
 import { digitsOf, isPerson } from "./directory.ts";
 import { newId } from "./doings.ts";
 import type { Fault, FaultScope } from "./faults.ts";
 import type { StoredMessage } from "./history.ts";
-import type { SentMessage } from "./outbox.ts";
+import type { RefusedMessage, SentMessage } from "./outbox.ts";
 import type { PageInfo, PageSession } from "./page-session.ts";
 import { applySettings, type Settings, type SettingsChanges } from "./settings.ts";
 import { keyText, type WireContent, type WireMedia } from "./wire.ts";
@@ -61,6 +61,10 @@ export type Control = {
   expireMedia(account: string, messageId: string): Promise<void>;
   /** What WhatsApp's server took, of one account or of all, oldest first. */
   sent(account?: string): Promise<SentMessage[]>;
+  /** What it refused, the same way. */
+  refused(account?: string): Promise<RefusedMessage[]>;
+  /** Limits whom the account may write to; null: no more. */
+  limitAccount(account: string, limit: AccountLimit | null): Promise<void>;
   fault(fault: Fault, scope?: FaultScope): Promise<void>;
   clearFaults(): Promise<void>;
 
@@ -244,6 +248,14 @@ export const createControl = ({
 
     sent: async (account) =>
       outbox.sent().filter((message) => account === undefined || message.account === digitsOf(account)),
+
+    refused: async (account) =>
+      outbox.refusals().filter((one) => account === undefined || one.account === digitsOf(account)),
+    limitAccount: async (phoneNumber, limit) => {
+      const account = accounts.get(phoneNumber);
+      account.limit = limit;
+      tell(account, { push: "limits", limits: shownLimits(account) });
+    },
 
     fault: async (fault, scope = "next") => faults.add(fault, scope),
     clearFaults: async () => faults.clear(),

@@ -12,8 +12,8 @@ export type Fault =
   | { kind: "hang"; taken: boolean }
   /** The call answers, but no ack ever comes. */
   | { kind: "silence"; taken: boolean }
-  /** The server refuses: ack -1. */
-  | { kind: "refuse" }
+  /** The server refuses: ack -1, for the reason that this code names. */
+  | { kind: "refuse"; code?: number }
   /** The first ack comes this much later. */
   | { kind: "late"; ackMs: number };
 

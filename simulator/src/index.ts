@@ -2,9 +2,9 @@ export { startSimulator, type Simulator, type SimulatorOptions } from "./simulat
 export { dockerBridgeAddress } from "./host-address.ts";
 export { createControlClient } from "./control-client.ts";
 export type { Control, Group, Inbound } from "./control.ts";
-export type { Phone } from "./accounts.ts";
+export type { AccountLimit, Phone } from "./accounts.ts";
 export type { Fault, FaultScope } from "./faults.ts";
-export type { SentMessage } from "./outbox.ts";
+export type { RefusedMessage, SentMessage } from "./outbox.ts";
 export type { PageInfo } from "./page-session.ts";
 export type { Settings, SettingsChanges } from "./settings.ts";
 export { builds, newestBuild, type Build, type Ways } from "./builds.ts";

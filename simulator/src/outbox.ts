@@ -1,6 +1,6 @@
 import type { Account } from "./accounts.ts";
 import { pause } from "./clock.ts";
-import type { Directory } from "./directory.ts";
+import { digitsOf, isPerson, type Directory } from "./directory.ts";
 import type { Fault, Faults } from "./faults.ts";
 import type { StoredMessage } from "./history.ts";
 import type { MediaStore } from "./media-store.ts";
@@ -35,12 +35,18 @@ export type SentMessage = {
   at: string;
 };
 
+/** A message that WhatsApp's server refused, and its code. */
+export type RefusedMessage = { account: string; to: string; body: string; code: number };
+
+/** What a refusal says that nothing else is known of. */
+const REFUSED = 479;
+
 type Deps = {
   settings: Settings;
   faults: Faults;
   directory: Directory;
   media: MediaStore;
-  tellAccount: (account: Account, id: string, ack: number) => void;
+  tellAccount: (account: Account, id: string, ack: number, error?: number) => void;
 };
 
 /** What the page does for each fault, and whether the message exists at all. */
@@ -83,10 +89,35 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
   /** Everything the server ever took, also what a page has lost since. */
   const taken = new Map<StoredMessage, { account: Account; at: string }>();
 
-  const acknowledge = (account: Account, message: StoredMessage, ack: number) => {
+  /** What the server refused, oldest first. */
+  const refusals: RefusedMessage[] = [];
+
+  const acknowledge = (account: Account, message: StoredMessage, ack: number, error?: number) => {
     message.ack = ack;
-    tellAccount(account, keyText(message.key), ack);
+    tellAccount(account, keyText(message.key), ack, error);
   };
+
+  const refuse = async (account: Account, message: StoredMessage, code: number) => {
+    await pause(settings.delays.takeMs);
+    const { phoneNumber } = account;
+    refusals.push({ account: phoneNumber, to: numberOf(message.to), body: message.body, code });
+    acknowledge(account, message, -1, code);
+  };
+
+  /** Whether the account may not write there, and why. `message` stands in the chat already. */
+  const limitOn = ({ limit, history }: Account, message: StoredMessage): number | undefined => {
+    const { remote } = message.key;
+    if (limit === null || !isPerson(remote) || (limit.until !== undefined && Date.now() >= limit.until))
+      return undefined;
+    const known = history
+      .all()
+      .some((one) => one !== message && one.key.remote === remote && (!one.key.fromMe || one.ack >= 1));
+    const also = limit.alsoTo?.some((number) => digitsOf(number) === digitsOf(numberOf(message.to)));
+    return known && !also ? undefined : limit.code;
+  };
+
+  /** As `…@c.us` (or `…@g.us`), whatever the chat is addressed by. */
+  const numberOf = (to: string): string => (to.endsWith("@g.us") ? to : (directory.find(to)?.pn ?? to));
 
   const take = async (account: Account, message: StoredMessage, ackMs: number | null) => {
     message.queued = false;
@@ -100,8 +131,8 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
 
   const proceed = async (account: Account, message: StoredMessage, fault: Fault | undefined) => {
     if (fault?.kind === "silence" && !fault.taken) return;
-    if (fault?.kind === "refuse")
-      return pause(settings.delays.takeMs).then(() => acknowledge(account, message, -1));
+    const refusal = fault?.kind === "refuse" ? (fault.code ?? REFUSED) : limitOn(account, message);
+    if (refusal !== undefined) return refuse(account, message, refusal);
     const ackMs = fault?.kind === "late" ? fault.ackMs : settings.delays.ackMs;
     await take(account, message, fault?.kind === "silence" ? null : ackMs);
   };
@@ -150,6 +181,8 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
       for (const message of waiting(account, page)) void take(account, message, settings.delays.ackMs);
     },
 
+    refusals: (): readonly RefusedMessage[] => refusals,
+
     sent: (): SentMessage[] =>
       [...taken].map(([message, { account, at }]) => {
         const file = media.get(message.media?.directPath);
@@ -158,7 +191,7 @@ export const createOutbox = ({ settings, faults, directory, media, tellAccount }
         return {
           id: keyText(revoked?.key ?? key),
           account: account.phoneNumber,
-          to: message.to.endsWith("@g.us") ? message.to : (directory.find(message.to)?.pn ?? message.to),
+          to: numberOf(message.to),
           type: message.type,
           body: message.body,
           caption: message.caption ?? null,

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Account, Accounts, Phone } from "./accounts.ts";
+import { shownLimits, type Account, type Accounts, type Phone } from "./accounts.ts";
 import { pause } from "./clock.ts";
 import type { Settings } from "./settings.ts";
 import type { Build } from "./builds.ts";
@@ -95,7 +95,7 @@ export const createPageSession = (
     onLogin(page, account);
     const chats = account.history.chats();
     const known = people(chats.flatMap(({ id, messages }) => [id, ...messages.map(({ from }) => from)]));
-    push({ push: "account", me: account.me, chats, people: known });
+    push({ push: "account", me: account.me, chats, people: known, limits: shownLimits(account) });
     setState("CONNECTED");
     void sync();
   };

@@ -57,7 +57,9 @@ export const startWebServer = async (world: World, { host, port, certificate }: 
   });
   server.on("upgrade", (request, stream, head) => {
     const build = new URL(request.url ?? "/", "https://web.whatsapp.com").searchParams.get("build");
-    sockets.handleUpgrade(request, stream, head, (socket) => serve(socket, isBuild(build) ? build : newestBuild));
+    sockets.handleUpgrade(request, stream, head, (socket) =>
+      serve(socket, isBuild(build) ? build : newestBuild),
+    );
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve));
 

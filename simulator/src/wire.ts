@@ -83,6 +83,14 @@ export type WireMessage = {
   reactions?: WireReaction[];
 };
 
+/** What the account may not do, as far as the page is told. */
+export type WireLimits = {
+  /** End of the time in which it may not write to people it does not know, Unix time in milliseconds. */
+  lockedUntil: number | null;
+  /** End of the month in which it wrote to as many new people as it may, Unix time in seconds. */
+  cappedUntil: number | null;
+};
+
 export type WireGroup = { subject: string; participants: string[]; announce: boolean };
 
 export type WireChat = {
@@ -139,14 +147,16 @@ export type Push =
   | { push: "state"; state?: string; ref?: string; synced?: boolean }
   /** Pairing worked: what to keep in the profile. */
   | { push: "linked"; credentials: Credentials }
-  | { push: "account"; me: Me; chats: WireChat[]; people: Listing[] }
+  | { push: "account"; me: Me; chats: WireChat[]; people: Listing[]; limits: WireLimits }
   /** `people`: who is named in it, as far as they are on WhatsApp. */
   | { push: "message"; message: WireMessage; chat: WireChat; people: Listing[] }
   /** A message is not any more what it was; `key`: the one it had. */
   | { push: "changed"; key: string; message: WireMessage }
   | { push: "reaction"; key: string; reaction: WireReaction; people: Listing[] }
   | { push: "call"; id: string; peerJid: string; isVideo: boolean; isGroup: boolean; people: Listing[] }
-  | { push: "ack"; key: string; ack: number }
+  /** `error`: the code by which the server refused it. */
+  | { push: "ack"; key: string; ack: number; error?: number }
+  | { push: "limits"; limits: WireLimits }
   /** The phone ended the login: the page leaves and comes up again without it. */
   | { push: "logout" }
   /** The phone asks its owner for a passkey, or has it. */

@@ -31,7 +31,8 @@ export const createWorld = (build?: Build) => {
     faults,
     directory,
     media,
-    tellAccount: (account, key, ack) => tell(account, { push: "ack", key, ack }),
+    tellAccount: (account, key, ack, error) =>
+      tell(account, { push: "ack", key, ack, ...(error !== undefined && { error }) }),
   });
 
   /** WhatsApp serves one page of a linked browser: the newest. */

@@ -71,6 +71,7 @@ beforeEach(() => {
     clock,
     appendEvent: createEventStore({ db, clock }).append,
     maxQueued: 500,
+    accountLimits: { onLimit: "wait", firstRetryMs: 60_000 },
   });
   handed = [];
   find = async () => null;

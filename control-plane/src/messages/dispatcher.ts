@@ -5,7 +5,7 @@ import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import type { Pace } from "./pace.ts";
-import { isNotConnected, type MessageRow } from "./rows.ts";
+import { isLimited, isNotConnected, type MessageRow } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
 
 /** Messages of one session under way at once, each to another chat. */
@@ -238,6 +238,7 @@ export function createDispatcher(deps: {
       pace.reread(row.sessionId);
       return "next";
     }
+    const limit = store.limits.newChatsRefused(row.sessionId, row.id);
     return transmit(client, row, {
       messageId: row.id,
       to: row.recipient,
@@ -246,6 +247,7 @@ export function createDispatcher(deps: {
       content: row.content,
       media,
       timeoutMs: deps.sendTimeoutMs,
+      ...(limit !== null && { newChatsRefused: limit }),
     });
   }
 
@@ -276,6 +278,7 @@ export function createDispatcher(deps: {
       return "later";
     }
     await store.settle(record);
+    if (isLimited(record)) pace.reread(row.sessionId);
     return "next";
   }
 
@@ -289,7 +292,7 @@ export function createDispatcher(deps: {
     // A login that was restored since has a journal of before.
     const mayBeForgotten =
       clock.now() - handedAt > RUNNER_REMEMBERS_MS || handedAt < deps.profileSince(row.sessionId);
-    if (record && !(mayBeForgotten && isNotConnected(record))) await take(row, record);
+    if (record && !(mayBeForgotten && (isNotConnected(record) || isLimited(record)))) await take(row, record);
     else if (mayBeForgotten) store.giveUp(row.id);
     else requeue(row);
   }
@@ -298,7 +301,7 @@ export function createDispatcher(deps: {
     try {
       const now = clock.now();
       store.expire(now);
-      for (const sessionId of store.promote(now)) wake(sessionId);
+      for (const sessionId of [...store.promote(now), ...store.limits.tryAgain(now)]) wake(sessionId);
     } catch (err) {
       log.error({ err }, "the line could not be looked through");
     }

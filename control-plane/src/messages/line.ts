@@ -8,7 +8,7 @@ import {
   type BulkRow,
   type Db,
 } from "@whatsapp-engine/db";
-import { AppError, passStep, type BulkState } from "@whatsapp-engine/contract";
+import { AppError, passStep, type AccountLimit, type BulkState } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import { BATCH, EMPTY, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
@@ -25,6 +25,8 @@ export function createLine(deps: {
   tell: (row: MessageRow) => void;
   /** Once it is committed. */
   settled: (rows: readonly MessageRow[]) => void;
+  /** Within a transaction: the limit of the account that holds this chat. */
+  heldBy: (sessionId: string, recipient: string) => AccountLimit | null;
   /** Most messages of one session that may wait in line. */
   maxQueued: number;
 }) {
@@ -43,7 +45,7 @@ export function createLine(deps: {
       and(
         eq(messages.sessionId, placeholder("sessionId")),
         // Written out, so that the partial index `messages_line` is used.
-        sql`${messages.status} = 'queued' and ${messages.position} is not null`,
+        sql`${messages.status} = 'queued' and ${messages.position} is not null and ${messages.waitsFor} is null`,
         sql`${messages.recipient} not in (select value from json_each(${placeholder("busy")}))`,
       ),
     )
@@ -84,7 +86,7 @@ export function createLine(deps: {
         .limit(limit);
       const rows = db
         .update(messages)
-        .set({ status, updatedAt: clock.now() })
+        .set({ status, waitsFor: null, updatedAt: clock.now() })
         .where(inArray(messages.id, ids))
         .returning()
         .all();
@@ -96,6 +98,26 @@ export function createLine(deps: {
   }
 
   const findBulk = (id: string): BulkRow | undefined => db.select().from(bulks).where(eq(bulks.id, id)).get();
+
+  function putBack(
+    { id, bulkId }: Pick<MessageRow, "id" | "bulkId">,
+    waitsFor: AccountLimit | null,
+  ): MessageRow | undefined {
+    const bulk = bulkId === null ? undefined : findBulk(bulkId);
+    const status = bulk?.state === "cancelled" ? "cancelled" : "queued";
+    return db
+      .update(messages)
+      .set({
+        status,
+        waitsFor: status === "queued" ? waitsFor : null,
+        handedAt: null,
+        ...(bulk?.state === "paused" ? { position: null } : {}),
+        updatedAt: clock.now(),
+      })
+      .where(and(eq(messages.id, id), eq(messages.status, "sending")))
+      .returning()
+      .get();
+  }
 
   /** Gives these the next places in line, within a transaction. */
   function lineUp(ids: readonly string[]): void {
@@ -123,6 +145,7 @@ export function createLine(deps: {
         content: message.content ? JSON.stringify(message.content) : null,
         status: "queued",
         position: inLine ? ++position : null,
+        waitsFor: deps.heldBy(message.sessionId, message.recipient),
         attempts: 0,
         createdAt: now,
         updatedAt: now,
@@ -132,24 +155,37 @@ export function createLine(deps: {
     },
 
     /** Back to its place in line, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
-    requeue({ id, bulkId }: Pick<MessageRow, "id" | "bulkId">): void {
-      const bulk = bulkId === null ? undefined : findBulk(bulkId);
+    requeue(message: Pick<MessageRow, "id" | "bulkId">): void {
       const row = db.transaction(() => {
-        const [back] = db
-          .update(messages)
-          .set({
-            status: bulk?.state === "cancelled" ? "cancelled" : "queued",
-            handedAt: null,
-            ...(bulk?.state === "paused" ? { position: null } : {}),
-            updatedAt: clock.now(),
-          })
-          .where(and(eq(messages.id, id), eq(messages.status, "sending")))
-          .returning()
-          .all();
+        const back = putBack(message, null);
         if (back?.status === "cancelled") tell(back);
         return back;
       });
       if (row?.status === "cancelled") settled([row]);
+    },
+
+    /**
+     * Within a transaction: the same, and with it all that waits for its chat is held until the limit is over. Answers it
+     * where it was under way.
+     */
+    hold(message: Pick<MessageRow, "id" | "bulkId">, limit: AccountLimit): MessageRow[] {
+      const back = putBack(message, limit);
+      if (!back) return [];
+      const others = db
+        .update(messages)
+        .set({ waitsFor: limit, updatedAt: clock.now() })
+        .where(
+          and(
+            eq(messages.sessionId, back.sessionId),
+            eq(messages.recipient, back.recipient),
+            eq(messages.status, "queued"),
+            isNull(messages.waitsFor),
+          ),
+        )
+        .returning()
+        .all();
+      for (const row of [back, ...others]) tell(row);
+      return [back, ...others];
     },
 
     findBulk,

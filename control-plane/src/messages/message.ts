@@ -16,6 +16,7 @@ export const toMessage = (row: MessageRow): Message => ({
   status: row.status,
   whatsappId: row.whatsappId,
   error: errorOf(row),
+  waitsFor: row.waitsFor,
   attempts: row.attempts,
   timestamp: time(row.sentAt),
   createdAt: iso(row.createdAt),

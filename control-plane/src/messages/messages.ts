@@ -13,6 +13,7 @@ import { createConnectedRunner } from "../sessions/connected.ts";
 import { createMessageActions } from "./actions.ts";
 import { createBulkService } from "./bulks.ts";
 import { createDispatcher } from "./dispatcher.ts";
+import type { LimitSettings } from "./limits.ts";
 import { createMediaFetcher } from "./media-fetch.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createPace, type PaceLimits } from "./pace.ts";
@@ -46,12 +47,13 @@ export function createMessages(deps: {
     media: { maxBytes: number; fetchTimeoutMs: number; allowPrivate: boolean };
     pace: PaceLimits;
     defaultCountry: CountryCode;
+    accountLimits: LimitSettings;
   };
   clock: Clock;
   log: Log;
 }) {
   const { db, clock, log, settings } = deps;
-  const store = createMessageStore({ ...deps, maxQueued: settings.maxQueued });
+  const store = createMessageStore({ ...deps, ...settings });
   const media = createMediaStore(deps);
   const pace = createPace({ db, clock, defaults: settings.pace });
   const suppressions = createSuppressions({ db, clock, log, stopWords: settings.stopWords });
@@ -115,7 +117,13 @@ export function createMessages(deps: {
       files: () => media.removeDrafts(clock.now() - DRAFT_MS),
     },
 
-    open: (): void => dispatcher.open(),
+    /** What WhatsApp keeps the session's account from. */
+    limitOf: store.limits.of,
+
+    open(): void {
+      store.limits.open();
+      dispatcher.open();
+    },
 
     /** Callers who wait have their answer; what is under way gets `timeoutMs` to have its own. */
     async close(timeoutMs: number): Promise<void> {

@@ -30,6 +30,7 @@ beforeEach(async () => {
     clock,
     appendEvent: createEventStore({ db, clock }).append,
     maxQueued: 10,
+    accountLimits: { onLimit: "wait", firstRetryMs: 60_000 },
   });
   outcomes = createOutcomes({ store, log: pino({ level: "silent" }) });
   ({ row } = await store.add({ id: "m", sessionId: "a", recipient: "62", type: "text", body: "Hi" }));

@@ -2,7 +2,9 @@ import type { Log } from "../logger.ts";
 import type { MessageRow } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
 
-const isOpen = ({ status }: MessageRow) => status === "queued" || status === "sending";
+/** Nothing is to be waited for where a limit of the account keeps it back, for hours. */
+const isOpen = ({ status, waitsFor }: MessageRow) =>
+  (status === "queued" && waitsFor === null) || status === "sending";
 
 /** Callers that wait for what becomes of a message. */
 export function createOutcomes({ store, log }: { store: MessageStore; log: Log }) {

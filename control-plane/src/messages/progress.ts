@@ -2,7 +2,7 @@ import { and, eq, inArray, sql } from "drizzle-orm";
 import { messages, type Db } from "@whatsapp-engine/db";
 import type { MessageStatus, SendRecord } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
-import { isNotConnected, type MessageRow } from "./rows.ts";
+import { isLimited, isNotConnected, type MessageRow } from "./rows.ts";
 
 /** A message never goes back: what is further right has the last word. Who is `expired` or `cancelled` never went out. */
 const ORDER: readonly MessageStatus[] = [
@@ -29,6 +29,8 @@ export function createProgress(deps: {
   tell: (row: MessageRow) => void;
   /** Back to its place in line, as it is proven that it was not sent. */
   requeue: (id: string) => void;
+  /** The account may not write to its chat now: the rows that wait for the end of that, or null where it is to fail. */
+  limited: (record: SendRecord) => MessageRow[] | null;
 }) {
   const { db, clock, tell } = deps;
   const take = {
@@ -74,6 +76,10 @@ export function createProgress(deps: {
     if (isNotConnected(record)) {
       deps.requeue(messageId);
       return [];
+    }
+    if (isLimited(record)) {
+      const waiting = deps.limited(record);
+      if (waiting) return waiting;
     }
     if (outcome === "pending") {
       if (whatsappId !== null)

@@ -7,6 +7,8 @@ const CODE: Record<string, ErrorCode> = {
   not_connected: "session_not_connected",
   invalid_media: "invalid_media",
   page_error: "page_error",
+  account_restricted: "account_restricted",
+  account_limit_reached: "account_limit_reached",
   runner_unavailable: "runner_unavailable",
 };
 

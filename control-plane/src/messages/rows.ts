@@ -1,6 +1,6 @@
 import { getTableColumns, sql } from "drizzle-orm";
 import { messages, type Db, type MessageRow } from "@whatsapp-engine/db";
-import type { SendRecord } from "@whatsapp-engine/contract";
+import { accountLimitSchema, type SendRecord } from "@whatsapp-engine/contract";
 
 export type { MessageRow };
 export type NewMessage = Pick<MessageRow, "id" | "sessionId" | "recipient" | "type"> &
@@ -24,6 +24,10 @@ export type NewMessage = Pick<MessageRow, "id" | "sessionId" | "recipient" | "ty
 /** Nothing was wrong with the message: the connection went before WhatsApp's code had it, and it can go out later. */
 export const isNotConnected = ({ outcome, error }: SendRecord): boolean =>
   outcome === "not_sent" && error?.code === "not_connected";
+
+/** Nothing was wrong with the message: WhatsApp keeps the account from writing to this chat, for some time. */
+export const isLimited = ({ outcome, error }: SendRecord): boolean =>
+  outcome === "not_sent" && accountLimitSchema.safeParse(error?.code).success;
 
 /** Why it was not sent, or is not known to be. */
 export const errorOf = ({ errorCode, errorMessage }: MessageRow) =>

@@ -42,6 +42,7 @@ beforeEach(() => {
     clock,
     appendEvent: createEventStore({ db, clock }).append,
     maxQueued: 3,
+    accountLimits: { onLimit: "wait", firstRetryMs: 60_000 },
   });
   suppressed = new Set();
   sessionStatus = "connected";

@@ -41,6 +41,7 @@ const open = () =>
     clock,
     appendEvent: createEventStore({ db: database.db, clock }).append,
     maxQueued: 4,
+    accountLimits: { onLimit: "wait", firstRetryMs: 60_000 },
   });
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "messages-"));

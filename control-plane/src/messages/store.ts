@@ -4,6 +4,7 @@ import { passStep, type MessageStatus, type SendRecord } from "@whatsapp-engine/
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import { createLine } from "./line.ts";
+import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
 import { errorOf, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
@@ -14,10 +15,12 @@ export function createMessageStore(deps: {
   db: Db;
   clock: Clock;
   appendEvent: AppendEvent;
+  accountLimits: LimitSettings;
   /** Most messages of one session that may wait in line. */
   maxQueued: number;
 }) {
   const { db, appendEvent } = deps;
+  const limits = createLimits({ ...deps, settings: deps.accountLimits });
   const commit = createGroupCommit(db);
   const commitWithoutSync = createGroupCommit(db, { sync: false });
   const settledListeners = new Set<(row: MessageRow) => void>();
@@ -48,10 +51,12 @@ export function createMessageStore(deps: {
       to: row.recipient,
       type: row.type,
       status: row.status,
+      waitsFor: row.waitsFor,
       whatsappId: row.whatsappId,
       error: errorOf(row),
       timestamp: row.sentAt === null ? null : iso(row.sentAt),
     });
+    if (row.status !== "queued") limits.onEnd(row);
   }
 
   /** Once it is committed, those who wait for the message hear of it. */
@@ -59,8 +64,9 @@ export function createMessageStore(deps: {
     for (const row of rows) for (const listener of settledListeners) listener(row);
   }
 
-  const { insert, refuseIfFull, endAll, requeue, ...line } = createLine({
+  const { insert, refuseIfFull, endAll, requeue, hold, ...line } = createLine({
     ...deps,
+    heldBy: limits.heldBy,
     commitWithoutSync,
     tell,
     settled,
@@ -71,6 +77,12 @@ export function createMessageStore(deps: {
     requeue: (id) => {
       const row = find.get({ id });
       if (row) requeue(row);
+    },
+    limited: (record) => {
+      const row = find.get({ id: record.messageId });
+      if (row?.status !== "sending") return [];
+      const limit = limits.onRefusal(row, record);
+      return limits.waits ? hold(row, limit) : null;
     },
   });
 
@@ -85,6 +97,7 @@ export function createMessageStore(deps: {
   return {
     ...line,
     requeue,
+    limits,
 
     /** Calls back when a message has come to a status that answers a caller who waits. */
     onSettled(listener: (row: MessageRow) => void): void {
@@ -183,6 +196,7 @@ export function createMessageStore(deps: {
     /** Within the transaction that forgets a session: what waits ends; with the profile goes who could tell of the rest. */
     endSession(sessionId: string): void {
       endAll(sessionId);
+      limits.forget(sessionId);
       const gone = {
         errorCode: "outcome_unknown",
         errorMessage: "The session was deleted while it was sent.",

@@ -10,7 +10,8 @@ const SOON_MS = 2 * 60_000;
  */
 export function createIdle({ db, defaultMinutes }: { db: Db; defaultMinutes: number }) {
   const inLine = (sessionId: SQL) => sql`exists (select 1 from messages m
-    where m.session_id = ${sessionId} and m.status = 'queued' and m.position is not null)`;
+    where m.session_id = ${sessionId} and m.status = 'queued' and m.position is not null
+      and m.waits_for is null)`;
   const underWay = (sessionId: SQL) => sql`exists (select 1 from messages m
     where m.session_id = ${sessionId} and m.status = 'sending')`;
   const dueBy = (sessionId: SQL, at: number) => sql`exists (select 1 from messages m

@@ -11,6 +11,7 @@ import { packBackup } from "../backups/archive.ts";
 import { spool } from "../backups/spool.ts";
 import { createEventStore } from "../events/store.ts";
 import { createSessionLocks } from "./locks.ts";
+import { toSession } from "./service.ts";
 import { createRestore } from "./restore.ts";
 import { createSessionStore } from "./store.ts";
 
@@ -74,6 +75,7 @@ it("a setting that is changed while the old login is removed does not keep the s
       settleAll: async () => undefined,
     },
     sessions: {
+      shown: (row) => toSession(row, null),
       started: (row) =>
         store.transition(row, { status: "connecting", reason: "starting", desired: "running" }),
     },

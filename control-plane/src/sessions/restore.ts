@@ -12,7 +12,7 @@ import type { Admission } from "./admission.ts";
 import type { SessionLocks } from "./locks.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { RunnersOf } from "./runners-of.ts";
-import { toSession, type SessionService } from "./service.ts";
+import type { SessionService } from "./service.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
 type Content = { manifest: Manifest; lastSeq: number };
@@ -26,7 +26,7 @@ export function createRestore(deps: {
   runnersOf: RunnersOf;
   admission: Admission;
   unused: UnusedProfiles;
-  sessions: Pick<SessionService, "started">;
+  sessions: Pick<SessionService, "started" | "shown">;
   log: Log;
 }) {
   const { store, reconciler, runtime, unused, log } = deps;
@@ -102,7 +102,7 @@ export function createRestore(deps: {
         const row = await replaceProfile(sessionId, read, content);
         const { createdAt } = content.manifest;
         log.info({ sessionId, createdAt }, "session restored from a backup");
-        return { created: found === undefined, session: toSession(row) };
+        return { created: found === undefined, session: deps.sessions.shown(row) };
       } finally {
         reconciler.request(sessionId);
       }

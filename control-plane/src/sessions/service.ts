@@ -6,6 +6,7 @@ import {
   type CreateSession,
   type QrCode,
   type Session,
+  type SessionLimit,
   type SessionStatus,
   type UnlinkOutcome,
   type UpdateSession,
@@ -49,11 +50,15 @@ export function createSessionService(deps: {
   logOut: ReturnType<typeof createLogout>;
   idle: Idle;
   versionPins: Pick<VersionPins, "versionFor">;
+  /** What WhatsApp keeps its account from. */
+  limitOf: (sessionId: string) => SessionLimit | null;
   defaultCountry: CountryCode;
   clock: Clock;
   log: Log;
 }) {
   const { store, live, locks, reconciler, log } = deps;
+
+  const shown = (row: SessionRow): Session => toSession(row, deps.limitOf(row.id));
 
   /** A session that is being deleted is not there any more. Throws `session_not_found`. */
   function required(sessionId: string): SessionRow {
@@ -141,6 +146,8 @@ export function createSessionService(deps: {
     reachable,
     exclusively,
     started,
+    /** As the API shows it. */
+    shown,
 
     /**
      * Makes the session and starts it; for an id that exists answers the same session, and starts it again if it
@@ -155,7 +162,7 @@ export function createSessionService(deps: {
       // The usual repetition needs no lock, which a start may hold for a while.
       const existing = store.find(input.sessionId);
       if (existing?.desired === "running")
-        return { created: false, session: toSession(sameAccount(existing, phoneNumber)) };
+        return { created: false, session: shown(sameAccount(existing, phoneNumber)) };
       // Not before it is known which sessions there are: a profile of this id might be found yet.
       await reconciler.reachable();
 
@@ -167,11 +174,11 @@ export function createSessionService(deps: {
           ? restarted(sameAccount(found, phoneNumber))
           : made(input.sessionId, phoneNumber, input);
         reconciler.request(row.id);
-        return { created: !found, session: toSession(row) };
+        return { created: !found, session: shown(row) };
       });
     },
 
-    get: (sessionId: string): Session => toSession(required(sessionId)),
+    get: (sessionId: string): Session => shown(required(sessionId)),
 
     list(query: { status?: SessionStatus | undefined; limit: number; cursor?: string | undefined }) {
       const rows = store.list({
@@ -182,7 +189,7 @@ export function createSessionService(deps: {
       const page = rows.slice(0, query.limit);
       const last = page.at(-1);
       return {
-        sessions: page.map(toSession),
+        sessions: page.map(shown),
         nextCursor: rows.length > page.length && last ? encodeCursor(last) : null,
       };
     },
@@ -209,7 +216,7 @@ export function createSessionService(deps: {
       exclusively(sessionId, (row) => {
         const session = restarted(row);
         if (session !== row) reconciler.request(sessionId);
-        return toSession(session);
+        return shown(session);
       }),
 
     /** Ends the runner in order and starts another on the same profile, at once whatever failed before. */
@@ -217,7 +224,7 @@ export function createSessionService(deps: {
       exclusively(sessionId, (row) => {
         const session = startedAnew(row);
         reconciler.request(sessionId);
-        return toSession(session);
+        return shown(session);
       }),
 
     /**
@@ -233,7 +240,7 @@ export function createSessionService(deps: {
           live.notify(sessionId);
         }
         await reconciler.reconcile(sessionId);
-        return toSession(required(sessionId));
+        return shown(required(sessionId));
       }),
 
     /**
@@ -242,7 +249,7 @@ export function createSessionService(deps: {
      */
     hibernate: (sessionId: string): Promise<Session> =>
       exclusively(sessionId, async (row) => {
-        if (isHibernated(row)) return toSession(row);
+        if (isHibernated(row)) return shown(row);
         if (row.status !== "connected")
           throw new AppError(
             "session_not_connected",
@@ -261,7 +268,7 @@ export function createSessionService(deps: {
         live.notify(sessionId);
         await live.detach(sessionId); // nothing is handed to it any more
         await reconciler.reconcile(sessionId);
-        return toSession(required(sessionId));
+        return shown(required(sessionId));
       }),
 
     /**
@@ -296,7 +303,7 @@ export function createSessionService(deps: {
         deps.backoff.reset(sessionId);
         reconciler.request(sessionId);
       }
-      return toSession(row);
+      return shown(row);
     },
 
     /**
@@ -321,7 +328,7 @@ export function createSessionService(deps: {
           passStep("session.logout_committed", { sessionId });
           log.info({ sessionId, unlinked }, "session logged out");
           live.notify(sessionId);
-          return { session: toSession(after), unlinked };
+          return { session: shown(after), unlinked };
         } finally {
           reconciler.request(sessionId);
         }
@@ -338,7 +345,7 @@ export function createSessionService(deps: {
         () => {
           const row = reachable(sessionId);
           const qr = live.get(sessionId)?.state?.qr;
-          if (row.status === "qr_ready" && qr) return { session: toSession(row), qr };
+          if (row.status === "qr_ready" && qr) return { session: shown(row), qr };
           const none = isLinked(row) || row.desired === "stopped" || row.reason === "passkey_required";
           return none ? null : undefined;
         },
@@ -362,7 +369,7 @@ function whyNoCode(row: SessionRow): string {
   return `No code came in time; the session is ${standing(row)}. Call again in a moment.`;
 }
 
-export const toSession = (row: SessionRow): Session => ({
+export const toSession = (row: SessionRow, limit: SessionLimit | null): Session => ({
   sessionId: row.id,
   status: row.status,
   reason: row.reason,
@@ -372,6 +379,7 @@ export const toSession = (row: SessionRow): Session => ({
   whatsappVersion: row.whatsappVersion,
   whatsappVersionPin: row.whatsappVersionPin,
   hibernateAfterMinutes: row.hibernateAfterMinutes,
+  limit,
   createdAt: iso(row.createdAt),
   updatedAt: iso(row.updatedAt),
   connectedAt: row.connectedAt === null ? null : iso(row.connectedAt),

@@ -1,5 +1,5 @@
 import type { CountryCode } from "libphonenumber-js/max";
-import type { RunnerEvent } from "@whatsapp-engine/contract";
+import type { RunnerEvent, SessionLimit } from "@whatsapp-engine/contract";
 import type { Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
@@ -51,6 +51,8 @@ export function createSessions(deps: {
   warmRunners: { wanted: number; maxAgeMs: number };
   machine: Machine;
   appendEvent: AppendEvent;
+  /** What WhatsApp keeps a session's account from. */
+  limitOf: (sessionId: string) => SessionLimit | null;
   /** Ends what else belongs to a session, within the transaction that forgets it. */
   onForget: (sessionId: string) => void;
   /** Nobody can tell any more what became of what was under way, within the transaction that notes so. */

@@ -71,6 +71,7 @@ function createWith(whatsappVersion: string | null) {
     warmRunners: { wanted: 0, maxAgeMs: 0 },
     machine: null,
     appendEvent: ignore,
+    limitOf: () => null,
     onForget: ignore,
     onJournalLost: ignore,
     onRunnerRemoved: ignore,

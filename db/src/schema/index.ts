@@ -1,3 +1,4 @@
+export * from "./account-limits.ts";
 export * from "./bulks.ts";
 export * from "./event-retention.ts";
 export * from "./events.ts";

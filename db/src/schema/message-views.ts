@@ -14,28 +14,34 @@ export const backlog = sqliteView("backlog", {
   scheduled: integer(),
   /** Of a bulk that is held back. */
   paused: integer(),
+  /** Kept back by a limit of the account. */
+  limited: integer(),
   sending: integer(),
   /** When the first in line was accepted or, if scheduled, meant to go out. */
   oldestQueued: text("oldest_queued"),
 }).as(sql`
   select w.session_id as session, coalesce(s.status, 'deleted') as session_status, s.reason as session_reason,
-    w.queued, w.in_all - w.queued - coalesce(p.paused, 0) as scheduled, coalesce(p.paused, 0) as paused, w.sending,
+    w.queued, w.in_all - w.queued - w.limited - coalesce(p.paused, 0) as scheduled, coalesce(p.paused, 0) as paused,
+    w.limited, w.sending,
     (select ${readable("max(m.created_at, coalesce(m.scheduled_at, 0))")} from messages m
-      where m.session_id = w.session_id and m.status = 'queued' and m.position is not null
+      where m.session_id = w.session_id and m.status = 'queued' and m.position is not null and m.waits_for is null
       order by m.position limit 1) as oldest_queued
   from (
     select c.session_id,
       sum(case c.status when 'queued' then c.count else 0 end) as in_all,
       sum(case c.status when 'sending' then c.count else 0 end) as sending,
       (select count(*) from messages m
-        where m.session_id = c.session_id and m.status = 'queued' and m.position is not null) as queued
+        where m.session_id = c.session_id and m.status = 'queued' and m.position is not null and m.waits_for is null
+      ) as queued,
+      (select count(*) from messages m
+        where m.session_id = c.session_id and m.status = 'queued' and m.waits_for is not null) as limited
     from message_counts c where c.status in ('queued', 'sending') and c.count > 0 group by c.session_id
   ) w
   left join sessions s on s.id = w.session_id
   left join (
     select b.session_id, count(*) as paused
     from bulks b cross join messages m on m.bulk_id = b.id and m.status = 'queued'
-    where b.state = 'paused' group by b.session_id
+    where b.state = 'paused' and m.waits_for is null group by b.session_id
   ) p on p.session_id = w.session_id
   order by w.session_id`);
 

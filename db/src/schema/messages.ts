@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { messageStatuses, messageTypes, type MessageContent } from "@whatsapp-engine/contract";
+import { accountLimits, messageStatuses, messageTypes, type MessageContent } from "@whatsapp-engine/contract";
 
 /** Ends at which a message did not demonstrably go out: few, and asked for. SQL, as a partial index wants it word for word. */
 export const isUnsent = sql.raw("status in ('failed', 'unknown', 'expired', 'cancelled')");
@@ -25,6 +25,8 @@ export const messages = sqliteTable(
     status: text({ enum: messageStatuses }).notNull(),
     /** Its place in the line of all messages; null while it is in none (scheduled, paused) and never was. */
     position: integer(),
+    /** The limit of the account that keeps it, and all after it to its chat, from going out. */
+    waitsFor: text("waits_for", { enum: accountLimits }),
     /** The bulk it came with. */
     bulkId: text("bulk_id"),
     /** The caller's own id of it, once per session. */
@@ -60,9 +62,13 @@ export const messages = sqliteTable(
     index("messages_sending")
       .on(table.sessionId)
       .where(sql`status = 'sending'`),
+    // With what it is partial by, so that it alone answers what is asked of it.
     index("messages_line")
-      .on(table.sessionId, table.position)
-      .where(sql`status = 'queued' and position is not null`),
+      .on(table.sessionId, table.position, table.status, table.waitsFor)
+      .where(sql`status = 'queued' and position is not null and waits_for is null`),
+    index("messages_waiting")
+      .on(table.sessionId, table.recipient, table.position, table.waitsFor)
+      .where(sql`status = 'queued' and waits_for is not null`),
     index("messages_scheduled")
       .on(table.scheduledAt)
       .where(sql`status = 'queued' and position is null`),

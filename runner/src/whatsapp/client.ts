@@ -18,6 +18,8 @@ export type WhatsAppClient = {
   send(message: OutgoingMessage): Promise<void>;
   /** What the page knows of these messages. Those it does not know are missing in the answer. */
   findMessages(keys: readonly string[]): Promise<FoundMessage[]>;
+  /** Whether the page has messages of this chat, other than ones of ours that were refused. */
+  knowsChat(chatId: string): Promise<boolean>;
   /** What came in at or after this time, oldest first, as far as the page holds it. */
   inboundSince(unixSeconds: number): Promise<InboundEvent[]>;
   /** Reacts to a message; an empty emoji takes the reaction back. */
@@ -60,6 +62,10 @@ type PairingCode =
   | { outcome: "refused"; detail: string }
   | { outcome: "unknown" };
 
+/** WhatsApp's codes for an account that may not write to people it does not know, for some time or until its month is over. */
+export const RESTRICTED = 463;
+export const LIMIT_REACHED = 475;
+
 /** Why a message cannot be sent as it is, in a sentence for the caller; nothing was handed to WhatsApp. */
 export class NotSendable extends Error {
   override readonly name = "NotSendable";
@@ -79,6 +85,8 @@ export type FoundMessage = {
   shortId: string;
   ack: number;
   unixSeconds: number | null;
+  /** Where WhatsApp's server refused it: by which code, and until when that holds, as far as the page knows. */
+  refusal: { code: number | null; untilUnixMs: number | null } | null;
 };
 
 /** What the page says of a send that passed the gate. */

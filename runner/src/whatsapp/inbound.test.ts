@@ -40,96 +40,102 @@ const plain = {
   timestamp: isoTime,
 };
 
-test.each(["october-2026", "spring-2026"] as const)("messages of all kinds are told whole: %s build", async (build) => {
-  world = await makeWorld(build);
-  const runner = await world.link();
-  await world.simulator.control.addGroup(ACCOUNT, GROUP, { subject: "Group", participants: [FRIEND] });
-  const { whatsappId: question } = await runner.send({ to: FRIEND, text: "a question" });
+test.each(["october-2026", "spring-2026"] as const)(
+  "messages of all kinds are told whole: %s build",
+  async (build) => {
+    world = await makeWorld(build);
+    const runner = await world.link();
+    await world.simulator.control.addGroup(ACCOUNT, GROUP, { subject: "Group", participants: [FRIEND] });
+    const { whatsappId: question } = await runner.send({ to: FRIEND, text: "a question" });
 
-  const text = await deliver({ body: "an answer", quotedId: question!, pushName: "Ani" });
-  const inGroup = await deliver({ from: GROUP, author: FRIEND, body: "hello all" });
-  const reply = await deliver({ from: GROUP, author: FRIEND, body: "and again", quotedId: inGroup });
-  const base64 = Buffer.from("a file").toString("base64");
-  const media = { base64, mimetype: "application/pdf", filename: "a.pdf" };
-  const document = await deliver({ type: "document", media, caption: "see" });
-  const place = await deliver({
-    type: "location",
-    body: "/9j/base64-of-a-map",
-    content: { lat: -6.2, lng: 106.8, loc: "Monas\nJakarta" },
-  });
-  const card = await deliver({ type: "vcard", body: "BEGIN:VCARD\nFN:Budi\nEND:VCARD" });
-  const poll = await deliver({
-    type: "poll_creation",
-    content: { pollName: "Lunch?", pollOptions: [{ name: "Soto", localId: 0 }] },
-  });
-  await until(runner, "message_received", { whatsappId: poll });
-  const group = { ...plain, chatId: GROUP, from: GROUP, author: CHAT, isGroup: true };
-  expect(told(runner)).toEqual([
-    { ...plain, whatsappId: text, body: "an answer", quotedId: question, pushName: "Ani" },
-    { ...group, whatsappId: inGroup, body: "hello all" },
-    { ...group, whatsappId: reply, body: "and again", quotedId: inGroup },
-    {
-      ...plain,
-      whatsappId: document,
-      kind: "document",
-      body: "see",
-      hasMedia: true,
-      mimetype: "application/pdf",
-      filename: "a.pdf",
-    },
-    {
-      ...plain,
-      whatsappId: place,
-      kind: "location",
-      body: "Monas\nJakarta",
-      location: { latitude: -6.2, longitude: 106.8 },
-    },
-    { ...plain, whatsappId: card, kind: "vcard", body: "BEGIN:VCARD\nFN:Budi\nEND:VCARD" },
-    { ...plain, whatsappId: poll, kind: "poll_creation", body: "Lunch?" },
-  ]);
-});
+    const text = await deliver({ body: "an answer", quotedId: question!, pushName: "Ani" });
+    const inGroup = await deliver({ from: GROUP, author: FRIEND, body: "hello all" });
+    const reply = await deliver({ from: GROUP, author: FRIEND, body: "and again", quotedId: inGroup });
+    const base64 = Buffer.from("a file").toString("base64");
+    const media = { base64, mimetype: "application/pdf", filename: "a.pdf" };
+    const document = await deliver({ type: "document", media, caption: "see" });
+    const place = await deliver({
+      type: "location",
+      body: "/9j/base64-of-a-map",
+      content: { lat: -6.2, lng: 106.8, loc: "Monas\nJakarta" },
+    });
+    const card = await deliver({ type: "vcard", body: "BEGIN:VCARD\nFN:Budi\nEND:VCARD" });
+    const poll = await deliver({
+      type: "poll_creation",
+      content: { pollName: "Lunch?", pollOptions: [{ name: "Soto", localId: 0 }] },
+    });
+    await until(runner, "message_received", { whatsappId: poll });
+    const group = { ...plain, chatId: GROUP, from: GROUP, author: CHAT, isGroup: true };
+    expect(told(runner)).toEqual([
+      { ...plain, whatsappId: text, body: "an answer", quotedId: question, pushName: "Ani" },
+      { ...group, whatsappId: inGroup, body: "hello all" },
+      { ...group, whatsappId: reply, body: "and again", quotedId: inGroup },
+      {
+        ...plain,
+        whatsappId: document,
+        kind: "document",
+        body: "see",
+        hasMedia: true,
+        mimetype: "application/pdf",
+        filename: "a.pdf",
+      },
+      {
+        ...plain,
+        whatsappId: place,
+        kind: "location",
+        body: "Monas\nJakarta",
+        location: { latitude: -6.2, longitude: 106.8 },
+      },
+      { ...plain, whatsappId: card, kind: "vcard", body: "BEGIN:VCARD\nFN:Budi\nEND:VCARD" },
+      { ...plain, whatsappId: poll, kind: "poll_creation", body: "Lunch?" },
+    ]);
+  },
+);
 
-test.each(["october-2026", "spring-2026"] as const)("reactions, edits, revocations and calls: %s build", async (build) => {
-  world = await makeWorld(build);
-  const { control } = world.simulator;
-  const runner = await world.link();
-  const ours = await runner.send({ to: FRIEND, text: "ours" });
-  const id = await deliver({ body: "befor" });
-  const secret = await deliver({ from: FRIEND, body: "a secret" });
+test.each(["october-2026", "spring-2026"] as const)(
+  "reactions, edits, revocations and calls: %s build",
+  async (build) => {
+    world = await makeWorld(build);
+    const { control } = world.simulator;
+    const runner = await world.link();
+    const ours = await runner.send({ to: FRIEND, text: "ours" });
+    const id = await deliver({ body: "befor" });
+    const secret = await deliver({ from: FRIEND, body: "a secret" });
 
-  await control.react(ACCOUNT, ours.whatsappId!, { from: FRIEND, emoji: "👍" });
-  await control.react(ACCOUNT, ours.whatsappId!, { from: FRIEND, emoji: "" });
-  await control.react(ACCOUNT, id, { from: ACCOUNT, emoji: "❤️" }); // our own, on the phone
-  await control.edit(ACCOUNT, id, "before");
-  await control.edit(ACCOUNT, ours.whatsappId!, "edited on our phone");
-  await control.revoke(ACCOUNT, secret);
-  await control.revoke(ACCOUNT, ours.whatsappId!);
-  const { id: callId } = await control.call(ACCOUNT, { from: FRIEND, isVideo: true });
-  await until(runner, "call_received");
-  await deliver({ body: "last" });
-  await until(runner, "message_received", { body: "last" });
+    await control.react(ACCOUNT, ours.whatsappId!, { from: FRIEND, emoji: "👍" });
+    await control.react(ACCOUNT, ours.whatsappId!, { from: FRIEND, emoji: "" });
+    await control.react(ACCOUNT, id, { from: ACCOUNT, emoji: "❤️" }); // our own, on the phone
+    await control.edit(ACCOUNT, id, "before");
+    await control.edit(ACCOUNT, ours.whatsappId!, "edited on our phone");
+    await control.revoke(ACCOUNT, secret);
+    await control.revoke(ACCOUNT, ours.whatsappId!);
+    const { id: callId } = await control.call(ACCOUNT, { from: FRIEND, isVideo: true });
+    await until(runner, "call_received");
+    await deliver({ body: "last" });
+    await until(runner, "message_received", { body: "last" });
 
-  const about = { chatId: CHAT, from: CHAT, phoneNumber: FRIEND, timestamp: isoTime };
-  const reaction = { type: "message_reaction", whatsappId: ours.whatsappId, messageId: ours.messageId };
-  expect(told(runner)).toEqual([
-    { ...plain, whatsappId: id, body: "befor" },
-    { ...plain, whatsappId: secret, body: "a secret" },
-    { ...reaction, ...about, emoji: "👍" },
-    { ...reaction, ...about, emoji: "" },
-    { type: "message_edited", ...about, author: null, whatsappId: id, body: "before" },
-    { type: "message_revoked", ...about, author: null, whatsappId: secret },
-    {
-      type: "call_received",
-      callId,
-      from: CHAT,
-      phoneNumber: FRIEND,
-      isVideo: true,
-      isGroup: false,
-      timestamp: isoTime,
-    },
-    expect.objectContaining({ type: "message_received", body: "last" }),
-  ]);
-});
+    const about = { chatId: CHAT, from: CHAT, phoneNumber: FRIEND, timestamp: isoTime };
+    const reaction = { type: "message_reaction", whatsappId: ours.whatsappId, messageId: ours.messageId };
+    expect(told(runner)).toEqual([
+      { ...plain, whatsappId: id, body: "befor" },
+      { ...plain, whatsappId: secret, body: "a secret" },
+      { ...reaction, ...about, emoji: "👍" },
+      { ...reaction, ...about, emoji: "" },
+      { type: "message_edited", ...about, author: null, whatsappId: id, body: "before" },
+      { type: "message_revoked", ...about, author: null, whatsappId: secret },
+      {
+        type: "call_received",
+        callId,
+        from: CHAT,
+        phoneNumber: FRIEND,
+        isVideo: true,
+        isGroup: false,
+        timestamp: isoTime,
+      },
+      expect.objectContaining({ type: "message_received", body: "last" }),
+    ]);
+  },
+);
 
 /** What counts as the same thing told twice. */
 const inShort = (event: InboundEvent): string => {

@@ -155,7 +155,13 @@ export const createLogin = (deps: Deps): Login => {
     },
     pageGone: () => {
       nextCode.stop();
-      Object.assign(view, { socketState: null, ready: false, hasQr: false, passkey: false, pairingFailed: false });
+      Object.assign(view, {
+        socketState: null,
+        ready: false,
+        hasQr: false,
+        passkey: false,
+        pairingFailed: false,
+      });
       [pairing, scannable, connected, held] = [false, false, false, undefined];
       publish({ qr: null });
     },

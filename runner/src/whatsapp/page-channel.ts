@@ -57,7 +57,11 @@ export const openPageChannel = async (
   };
 };
 
-const hear = (report: Exclude<PageReport, { type: "mend" }>, session: CDPSession, listener: WhatsAppListener): void => {
+const hear = (
+  report: Exclude<PageReport, { type: "mend" }>,
+  session: CDPSession,
+  listener: WhatsAppListener,
+): void => {
   switch (report.type) {
     case "socket":
       return listener.socketState(report.state);

@@ -12,30 +12,33 @@ const png = Buffer.from(
 const pdf = Buffer.from("%PDF-1.4\n% a document of the tests\n%%EOF\n");
 const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
 
-test.each(["october-2026", "spring-2026"] as const)("text, image and document go out on the %s build", async (build) => {
-  world = await makeWorld(build);
-  const runner = await world.link();
-  const text = await runner.send({ to: FRIEND, text: "hello" });
-  expect(text).toMatchObject({ outcome: "sent", ack: 1, error: null });
-  const image = await runner.send({
-    to: FRIEND,
-    type: "image",
-    text: "a picture",
-    media: { bytes: png, mimetype: "image/png", filename: "a.png" },
-  });
-  const document = await runner.send({
-    to: FRIEND,
-    type: "document",
-    media: { bytes: pdf, mimetype: "application/pdf", filename: "a.pdf" },
-  });
-  expect(await world.simulator.control.sent()).toMatchObject([
-    { id: text.whatsappId, to: `${FRIEND}@c.us`, type: "chat", body: "hello" },
-    { id: image.whatsappId, type: "image", caption: "a picture", mediaSha256: sha256(png) },
-    { id: document.whatsappId, type: "document", filename: "a.pdf", mediaSha256: sha256(pdf) },
-  ]);
-  const { mends } = await runner.state((state) => state.status === "connected");
-  expect(mends.includes("message_key_text")).toBe(build !== "spring-2026");
-});
+test.each(["october-2026", "spring-2026"] as const)(
+  "text, image and document go out on the %s build",
+  async (build) => {
+    world = await makeWorld(build);
+    const runner = await world.link();
+    const text = await runner.send({ to: FRIEND, text: "hello" });
+    expect(text).toMatchObject({ outcome: "sent", ack: 1, error: null });
+    const image = await runner.send({
+      to: FRIEND,
+      type: "image",
+      text: "a picture",
+      media: { bytes: png, mimetype: "image/png", filename: "a.png" },
+    });
+    const document = await runner.send({
+      to: FRIEND,
+      type: "document",
+      media: { bytes: pdf, mimetype: "application/pdf", filename: "a.pdf" },
+    });
+    expect(await world.simulator.control.sent()).toMatchObject([
+      { id: text.whatsappId, to: `${FRIEND}@c.us`, type: "chat", body: "hello" },
+      { id: image.whatsappId, type: "image", caption: "a picture", mediaSha256: sha256(png) },
+      { id: document.whatsappId, type: "document", filename: "a.pdf", mediaSha256: sha256(pdf) },
+    ]);
+    const { mends } = await runner.state((state) => state.status === "connected");
+    expect(mends.includes("message_key_text")).toBe(build !== "spring-2026");
+  },
+);
 
 test.each(["sibling", "chat"] as const)("LIDs: %s", async (lids) => {
   world = await makeWorld();

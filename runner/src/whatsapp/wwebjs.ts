@@ -3,7 +3,13 @@ import type { Account } from "@whatsapp-engine/contract";
 import type { Browser, CDPSession, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import { within } from "../deadline.ts";
-import { NotSendable, type WhatsAppClient, type WhatsAppListener } from "./client.ts";
+import {
+  LIMIT_REACHED,
+  NotSendable,
+  RESTRICTED,
+  type WhatsAppClient,
+  type WhatsAppListener,
+} from "./client.ts";
 import { keepServed, serveCopy } from "./page-copy.ts";
 import type { PinnedPage } from "./pinned-page.ts";
 import { openPageChannel, type PageChannel } from "./page-channel.ts";
@@ -12,7 +18,8 @@ import { mendDownloads } from "./page/downloads.ts";
 import { dropFile, installFiles } from "./page/files.ts";
 import { hearInbound, inboundSince, installInbound, noticeTypes } from "./page/inbound.ts";
 import { installEngine, mendMessageKeys, watchMessages } from "./page/messages.ts";
-import { findMessages, logOut, readAccount, refreshQr, stopMoreCodes } from "./page/queries.ts";
+import { findMessages, knowsChat, logOut, readAccount, refreshQr, stopMoreCodes } from "./page/queries.ts";
+import { noteRefusals } from "./page/refusals.ts";
 import { gateSends } from "./page/send-gate.ts";
 import {
   isLoaded,
@@ -163,6 +170,7 @@ class MendedClient extends OpenClient {
   async #attach(): Promise<void> {
     if (await this.page.evaluate(mendMessageKeys)) this.mends.add("message_key_text");
     await this.page.evaluate(installEngine);
+    await this.page.evaluate(noteRefusals, MAX_REFUSALS, RESTRICTED, LIMIT_REACHED);
     await this.page.evaluate(installInbound, noticeTypes);
     await this.page.evaluate(hearInbound);
     await this.page.evaluate(gateSends, QUEUED_MS, BOTH_WITHIN_MS);
@@ -223,6 +231,8 @@ const isNetworkFailure = (cause: unknown): boolean =>
 const QUEUED_MS = 200;
 /** Of a send that failed: longest wait for its other promise to fail too. */
 const BOTH_WITHIN_MS = 1_000;
+/** Refused messages whose code is remembered. */
+const MAX_REFUSALS = 1_000;
 /** Pause before WhatsApp Web is opened again after the network failed. */
 const REOPEN_MS = 300;
 
@@ -313,6 +323,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
         client!.sendMessage(chatId, body, { ...how, ...(quotedMessageId && { quotedMessageId }) });
       await (media === null ? send() : withFileInPage(media.bytes, fileName, send));
     },
+    knowsChat: (chatId) => page().evaluate(knowsChat, chatId, noticeTypes),
     findMessages: (keys) => page().evaluate(findMessages, keys),
     inboundSince: (unixSeconds) => page().evaluate(inboundSince, unixSeconds),
     account: async () => toAccount(await page().evaluate(readAccount)),

@@ -4,6 +4,7 @@ import { createContacts } from "./contact.ts";
 import { createDevice } from "./device.ts";
 import { createDoings } from "./doings.ts";
 import { crash, hang } from "./failures.ts";
+import { createLimits } from "./limits.ts";
 import { openLink } from "./link.ts";
 import { createMedia } from "./media.ts";
 import { createMessages } from "./msg.ts";
@@ -27,7 +28,8 @@ const socket = createSocket(link, device, ways);
 const messages = createMessages(link, ways);
 const contacts = createContacts(link, socket.mePn);
 const chats = createChats(link, messages, contacts);
-const send = createSend(link, chats, ways);
+const limits = createLimits();
+const send = createSend(link, messages, chats, ways);
 const doings = createDoings(link, messages, socket.cmd, ways);
 const { collections, modules } = createSurroundings();
 
@@ -49,6 +51,7 @@ const react = (said: Push): void => {
     case "account":
       contacts.forget();
       contacts.know(said.people);
+      limits.set(said.limits);
       socket.setAccount(said.me);
       return chats.load(said.chats);
     case "message":
@@ -63,7 +66,9 @@ const react = (said: Push): void => {
       contacts.know(said.people);
       return doings.ring(said);
     case "ack":
-      return messages.acknowledge(said.key, said.ack);
+      return messages.acknowledge(said.key, said.ack, said.error);
+    case "limits":
+      return limits.set(said.limits);
     case "logout":
       return void socket.leave();
     case "forget":
@@ -93,6 +98,7 @@ const modulesByName = createRegistry([
   contacts.modules,
   chats.modules,
   send.modules,
+  limits.modules,
   doings.modules,
   createMedia(ways).modules,
   modules,

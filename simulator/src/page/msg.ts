@@ -11,7 +11,7 @@ const fields = [
   "self", "isNewMsg", "isForwarded", "star", "directPath", "filehash", "encFilehash", "mediaKey", "mediaKeyTimestamp",
   "deprecatedMms3Url", "clientUrl", "uploadhash", "isGif", "isViewOnce", "mentionedJidList", "groupMentions", "quotedMsg",
   "quotedStanzaID", "quotedParticipant", "lat", "lng", "loc", "pollName", "pollOptions", "pollSelectableOptionsCount",
-  "vcardList", "vcardFormattedName", "isVideoCall", "hasReaction", "latestEditMsgKey", "latestEditSenderTimestampMs",
+  "vcardList", "vcardFormattedName", "isVideoCall", "hasReaction", "isSendFailure", "errorCode", "latestEditMsgKey", "latestEditSenderTimestampMs",
   "revokeTimestamp", "protocolMessageKey",
 ] as const; // prettier-ignore
 
@@ -49,11 +49,14 @@ export class Msg extends Model<Attributes> {
   declare to: Wid;
   declare isNewMsg: boolean;
   declare isSendFailure: boolean | undefined;
+  declare errorCode: number | undefined;
 
   constructor(given: Attributes & { __x_id?: unknown }) {
     // WhatsApp Web keeps an attribute `id` under this name: given, it is the id.
     if ("__x_id" in given && !given.__x_id)
-      throw new Error("Data passed to getter must include an id property, or a id with an _serialized property");
+      throw new Error(
+        "Data passed to getter must include an id property, or a id with an _serialized property",
+      );
     const kept = fields.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]);
     super(Object.fromEntries(kept) as Attributes);
   }
@@ -119,6 +122,8 @@ export const createMessages = (link: Link, { keyText: where }: Ways) => {
   let heardReactions: (key: string, reactions: WireReaction[]) => void = () => {};
   /** Acks of messages that do not stand in the collection yet. */
   const early = new Map<string, number>();
+  /** Messages that were handed to the server, until it answers. */
+  const asked = new Map<string, (answer: { t: string; error?: number }) => void>();
 
   /** What an edit or a deletion changes. */
   const changing = ({ type, body, caption, t, editedAt, revoked }: WireMessage) => ({
@@ -190,7 +195,14 @@ export const createMessages = (link: Link, { keyText: where }: Ways) => {
       if (renamed) all.rename(before);
       return { msg, renamed };
     },
-    acknowledge: (key: string, ack: number) => {
+    /** What the server says to a message: that it has it, or by which code it refuses it. */
+    answerTo: (msg: Msg): Promise<{ t: string; error?: number }> =>
+      new Promise((resolve) => asked.set(String(msg.id), resolve)),
+    acknowledge: (key: string, ack: number, error?: number) => {
+      const answer = asked.get(key);
+      asked.delete(key);
+      answer?.({ t: String(Math.floor(Date.now() / 1000)), ...(error !== undefined && { error }) });
+      if (answer !== undefined && error !== undefined) return; // whoever sent it marks it
       const msg = all.get(key);
       if (msg) msg.set({ ack });
       else early.set(key, ack);

@@ -2,8 +2,9 @@ import type { Ways } from "../builds.ts";
 import type { Verdict, WireContent, WireMessage } from "../wire.ts";
 import type { Chat, ChatsArea } from "./chat.ts";
 import type { Link } from "./link.ts";
+import { SendFailureErrorCode } from "./limits.ts";
 import { keyFromWire, msgKeyClass, wireKey } from "./msg-key.ts";
-import { Msg } from "./msg.ts";
+import { Msg, type MessagesArea } from "./msg.ts";
 
 type Outgoing = ConstructorParameters<typeof Msg>[0];
 type SendResult = { messageSendResult: "OK" | "ERROR_UNKNOWN"; t: number };
@@ -45,28 +46,35 @@ const toWire = (msg: Msg): WireMessage => ({
   }),
 });
 
-/** Resolves once the server took the message or refused it; never, while neither is known. */
-const settled = (msg: Msg): Promise<SendResult> =>
-  new Promise((resolve) => {
-    const listen = (_: Msg, ack: number) => {
-      if (ack === 0) return;
-      msg.off("change:ack", listen);
-      resolve({ messageSendResult: ack < 0 ? "ERROR_UNKNOWN" : "OK", t: msg.t });
-    };
-    msg.on("change:ack", listen);
-  });
-
 const never = new Promise<never>(() => {});
 
+/** WhatsApp's month's limit of people written to for the first time. */
+const NEW_CHATS_CAPPED = 475;
+
 /** Sending: WhatsApp Web adds a message to its own collection, and its queue hands it to the server. */
-export const createSend = (link: Link, chats: ChatsArea, { keyText }: Ways) => {
+export const createSend = (link: Link, messages: MessagesArea, chats: ChatsArea, { keyText }: Ways) => {
+  const job = {
+    encryptAndSendMsg: ({ data }: { type: "message"; data: Msg }, _reporter: object | null) =>
+      messages.answerTo(data),
+  };
+
+  /** Resolves once the server took the message or refused it; never, while neither is known. */
+  const deliver = async (msg: Msg): Promise<SendResult> => {
+    const { error } = await job.encryptAndSendMsg({ type: "message", data: msg }, null);
+    if (error === undefined) return { messageSendResult: "OK", t: msg.t };
+    const errorCode = SendFailureErrorCode.UserReachedMaxMonthlyLimitForNewMessages;
+    msg.set({ isSendFailure: true, ack: -1, ...(error === NEW_CHATS_CAPPED && { errorCode }) });
+    return { messageSendResult: "ERROR_UNKNOWN", t: msg.t };
+  };
+
   const answer = async (chat: Chat, msg: Msg, { answer, added }: Verdict): Promise<Msg | undefined> => {
     if (answer === "omit") {
       setTimeout(() => chats.place(chat, msg));
       return undefined;
     }
     const placed = added ? chats.place(chat, msg) : undefined;
-    if (answer === "throw" || answer === "strand") throw new Error("ServerStatusCodeError: simulated failure of a send");
+    if (answer === "throw" || answer === "strand")
+      throw new Error("ServerStatusCodeError: simulated failure of a send");
     return answer === "hang" ? never : placed;
   };
 
@@ -83,7 +91,7 @@ export const createSend = (link: Link, chats: ChatsArea, { keyText }: Ways) => {
       const sibling = { ...key, remote: verdict.remote };
       const msg =
         verdict.remote === key.remote ? asked : new Msg({ ...outgoing, id: keyFromWire(keyText, sibling) });
-      return { msg, verdict, result: settled(msg) };
+      return { msg, verdict, result: deliver(msg) };
     });
     const message = sending.then(({ msg, verdict }) => answer(chat, msg, verdict));
     const result = sending.then((sent) =>
@@ -97,6 +105,7 @@ export const createSend = (link: Link, chats: ChatsArea, { keyText }: Ways) => {
     modules: {
       WAWebMsgKey: msgKeyClass(keyText),
       WAWebSendMsgChatAction: { addAndSendMsgToChat },
+      WAWebSendMsgJob: job,
       WAWebMsgReply: { canReplyMsg: ({ type }: Msg) => type !== "revoked" && type !== "call_log" },
       WAWebMsgDataFromModel: { msgDataFromMsgModel: (msg: Msg) => msg.serialize() },
       WAWebMediaUpdateMsg: async () => {},

@@ -116,7 +116,8 @@ onEachRuntime("the outcome of a send", (runtime) => {
     if (http === 200) expect(answer.body).toMatchObject({ success: true, status: "sent" });
     if (http === 202)
       expect(answer.body).toMatchObject({ success: true, status: expect.stringMatching(/sending|unknown/) });
-    if (http === 422) expect(answer.body.error?.code).toBe(fault.kind === "throw" ? "page_error" : "send_failed");
+    if (http === 422)
+      expect(answer.body.error?.code).toBe(fault.kind === "throw" ? "page_error" : "send_failed");
     await becomes(idOf(answer), final);
     expect(await timesTaken(to)).toBe(taken);
   });

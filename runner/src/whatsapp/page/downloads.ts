@@ -16,7 +16,9 @@ export const mendDownloads = (): void => {
   downloadManager.downloadAndMaybeDecrypt = async (wanted) => {
     const given = (more: object) => original.call(downloadManager, { ...wanted, ...more });
     if (wanted.mimetype !== undefined) return given({});
-    const mimetype = Msg.getModelsArray().find(({ directPath }) => directPath === wanted.directPath)?.mimetype;
+    const mimetype = Msg.getModelsArray().find(
+      ({ directPath }) => directPath === wanted.directPath,
+    )?.mimetype;
     if (!mimetype) return given({});
     if (needed) return given({ mimetype });
     try {

@@ -59,7 +59,10 @@ export const installEngine = (): void => {
   };
 
   const gates = new Map<string, { pass: () => void; refuse: (cause: Error) => void }>();
-  const engine: Omit<PageEngine, "received" | "edited" | "revoked" | "reacted" | "called" | "fileNamed"> = {
+  const engine: Omit<
+    PageEngine,
+    "refusalOf" | "received" | "edited" | "revoked" | "reacted" | "called" | "fileNamed"
+  > = {
     inHand: new Map(),
     files: new Map(),
     tell: (report) => window.tellEngine(JSON.stringify(report)),
@@ -70,11 +73,12 @@ export const installEngine = (): void => {
       if (refusal === null) gate?.pass();
       else gate?.refuse(new Error(refusal));
     },
-    describe: ({ id, ack, t }) => ({
-      key: id.toString(),
-      shortId: id.id,
-      ack: ack ?? 0,
-      unixSeconds: t ?? null,
+    describe: (message) => ({
+      key: message.id.toString(),
+      shortId: message.id.id,
+      ack: message.ack ?? 0,
+      unixSeconds: message.t ?? null,
+      refusal: window.engine!.refusalOf(message),
     }),
     model: async (key) => {
       const [fromMe, , shortId] = key.split("_");

@@ -1,5 +1,5 @@
 import type { FoundMessage } from "../client.ts";
-import type { PageWindow } from "./window.ts";
+import type { Msg, PageWindow } from "./window.ts";
 
 declare const window: PageWindow;
 
@@ -19,6 +19,22 @@ export const findMessages = async (keys: readonly string[]): Promise<FoundMessag
   if (engine === undefined) return [];
   const found = await Promise.all(keys.map((key) => engine.find(key)));
   return found.filter((message) => message !== null);
+};
+
+/** Whether there are messages in a chat with somebody, but entries of these types and messages of ours that did not get out. */
+export const knowsChat = async (chatId: string, notices: readonly string[]): Promise<boolean> => {
+  if (!/@(c\.us|lid)$/.test(chatId)) return true;
+  const { Chat } = window.require("WAWebCollections");
+  const { createWid } = window.require("WAWebWidFactory");
+  const other = window.require("WAWebApiContact").getAlternateUserWid(createWid(chatId));
+  const chats = [chatId, other?._serialized].flatMap((id) => (id === undefined ? [] : (Chat.get(id) ?? [])));
+  const counts = ({ id, type, ack }: Msg) => !notices.includes(type) && (!id.fromMe || (ack ?? 0) >= 1);
+  for (const chat of chats) {
+    if (chat.msgs.getModelsArray().some(counts)) return true;
+    const earlier = await window.require("WAWebChatLoadMessages").loadEarlierMsgs({ chat });
+    if (earlier?.some((message) => counts(message as Msg))) return true;
+  }
+  return false;
 };
 
 /** Answers whether that is done in another place than the library knows, as since 16 July 2026. */

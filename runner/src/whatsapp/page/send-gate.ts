@@ -47,7 +47,10 @@ export const gateSends = (queuedMs: number, bothWithinMs: number): void => {
     const fail = async (cause: unknown) => {
       const late = new Promise<null>((resolve) => setTimeout(resolve, bothWithinMs, null));
       const both = await Promise.race([Promise.allSettled([added, result]), late]);
-      await end(String(cause), both?.every(({ status }) => status === "rejected"));
+      await end(
+        String(cause),
+        both?.every(({ status }) => status === "rejected"),
+      );
     };
     const tellQueued = async () => {
       if (engine.inHand.get(shortId) !== "sending") return;
@@ -55,8 +58,7 @@ export const gateSends = (queuedMs: number, bothWithinMs: number): void => {
       if (found !== null) engine.tell({ type: "after_send", ref, found, failure: null, refused: false });
     };
     added.then(() => setTimeout(() => void tellQueued(), queuedMs)).catch(() => undefined);
-    const ended = () =>
-      Promise.all([added, result]).then(() => end(null), fail);
+    const ended = () => Promise.all([added, result]).then(() => end(null), fail);
     allowed.then(ended).catch(() => undefined); // refused: the caller hears it from `added`
     return [added, result];
   };

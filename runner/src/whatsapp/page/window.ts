@@ -61,6 +61,7 @@ export type Msg = {
   hasReaction?: boolean;
   isVideoCall?: boolean;
   isSendFailure?: boolean;
+  errorCode?: number | null;
   /** When it was last edited, by its writer's clock; null: never. */
   latestEditSenderTimestampMs?: number | null;
   revokeTimestamp?: number | null;
@@ -118,6 +119,21 @@ type Modules = {
     getMaybeMeLidUser(): Wid | null | undefined;
   };
   WAWebMsgKey: { prototype: object };
+  WAWebSendMsgJob: {
+    encryptAndSendMsg(
+      record: { data?: { id?: MsgKey } },
+      ...rest: unknown[]
+    ): Promise<{ error?: number | string | null } | null | undefined>;
+  };
+  /** Ends in Unix milliseconds here, in Unix seconds below. */
+  WAWebUserPrefsIndexedDBStorage: {
+    userPrefsIdb: { get(key: string): { time_enforcement_ends?: number } | null | undefined };
+  };
+  WAWebReachoutTimelockUtils: { REACHOUT_TIMELOCK_IDB_KEY: string };
+  WAWebIndividualNewChatMessageCappingLimitUtils: {
+    getCappingData(): { cycle_end_timestamp?: number } | null | undefined;
+  };
+  WAWebErrorType: { SendFailureErrorCode: { UserReachedMaxMonthlyLimitForNewMessages?: unknown } };
   WAWebSendMsgChatAction: { addAndSendMsgToChat: AddAndSend };
   WAWebCollections: {
     Msg: Collection<Msg> & {
@@ -155,6 +171,8 @@ export type PageEngine = {
   decide(ref: string, refusal: string | null): void;
   decision(ref: string): Promise<void>;
   describe(message: Msg): FoundMessage;
+  /** What is known of why WhatsApp's server refused a message; null where it did not. */
+  refusalOf(message: Msg): FoundMessage["refusal"];
   /** The message as the page holds it now, under this id or under its sibling's; or from its database. */
   model(key: string): Promise<Msg | null>;
   find(key: string): Promise<FoundMessage | null>;

@@ -1,0 +1,21 @@
+import { z } from "zod";
+
+/**
+ * What WhatsApp keeps an account from, while chats that exist go on. `account_restricted`: for some time it may not write
+ * to people it does not know (WhatsApp's error 463); `account_limit_reached`: it wrote to as many new ones as it may in
+ * a month (475).
+ */
+export const accountLimits = ["account_restricted", "account_limit_reached"] as const;
+export const accountLimitSchema = z.enum(accountLimits);
+export type AccountLimit = z.infer<typeof accountLimitSchema>;
+
+const time = z.iso.datetime();
+
+/** How a session is limited now. Times are ISO 8601, UTC. */
+export const sessionLimitSchema = z.object({
+  code: accountLimitSchema,
+  since: time,
+  until: time.nullable().meta({ description: "When WhatsApp ends it, where it says so" }),
+  nextTryAt: time.meta({ description: "When one message tries whether it is over" }),
+});
+export type SessionLimit = z.infer<typeof sessionLimitSchema>;

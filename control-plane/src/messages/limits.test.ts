@@ -1,0 +1,207 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { SendRecord } from "@whatsapp-engine/contract";
+import { accountLimits, events, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createEventStore } from "../events/store.ts";
+import { createMessageStore, type MessageStore } from "./store.ts";
+
+const HOUR_MS = 3_600_000;
+const START = Date.parse("2026-11-01T00:00:00.000Z");
+
+let dir: string;
+let database: OpenDatabase;
+let store: MessageStore;
+let now: number;
+const clock = { now: () => now };
+const open = (onLimit: "wait" | "fail" = "wait") => {
+  const { db } = database;
+  store = createMessageStore({
+    db,
+    clock,
+    appendEvent: createEventStore({ db, clock }).append,
+    maxQueued: 100,
+    accountLimits: { onLimit, firstRetryMs: HOUR_MS },
+  });
+  store.limits.open();
+};
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "limits-"));
+  database = openDatabase(dir);
+  now = START;
+  open();
+});
+afterEach(() => {
+  database.close();
+  rmSync(dir, { recursive: true });
+});
+
+const add = async (id: string, recipient = id) =>
+  store.add({ id, sessionId: "a", recipient, type: "text", body: id });
+const line = () => store.next("a", [], 100).map(({ id }) => id);
+const record = (messageId: string, change: Partial<SendRecord>): SendRecord => ({
+  messageId,
+  outcome: "not_sent",
+  whatsappId: null,
+  ack: null,
+  timestamp: null,
+  error: null,
+  ...change,
+});
+/** Handed over, and refused: by WhatsApp, or by the runner for what is known already. */
+async function refuse(id: string, { until = null as number | null, local = false } = {}) {
+  expect(await store.handOver(id, now)).toBe(true);
+  const error = {
+    code: "account_restricted",
+    message: "no",
+    until: until === null ? null : new Date(until).toISOString(),
+  } as const;
+  await store.settle(record(id, { ack: local ? null : -1, error }));
+}
+async function send(id: string) {
+  expect(await store.handOver(id, now)).toBe(true);
+  await store.settle(record(id, { outcome: "sent", whatsappId: id, ack: 1 }));
+}
+const nextTry = () => Date.parse(store.limits.of("a")!.nextTryAt) - now;
+
+describe("a chat that WhatsApp refuses", () => {
+  it("is held with all that waits for it and comes after; others pass it", async () => {
+    for (const [id, to] of [["a1", "A"], ["a2", "A"], ["b1", "B"]] as const) await add(id, to); // prettier-ignore
+    await refuse("a1");
+    expect(line()).toEqual(["b1"]);
+    const { row } = await add("a3", "A");
+    expect(row).toMatchObject({ status: "queued", waitsFor: "account_restricted" });
+    expect((await add("c1", "C")).row.waitsFor).toBeNull();
+    expect(line()).toEqual(["b1", "c1"]);
+    expect(store.find("a1")).toMatchObject({ status: "queued", waitsFor: "account_restricted", attempts: 1 });
+    const told = database.db.select().from(events).all();
+    expect(told.map(({ type, data }) => [type, data["messageId"] ?? data["limit"]])).toEqual([
+      ["session.limit", store.limits.of("a")],
+      ["message.status", "a1"],
+      ["message.status", "a2"],
+    ]);
+    expect(store.limits.newChatsRefused("a", "b1")).toBe("account_restricted");
+    expect(store.limits.newChatsRefused("b", "x")).toBeNull();
+  });
+
+  it("goes on in its order when one message got through, also after a restart", async () => {
+    for (const [id, to] of [["a1", "A"], ["a2", "A"], ["b1", "B"]] as const) await add(id, to); // prettier-ignore
+    await refuse("a1", { until: now + 10_000 });
+    await refuse("b1", { local: true });
+    open();
+    now += 10_000;
+    expect(store.limits.tryAgain(now)).toEqual([]); // WhatsApp's clock may be a little behind
+    now += 5_000;
+    expect(store.limits.tryAgain(now)).toEqual(["a"]);
+    expect(line()).toEqual(["a1"]);
+    expect(store.limits.newChatsRefused("a", "a1")).toBeNull();
+    open(); // it is the same one that tries
+    expect(store.limits.tryAgain(now)).toEqual([]);
+    await send("a1");
+    expect(store.limits.of("a")).toBeNull();
+    expect(line()).toEqual(["a2", "b1"]);
+    const told = database.db.select().from(events).all().slice(-2);
+    expect(told).toMatchObject([{ data: { status: "sent" } }, { type: "session.limit", data: { limit: null } }]);
+  });
+
+  it("is tried by one message after an hour where no end is told, then after twice as long, a day at most", async () => {
+    await add("a1");
+    await add("b1");
+    await refuse("a1");
+    await refuse("b1"); // was under way when the first came back
+    for (const hours of [1, 2, 4, 8, 16, 24, 24]) {
+      expect(nextTry()).toBe(hours * HOUR_MS);
+      expect(store.limits.tryAgain(now + nextTry() - 1)).toEqual([]);
+      now += nextTry();
+      expect(store.limits.tryAgain(now)).toEqual(["a"]);
+      expect(line()).toEqual(["a1"]);
+      await refuse("a1");
+    }
+    expect(store.find("a1")!.attempts).toBe(8);
+    expect(store.find("b1")!.attempts).toBe(1);
+  });
+
+  it("is tried by the next message where the one that tries ends otherwise", async () => {
+    await add("a1");
+    await add("b1");
+    await refuse("a1");
+    await refuse("b1", { local: true });
+    now += HOUR_MS;
+    store.limits.tryAgain(now);
+    store.cancel("a1");
+    expect(store.limits.tryAgain(now)).toEqual(["a"]);
+    expect(line()).toEqual(["b1"]);
+    await store.handOver("b1", now);
+    store.giveUp("b1"); // what nobody knows of may have been refused
+    await add("c1");
+    await refuse("c1", { local: true });
+    expect(store.limits.tryAgain(now)).toEqual([]);
+    now += HOUR_MS;
+    expect(store.limits.tryAgain(now)).toEqual(["a"]);
+  });
+
+  it("is over by itself at the end that was told, where nobody waits", async () => {
+    await add("a1");
+    await refuse("a1", { until: now + 1_000 });
+    store.cancel("a1");
+    now += 6_000;
+    expect(store.limits.tryAgain(now)).toEqual([]);
+    expect(store.limits.of("a")).toBeNull();
+  });
+
+  it("takes a later end that one of the messages under way learns", async () => {
+    await add("a1");
+    await add("b1");
+    await refuse("a1");
+    await refuse("b1", { until: now + 2 * HOUR_MS });
+    expect(nextTry()).toBe(2 * HOUR_MS + 5_000);
+  });
+});
+
+describe("where messages are to fail", () => {
+  it("they do by name, without being tried until the next try is due", async () => {
+    open("fail");
+    await add("a1");
+    await add("a2", "a1");
+    await refuse("a1");
+    expect(store.find("a1")).toMatchObject({ status: "failed", errorCode: "account_restricted" });
+    expect(line()).toEqual(["a2"]);
+    expect(store.limits.newChatsRefused("a", "a2")).toBe("account_restricted");
+    await refuse("a2", { local: true });
+    now += HOUR_MS;
+    await add("b1");
+    expect(store.limits.newChatsRefused("a", "b1")).toBeNull();
+    await send("b1");
+    expect(store.limits.of("a")).toBeNull();
+  });
+
+  it("what was held before goes on", async () => {
+    await add("a1");
+    await refuse("a1");
+    open("fail");
+    expect(line()).toEqual(["a1"]);
+  });
+});
+
+it("a deleted session is forgotten with its limit", async () => {
+  await add("a1");
+  await refuse("a1");
+  store.endSession("a");
+  expect(store.limits.of("a")).toBeNull();
+  expect(database.db.select().from(accountLimits).all()).toEqual([]);
+});
+
+it("what is undone is not remembered", async () => {
+  await add("a1");
+  await store.handOver("a1", now);
+  const error = { code: "account_restricted", message: "no" } as const;
+  const undone = () =>
+    database.db.transaction(() => {
+      store.settleWithin(record("a1", { ack: -1, error }));
+      expect(store.limits.of("a")).not.toBeNull();
+      throw new Error("undone");
+    });
+  expect(undone).toThrow("undone");
+  expect(store.limits.of("a")).toBeNull();
+});
