@@ -47,6 +47,9 @@ export const createPageSession = (
   });
   let synced = false;
   let passkeyGiven: (() => void) | undefined;
+  let reload: NodeJS.Timeout | undefined;
+  /** What a page that was just linked is unlinked for. */
+  const omissions = new Set<"window open" | "status read">();
 
   const qr = () =>
     state === "UNPAIRED" && ref !== undefined && keys
@@ -112,6 +115,18 @@ export const createPageSession = (
     push({ push: "passkey", asked: false });
   };
 
+  /** What follows the first login of an account. */
+  const welcome = () => {
+    const { window: shown, reloadMs } = settings.afterLinking;
+    if (shown) omissions.add("window open");
+    if (shown) push({ push: "whatsNew" });
+    if (reloadMs === null) return;
+    reload = setTimeout(() => {
+      if (omissions.size > 0) page.endLogin(true);
+      else push({ push: "reload" });
+    }, reloadMs).unref();
+  };
+
   const page = {
     id,
     qr,
@@ -153,6 +168,7 @@ export const createPageSession = (
       const { account: linked, credentials } = accounts.link(phone);
       push({ push: "linked", credentials });
       enter(linked, credentials.deviceId);
+      welcome();
       return linked;
     },
     /** The phone's owner gives the passkey that is asked for. */
@@ -181,7 +197,14 @@ export const createPageSession = (
       account = undefined;
       if (tell) push({ push: "logout" });
     },
-    close: () => clearTimeout(rotation),
+    windowAnswered: () => void omissions.delete("window open"),
+    chatRead: (chat: string) => {
+      if (chat === "status@broadcast") omissions.add("status read");
+    },
+    close: () => {
+      clearTimeout(rotation);
+      clearTimeout(reload);
+    },
   };
   return page;
 };

@@ -30,6 +30,12 @@ export type Settings = {
   uploadsFail: boolean;
   /** Whether a phone that scans or enters a code asks its owner for a passkey first; the state of the page's socket until then. */
   passkey: "no" | "PAIRING" | "UNPAIRED";
+  /**
+   * What WhatsApp Web does to an account that was just linked: a window over the page with a button to go on, and after a while
+   * (null: never) a reload of the page by itself. The reports differ in why some are unlinked at the reload; here it is an open
+   * window, and a status chat that was read.
+   */
+  afterLinking: { window: boolean; reloadMs: number | null };
   /** What the server does with a reaction, an edit, a deletion, a logout or the wish for a pairing code: takes it, turns it down, or never answers. */
   actions: "take" | "refuse" | "silence";
 };
@@ -48,11 +54,16 @@ export const defaultSettings = (build: Build = newestBuild): Settings => ({
   registeredByDefault: true,
   uploadsFail: false,
   passkey: "no",
+  afterLinking: { window: false, reloadMs: null },
   actions: "take",
 });
 
-export const applySettings = (settings: Settings, { delays, qr, ...rest }: SettingsChanges): void => {
+export const applySettings = (
+  settings: Settings,
+  { delays, qr, afterLinking, ...rest }: SettingsChanges,
+): void => {
   Object.assign(settings, rest);
   Object.assign(settings.delays, delays);
   Object.assign(settings.qr, qr);
+  Object.assign(settings.afterLinking, afterLinking);
 };

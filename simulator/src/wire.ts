@@ -132,6 +132,8 @@ export type Calls = {
   messages: [{ keys: string[] }, WireMessage[]];
   earlier: [{ chat: string; before: string | null }, WireMessage[]];
   seen: [{ chat: string }, void];
+  /** The button of the window over a page that was just linked. */
+  windowAnswered: [Record<string, never>, void];
   /** These three answer whether the server took it. */
   react: [{ key: string; emoji: string }, boolean];
   edit: [{ key: string; text: string; at: number }, boolean];
@@ -161,6 +163,9 @@ export type Push =
   | { push: "logout" }
   /** The phone asks its owner for a passkey, or has it. */
   | { push: "passkey"; asked: boolean }
+  /** A window over the page says what is new, until its button is pressed. */
+  | { push: "whatsNew" }
+  | { push: "reload" }
   /** The login in the profile is void. */
   | { push: "forget" }
   /** The page's storage fails: it leaves as after a logout, with its login (or without, where `wiped`). */

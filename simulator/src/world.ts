@@ -94,7 +94,11 @@ export const createWorld = (build?: Build) => {
         return find(id);
       },
       messages: ({ keys }) => keys.flatMap((key) => account().history.find(key) ?? []),
-      earlier: ({ chat, before }) => account().history.earlier(chat, before),
+      earlier: ({ chat, before }) => {
+        page.chatRead(chat);
+        return account().history.earlier(chat, before);
+      },
+      windowAnswered: () => page.windowAnswered(),
       seen: ({ chat }) => account().history.seen(chat),
       react: ({ key, emoji }) => doings.asSet(() => doings.react(account(), key, account().me.pn, emoji)),
       edit: ({ key, text, at }) => doings.asSet(() => doings.edit(account(), key, text, at)),

@@ -102,7 +102,10 @@ describe("a chat that WhatsApp refuses", () => {
     expect(store.limits.of("a")).toBeNull();
     expect(line()).toEqual(["a2", "b1"]);
     const told = database.db.select().from(events).all().slice(-2);
-    expect(told).toMatchObject([{ data: { status: "sent" } }, { type: "session.limit", data: { limit: null } }]);
+    expect(told).toMatchObject([
+      { data: { status: "sent" } },
+      { type: "session.limit", data: { limit: null } },
+    ]);
   });
 
   it("is tried by one message after an hour where no end is told, then after twice as long, a day at most", async () => {

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { logoutResultSchema, unlinkDetails } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
+import { innerPage } from "../test-support/inner-page.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
 import { ACCOUNT, CLAIM, FRIEND, makeWorld, scan, type World } from "../test-support/world.ts";
 
@@ -86,6 +87,47 @@ test("a passkey that nobody gives: it expires as a code does", async () => {
   void control.scan(qr!.code, { phoneNumber: ACCOUNT });
   await runner.state(({ reason }) => reason === "passkey_required");
   await runner.state(({ reason }) => reason === "qr_expired");
+});
+
+test("an account that was just linked stays: the window is answered, posts to everyone are not read, the page may reload", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  await control.configure({ afterLinking: { window: true, reloadMs: 4_000 }, delays: { syncMs: 1_000 } });
+  const runner = await world.start();
+  const { qr } = await runner.state((state) => state.qr !== null);
+  await control.scan(qr!.code, { phoneNumber: ACCOUNT });
+  await control.deliver(ACCOUNT, { from: "status@broadcast", author: FRIEND, body: "a post" });
+  const { mends } = await runner.state(({ status }) => status === "connected");
+  expect(mends).toContain("window_answered");
+
+  // One that is on its way when the page goes.
+  await control.fault({ kind: "late", ackMs: 5_000 });
+  const sending = runner.send({ messageId: "meanwhile", to: FRIEND, text: "meanwhile", timeoutMs: 20_000 });
+  const seen = runner.states.length;
+  await eventually(() => runner.states.slice(seen).map(({ status }) => status)).toContain("connecting");
+  await eventually(() => runner.states.at(-1)!.status).toBe("connected");
+  expect(await sending).toMatchObject({ outcome: "sent" });
+  expect(await control.sent()).toHaveLength(1);
+  expect(await control.linkedDevices(ACCOUNT)).toBe(1);
+  expect(await runner.send({ to: FRIEND, text: "after" })).toMatchObject({ outcome: "sent" });
+});
+
+test("a window that asks something is left alone", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  const { page, leave } = await innerPage(world.profileDir);
+  const pressed = await page.evaluate(`new Promise((resolve) => {
+    const pressed = [];
+    document.addEventListener("click", ({ target }) => pressed.push(target.textContent));
+    for (const content of [
+      "<button>Cancel</button><button>Log out</button>",
+      "<input><button>Save</button>",
+      '<div role="button">OK</div>',
+    ]) document.body.insertAdjacentHTML("beforeend", '<div role="dialog">' + content + "</div>");
+    setTimeout(resolve, 200, pressed);
+  })`);
+  await leave();
+  expect(pressed).toEqual(["OK"]);
 });
 
 test("when WhatsApp's codes run out it is asked for new ones", async () => {

@@ -22,6 +22,7 @@ import { findMessages, knowsChat, logOut, readAccount, refreshQr, stopMoreCodes 
 import { noteRefusals } from "./page/refusals.ts";
 import { gateSends } from "./page/send-gate.ts";
 import {
+  answerWindow,
   isLoaded,
   pageVersion,
   repeatEndOfSync,
@@ -132,6 +133,7 @@ class MendedClient extends OpenClient {
     const version = await page.evaluate(watchSocket, unusedHandlers);
     if (version === null) return;
     await page.evaluate(watchPasskey);
+    await page.evaluate(answerWindow);
     this.served?.isOf(version);
     this.#options.listener.version(version);
     await super.inject();

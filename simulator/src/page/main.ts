@@ -12,6 +12,7 @@ import { createRegistry } from "./registry.ts";
 import { createSend } from "./send.ts";
 import { createSocket } from "./socket.ts";
 import { createSurroundings } from "./surroundings.ts";
+import { showWhatsNew } from "./whats-new.ts";
 import { widModules } from "./wid.ts";
 
 declare global {
@@ -71,6 +72,10 @@ const react = (said: Push): void => {
       return limits.set(said.limits);
     case "logout":
       return void socket.leave();
+    case "whatsNew":
+      return showWhatsNew(link);
+    case "reload":
+      return location.reload();
     case "forget":
       return void device.forget();
     case "failStorage":

@@ -217,7 +217,9 @@ export const inboundSince = async (
   const { Chat, Msg, Reactions } = window.require("WAWebCollections");
   const { loadEarlierMsgs } = window.require("WAWebChatLoadMessages");
 
-  for (const chat of Chat.getModelsArray()) {
+  // Not the one of posts to everyone: some accounts that read it in their first minutes were unlinked (OpenWA 1040, 1070).
+  const chats = Chat.getModelsArray().filter(({ id }) => /@(c\.us|lid|g\.us)$/.test(id._serialized));
+  for (const chat of chats) {
     for (let loads = 0; (chat.t ?? 0) >= unixSeconds && loads < MAX_LOADS; loads += 1) {
       const [oldest] = chat.msgs.getModelsArray();
       if (oldest !== undefined && (oldest.t ?? 0) < unixSeconds) break;
@@ -230,8 +232,9 @@ export const inboundSince = async (
     typeof time === "number" && time >= unixSeconds;
   const found = [];
   // A chat keeps its messages in order, which their times, in whole seconds, do not tell.
-  const inChats = Chat.getModelsArray().flatMap(({ msgs }) => msgs.getModelsArray());
+  const inChats = chats.flatMap(({ msgs }) => msgs.getModelsArray());
   for (const message of new Set([...inChats, ...Msg.getModelsArray()])) {
+    if (message.id.remote._serialized.endsWith("@broadcast")) continue;
     const { type, t, latestEditSenderTimestampMs: editedMs } = message;
     if (since(type === "revoked" ? (message.revokeTimestamp ?? t) : t)) found.push(engine.received(message));
     if (editedMs && since(editedMs / 1000)) found.push(engine.edited(message));

@@ -80,5 +80,33 @@ export const watchPasskey = (): void => {
   look();
 };
 
+/**
+ * Answers a window over the page that has nothing but a button to go on, as WhatsApp Web shows since July 2026 to a browser
+ * that was just linked: some accounts are unlinked, and some never get ready, where nobody presses it. A window that asks
+ * something has two buttons or a field, and is left alone.
+ */
+export const answerWindow = (): void => {
+  const { Socket } = window.require("WAWebSocketModel");
+  const answer = () => {
+    if (Socket.state !== "CONNECTED") return;
+    for (const dialog of window.document.querySelectorAll('[role="dialog"]')) {
+      if (dialog.querySelector("input, textarea, select, [contenteditable]") !== null) continue;
+      // One that closes it has a sign and no text.
+      const [goOn, another] = [...dialog.querySelectorAll('button, [role="button"]')].filter(
+        ({ textContent }) => textContent?.trim(),
+      );
+      if (goOn === undefined || another !== undefined) continue;
+      goOn.click();
+      window.tellEngine(JSON.stringify({ type: "mend", name: "window_answered" } satisfies PageReport));
+    }
+  };
+  new window.MutationObserver(answer).observe(window.document.documentElement, {
+    childList: true,
+    subtree: true,
+  });
+  Socket.on("change:state", answer);
+  answer();
+};
+
 /** Tells the library of the end of a sync that was over before it listened. */
 export const repeatEndOfSync = (): void => void window.onAppStateHasSyncedEvent();

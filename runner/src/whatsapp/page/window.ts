@@ -193,6 +193,13 @@ export type PageEngine = {
   fileNamed(name: string): OutgoingFile;
 };
 
+type PageElement = {
+  readonly textContent: string | null;
+  querySelector(selector: string): object | null;
+  querySelectorAll(selector: string): Iterable<PageElement>;
+  click(): void;
+};
+
 export type PageWindow = {
   require<Name extends keyof Modules>(name: Name): Modules[Name];
   Debug?: { VERSION?: string };
@@ -203,6 +210,7 @@ export type PageWindow = {
   document: {
     createElement(tag: "input"): FileInput;
     querySelector(selector: string): object | null;
+    querySelectorAll(selector: string): Iterable<PageElement>;
     documentElement: object;
   };
   MutationObserver: new (changed: () => void) => {
