@@ -1,5 +1,6 @@
 import type { AccountLimit, SendCommand, SendRecord } from "@whatsapp-engine/contract";
 import type { JournaledSend } from "./journal-entries.ts";
+import { readPageError } from "./page-errors.ts";
 import { LIMIT_REACHED, NotSendable, RESTRICTED, type FoundMessage } from "./whatsapp/client.ts";
 
 /*
@@ -35,7 +36,7 @@ export const notSent =
 
 /** What the page's own code said, which may be of one letter. */
 export const pageErrorMessage = (failure: string | null): string =>
-  `WhatsApp Web failed before it had the message, so nothing was sent: ${failure ?? "it gave no reason"}`;
+  `WhatsApp Web failed before it had the message, so nothing was sent: ${failure === null ? "it gave no reason" : readPageError(failure)}.`;
 
 export const unknownOutcome: Change = (send) => ({
   ...send,
@@ -91,15 +92,17 @@ export const settledBy = (send: JournaledSend, found: FoundMessage): JournaledSe
 /** Why a message without a key was not taken; `cause`: what the library threw, undefined if it returned. */
 export const whyNotTaken = (command: SendCommand, cause: unknown): Change => {
   if (cause === undefined) return notSent("chat_not_found", "WhatsApp does not know this chat.");
-  const reason = cause instanceof Error ? cause.message.split("\n")[0]! : String(cause);
-  if (cause instanceof NotSendable) return notSent("rejected", reason);
-  if (/No LID for user/i.test(reason)) return notSent("not_on_whatsapp", "This number is not on WhatsApp.");
+  if (cause instanceof NotSendable) return notSent("rejected", cause.message);
+  // Of a number it was asked before whether it is on WhatsApp.
+  if (command.to.endsWith("@lid") && /No LID for user/i.test(String(cause)))
+    return notSent("not_on_whatsapp", "This number is not on WhatsApp.");
   if (cause instanceof DOMException && cause.name === "TimeoutError") {
     return notSent("rejected", "WhatsApp Web did not take the message in time.");
   }
+  const reason = readPageError(cause);
   if (command.media !== null)
-    return notSent("invalid_media", `WhatsApp Web did not take the file: ${reason}`);
-  return notSent("rejected", `WhatsApp Web did not take the message: ${reason}`);
+    return notSent("invalid_media", `WhatsApp Web did not take the file: ${reason}.`);
+  return notSent("page_error", `WhatsApp Web did not take the message: ${reason}.`);
 };
 
 /** The part of a key that stays the same under every id of the chat: `true_628…@c.us_<this>`. */

@@ -37,6 +37,14 @@ describe("what the library answers decides nothing", () => {
     expect((await sentBodies()).filter((body) => body === name)).toHaveLength(outcome === "sent" ? 1 : 0);
   });
 
+  test("an error of the page is kept with where it came from", async () => {
+    await world.simulator.control.fault({ kind: "throw", taken: false });
+    const { error } = await runner.send({ messageId: "page error", to: FRIEND, text: "page error" });
+    expect(error).toMatchObject({ code: "page_error" });
+    // As the newest build has it.
+    expect(error?.message).toMatch(/an error without words \("r: r", at .+:\d+:\d+\)/);
+  });
+
   test("an ack that comes late is told as an event", async () => {
     await world.simulator.control.fault({ kind: "late", ackMs: 500 });
     const command = { messageId: "late", to: FRIEND, text: "late" };

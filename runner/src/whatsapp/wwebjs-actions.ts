@@ -2,6 +2,7 @@ import type { ActionResult } from "@whatsapp-engine/contract";
 import type { Page } from "puppeteer-core";
 import type wwebjs from "whatsapp-web.js";
 import { within } from "../deadline.ts";
+import { readPageError } from "../page-errors.ts";
 import type { WhatsAppClient } from "./client.ts";
 import { failedToSend, lookAt, untilRevoked, type Target } from "./page/actions.ts";
 
@@ -47,7 +48,7 @@ export const createActions = (open: Open): Pick<WhatsAppClient, "react" | "edit"
       return (await within(ACTION_MS, work())) ?? unknown;
     } catch (cause) {
       if (isPageGone(cause)) return unknown;
-      return refused(`WhatsApp did not take it: ${firstLine(cause)}`);
+      return refused(`WhatsApp did not take it: ${readPageError(cause)}.`);
     }
   };
 
@@ -110,7 +111,3 @@ export const createActions = (open: Open): Pick<WhatsAppClient, "react" | "edit"
     },
   };
 };
-
-/** What the page says of a failure, without where it happened. */
-export const firstLine = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;

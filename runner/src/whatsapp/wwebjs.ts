@@ -3,6 +3,7 @@ import type { Account } from "@whatsapp-engine/contract";
 import type { Browser, CDPSession, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import { within } from "../deadline.ts";
+import { readPageError } from "../page-errors.ts";
 import {
   LIMIT_REACHED,
   NotSendable,
@@ -31,7 +32,7 @@ import {
   watchPasskey,
   watchSocket,
 } from "./page/watch.ts";
-import { createActions, firstLine } from "./wwebjs-actions.ts";
+import { createActions } from "./wwebjs-actions.ts";
 import { toLibrary } from "./wwebjs-content.ts";
 
 const { Client, LocalAuth } = wwebjs;
@@ -335,7 +336,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
         const code = await within(PAIRING_MS, client!.requestPairingCode(phoneNumber));
         return code === undefined ? { outcome: "unknown" } : { outcome: "code", code };
       } catch (cause) {
-        return { outcome: "refused", detail: firstLine(cause) };
+        return { outcome: "refused", detail: readPageError(cause) };
       } finally {
         holder.evaluate(stopMoreCodes).catch(() => undefined); // with the page go its timers
       }

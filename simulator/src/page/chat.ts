@@ -1,9 +1,11 @@
+import type { Ways } from "../builds.ts";
 import type { Listing, WireChat, WireGroup, WireMessage } from "../wire.ts";
 import type { ContactsArea } from "./contact.ts";
 import type { Link } from "./link.ts";
 import { Collection, Model } from "./model.ts";
 import type { MsgKey } from "./msg-key.ts";
 import type { MessagesArea, Msg } from "./msg.ts";
+import { pageError } from "./page-error.ts";
 import { createWid, type Wid } from "./wid.ts";
 
 class GroupMetadata extends Model<{
@@ -77,7 +79,12 @@ class Chats extends Collection<Chat> {
 }
 
 /** Chats, and the way from a number or LID to the chat it stands under. */
-export const createChats = (link: Link, messages: MessagesArea, contacts: ContactsArea) => {
+export const createChats = (
+  link: Link,
+  messages: MessagesArea,
+  contacts: ContactsArea,
+  { minifiedErrors }: Ways,
+) => {
   const make = ({ id, name, unreadCount, t, group }: Omit<WireChat, "messages">): Chat => {
     const wid = createWid(id);
     const chat = new Chat({
@@ -103,7 +110,8 @@ export const createChats = (link: Link, messages: MessagesArea, contacts: Contac
 
   const open = async (wid: Wid): Promise<Chat> => {
     const listing: Listing | null = await contacts.lookUp(wid);
-    if (!listing) throw new Error(wid.isGroup() ? `No such group: ${wid.toString()}` : "No LID for user");
+    if (!listing)
+      throw pageError(wid.isGroup() ? `No such group: ${wid.toString()}` : "No LID for user", minifiedErrors);
     const { chat: id, pn, group } = listing;
     const name = group?.subject ?? pn.replace(/@.*/, "");
     return all.get(id) ?? make({ id, name, unreadCount: 0, t: 0, ...(group && { group }) });

@@ -1,4 +1,5 @@
 import type { Ways } from "../builds.ts";
+import { pageError } from "./page-error.ts";
 import { encodeB64 } from "./device.ts";
 import { Model } from "./model.ts";
 
@@ -85,7 +86,7 @@ const fits = ({ type, mimetype = "application/octet-stream" }: Download): boolea
 };
 
 /** Media on its way out and in. Bytes pass unchanged; real WhatsApp Web recompresses pictures. */
-export const createMedia = ({ downloadsByMimetype, emptyMediaId }: Ways) => {
+export const createMedia = ({ downloadsByMimetype, emptyMediaId, minifiedErrors }: Ways) => {
   const objects = new Map<string, MediaObject>();
 
   const prepRawMedia = (raw: OpaqueData, wanted: Wanted) => ({
@@ -149,8 +150,7 @@ export const createMedia = ({ downloadsByMimetype, emptyMediaId }: Ways) => {
     const answer = await fetch(wanted.directPath);
     if (!answer.ok) throw Object.assign(new Error("media not found"), { status: answer.status });
     const bytes = await answer.arrayBuffer();
-    if (downloadsByMimetype && !fits(wanted))
-      throw Object.assign(new Error("InvalidMediaFileType"), { name: "InvalidMediaFileType" });
+    if (downloadsByMimetype && !fits(wanted)) throw pageError("InvalidMediaFileType", minifiedErrors);
     return bytes;
   };
 

@@ -3,6 +3,7 @@ import type { Verdict, WireContent, WireMessage } from "../wire.ts";
 import type { Chat, ChatsArea } from "./chat.ts";
 import type { Link } from "./link.ts";
 import { SendFailureErrorCode } from "./limits.ts";
+import { pageError } from "./page-error.ts";
 import { keyFromWire, msgKeyClass, wireKey } from "./msg-key.ts";
 import { Msg, type MessagesArea } from "./msg.ts";
 
@@ -52,7 +53,12 @@ const never = new Promise<never>(() => {});
 const NEW_CHATS_CAPPED = 475;
 
 /** Sending: WhatsApp Web adds a message to its own collection, and its queue hands it to the server. */
-export const createSend = (link: Link, messages: MessagesArea, chats: ChatsArea, { keyText }: Ways) => {
+export const createSend = (
+  link: Link,
+  messages: MessagesArea,
+  chats: ChatsArea,
+  { keyText, minifiedErrors }: Ways,
+) => {
   const job = {
     encryptAndSendMsg: ({ data }: { type: "message"; data: Msg }, _reporter: object | null) =>
       messages.answerTo(data),
@@ -74,7 +80,7 @@ export const createSend = (link: Link, messages: MessagesArea, chats: ChatsArea,
     }
     const placed = added ? chats.place(chat, msg) : undefined;
     if (answer === "throw" || answer === "strand")
-      throw new Error("ServerStatusCodeError: simulated failure of a send");
+      throw pageError("ServerStatusCodeError: simulated failure of a send", minifiedErrors);
     return answer === "hang" ? never : placed;
   };
 

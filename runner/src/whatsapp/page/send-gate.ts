@@ -43,12 +43,14 @@ export const gateSends = (queuedMs: number, bothWithinMs: number): void => {
       const refused = bothRejected && found === null;
       if (!told) engine.tell({ type: "after_send", ref, found, failure, refused });
     };
+    const wordsOf = (cause: unknown) =>
+      `${String(cause)}\n${cause instanceof Error ? (cause.stack ?? "") : ""}`.slice(0, 4_000);
     /** One that failed alone proves nothing; the other gets a moment to fail too. */
     const fail = async (cause: unknown) => {
       const late = new Promise<null>((resolve) => setTimeout(resolve, bothWithinMs, null));
       const both = await Promise.race([Promise.allSettled([added, result]), late]);
       await end(
-        String(cause),
+        wordsOf(cause),
         both?.every(({ status }) => status === "rejected"),
       );
     };
