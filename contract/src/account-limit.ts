@@ -9,6 +9,14 @@ export const accountLimits = ["account_restricted", "account_limit_reached"] as 
 export const accountLimitSchema = z.enum(accountLimits);
 export type AccountLimit = z.infer<typeof accountLimitSchema>;
 
+/**
+ * Why a message does not go out though its turn has come. `whatsapp_build`: the session tries a new build of WhatsApp Web,
+ * whose page failed to take it; it is tried again when that is decided, or after two minutes.
+ */
+export const waitReasons = [...accountLimits, "whatsapp_build"] as const;
+export const waitReasonSchema = z.enum(waitReasons);
+export type WaitReason = z.infer<typeof waitReasonSchema>;
+
 const time = z.iso.datetime();
 
 /** How a session is limited now. Times are ISO 8601, UTC. */

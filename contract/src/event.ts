@@ -13,6 +13,7 @@ export const eventTypes = [
   "message.edited",
   "message.revoked",
   "call.received",
+  "whatsapp.build_rejected",
 ] as const;
 export const eventTypeSchema = z.enum(eventTypes);
 export type EventType = z.infer<typeof eventTypeSchema>;

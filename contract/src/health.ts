@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { canarySchema } from "./builds.ts";
 import { sessionStatuses } from "./session.ts";
 
 export const healthAnswerSchema = z.object({
@@ -43,6 +44,8 @@ export const whatsappHealthSchema = z.object({
   pinnedForAll: z.string().nullable(),
   /** Sessions with a pin of their own. */
   pins: z.array(z.object({ whatsappVersion: z.string(), sessionIds: z.array(z.string()) })),
+  /** Builds that were found, the newest first, and which of them sessions are started with. */
+  canary: canarySchema,
   /** What became of messages handed over since the beginning of yesterday, UTC, by the sessions there are. */
   outcomes: z.object({
     since: z.iso.datetime(),

@@ -1,6 +1,7 @@
 export * from "./account-limit.ts";
 export * from "./actions.ts";
 export * from "./backup.ts";
+export * from "./builds.ts";
 export * from "./bulk.ts";
 export * from "./content.ts";
 export * from "./errors.ts";

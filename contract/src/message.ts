@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { accountLimitSchema } from "./account-limit.ts";
+import { waitReasonSchema } from "./account-limit.ts";
 import { contentFields } from "./content.ts";
 import { sessionIdSchema } from "./ids.ts";
 import { checkKind, messageTypeSchema, type MessageParts, type MessageType } from "./kinds.ts";
@@ -96,9 +96,9 @@ export const messageSchema = z
     status: messageStatusSchema,
     whatsappId: z.string().nullable().meta({ description: "WhatsApp's id of the message" }),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
-    waitsFor: accountLimitSchema.nullable().meta({
+    waitsFor: waitReasonSchema.nullable().meta({
       description:
-        "Why a queued message does not go out though its turn has come: WhatsApp keeps the account from writing to this chat. It goes out when that is over",
+        "Why a queued message does not go out though its turn has come: WhatsApp keeps the account from writing to this chat (`account_restricted`, `account_limit_reached`), or a new build of WhatsApp Web that is tried did not take it (`whatsapp_build`). It goes out when that is over",
     }),
     /** How often it was handed to the session's runner. */
     attempts: z.number().int(),

@@ -67,6 +67,8 @@ export const runnerStateSchema = z.object({
   libraryVersion: z.string(),
   /** Mends that were applied to the page, or by another page or browser (`page_reloaded`, `browser_restarted`), by name. */
   mends: z.array(z.string()),
+  /** Those that were applied and did not help. */
+  failedMends: z.array(z.string()).default([]),
   /** How often this runner opened the page anew, and started the browser anew. */
   mendCounts: z.record(z.string(), z.number().int()).default({}),
   /** With `stale_claim`: the number of the runner that is newer on the profile. */

@@ -44,8 +44,18 @@ export const steps = [
   "warm.runner_removed",
   "warm.profile_removed",
 ] as const;
-/** Also: a restored login is in its new profile; the session has it, and the one of before is still there. */
-export type Step = (typeof steps)[number] | "restore.imported" | "restore.switched";
+/**
+ * Also: a restored login is in its new profile; the session has it, and the one of before is still there. And what is written
+ * of a build of WhatsApp Web: a session tries it, is connected on it, it is proven, it is rejected.
+ */
+export type Step =
+  | (typeof steps)[number]
+  | "restore.imported"
+  | "restore.switched"
+  | "canary.begun"
+  | "canary.ready"
+  | "canary.proven"
+  | "canary.rejected";
 
 /** What a subscriber of the channel is given. */
 export type StepPassed = { step: Step; details: Readonly<Record<string, unknown>> };

@@ -93,6 +93,12 @@ const environmentSchema = z.object({
   QR_TIMEOUT_SECONDS: integer(20, 86_400).default(300),
   HIBERNATE_AFTER_MINUTES: integer(0, 10_080).default(0),
   WHATSAPP_VERSION: whatsappVersionSchema.optional(),
+  WHATSAPP_LOOK_SECONDS: integer(0, 604_800).default(3600),
+  WHATSAPP_CANARY: z.enum(["auto", "on", "off"], "must be auto, on or off").default("auto"),
+  WHATSAPP_CANARY_SESSION: z.string().max(64).optional(),
+  WHATSAPP_CANARY_PROVE_SECONDS: integer(0, 604_800).default(3600),
+  WHATSAPP_CANARY_TEXTS: integer(1, 10_000).default(10),
+  WHATSAPP_CANARY_DAYS: integer(1, 365).default(3),
   WARM_RUNNERS: integer(0, 10).default(0),
   WARM_RUNNER_MAX_AGE_MINUTES: integer(1, 1_440).default(30),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
@@ -170,6 +176,14 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     hibernateAfterMinutes: env.HIBERNATE_AFTER_MINUTES,
     /** Of WhatsApp Web, for all sessions without a pin of their own; null: whatever WhatsApp serves. */
     whatsappVersion: env.WHATSAPP_VERSION ?? null,
+    canary: {
+      mode: env.WHATSAPP_CANARY,
+      sessionId: env.WHATSAPP_CANARY_SESSION ?? null,
+      lookMs: env.WHATSAPP_LOOK_SECONDS * 1000,
+      proveMs: env.WHATSAPP_CANARY_PROVE_SECONDS * 1000,
+      texts: env.WHATSAPP_CANARY_TEXTS,
+      patienceMs: env.WHATSAPP_CANARY_DAYS * 24 * HOUR_MS,
+    },
     warmRunners: { wanted: env.WARM_RUNNERS, maxAgeMs: env.WARM_RUNNER_MAX_AGE_MINUTES * MINUTE_MS },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     messages: {

@@ -99,6 +99,7 @@ export async function startService(deps: {
       whatsappVersion: config.whatsappVersion,
       limits: config.limits,
       warmRunners: config.warmRunners,
+      canary: config.canary,
       dataDir: config.dataDir,
       maxBackupBytes: config.maxBackupBytes,
       machine: config.dockerHost?.startsWith("tcp:") ? null : thisMachine, // another one's is not known
@@ -109,6 +110,7 @@ export async function startService(deps: {
       onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
       settle: (sessionId) => messages.settle(sessionId),
       limitOf: (sessionId) => messages.limitOf(sessionId),
+      letGoOfBuilds: (trying, heldBefore) => messages.letGoOfBuilds(trying, heldBefore),
       onForget: (sessionId) => messages.endSession(sessionId),
       onRunnerRemoved: () => cleanup.count("containers", 1),
       onJournalLost: (sessionId) => messages.giveUpSending(sessionId),
@@ -120,6 +122,7 @@ export async function startService(deps: {
       sessions: sessions.service,
       profileSince: (sessionId) => sessions.store.profileOf(sessionId)?.createdAt ?? 0,
       appendEvent: events.append,
+      onPageTrouble: sessions.onPageTrouble,
       settings: { ...config.messages, pace: config.pace },
       clock,
       log,
@@ -162,6 +165,7 @@ export async function startService(deps: {
         live: sessions.live,
         copies: sessions.pageCopies,
         pinnedForAll: config.whatsappVersion,
+        canary: sessions.canary,
         clock,
       }),
       health: {

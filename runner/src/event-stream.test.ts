@@ -28,6 +28,7 @@ beforeEach(async () => {
       whatsappVersion: null,
       libraryVersion: "1",
       mends: [],
+      failedMends: [],
       mendCounts: {},
       newerGeneration: null,
       awaitsPage: null,

@@ -55,6 +55,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       whatsappVersion: null,
       libraryVersion,
       mends: [],
+      failedMends: [],
       mendCounts: {},
       newerGeneration: null,
       awaitsPage: null,

@@ -17,6 +17,10 @@ export type Ways = {
   emptyMediaId: boolean;
   /** Errors of the page's own scripts read `r: r` outside of it. */
   minifiedErrors: boolean;
+  /** Its code for files fails, whatever the file. */
+  refusesMedia: boolean;
+  /** It never shows a code, nor gets a login up. */
+  neverReady: boolean;
 };
 
 const spring: Ways = {
@@ -25,6 +29,8 @@ const spring: Ways = {
   downloadsByMimetype: false,
   emptyMediaId: false,
   minifiedErrors: false,
+  refusesMedia: false,
+  neverReady: false,
 };
 const september: Ways = { ...spring, keyText: "$1", downloadsByMimetype: true, emptyMediaId: true };
 

@@ -19,6 +19,7 @@ type Deps = {
 export type PageInfo = {
   pageId: string;
   build: Build;
+  version: string;
   state: string;
   account: string | null;
   qr: string | null;
@@ -26,7 +27,7 @@ export type PageInfo = {
 
 /** One browser page: its connection's state, its codes, its login. */
 export const createPageSession = (
-  build: Build,
+  { build, version }: { build: Build; version: string },
   push: (push: Push) => void,
   { settings, accounts, people, onLogin, onConnected }: Deps,
 ) => {
@@ -139,7 +140,14 @@ export const createPageSession = (
     setState,
     nextCode,
 
-    info: (): PageInfo => ({ pageId: id, build, state, account: account?.phoneNumber ?? null, qr: qr() }),
+    info: (): PageInfo => ({
+      pageId: id,
+      build,
+      version,
+      state,
+      account: account?.phoneNumber ?? null,
+      qr: qr(),
+    }),
 
     hello: (device: DeviceKeys, credentials: Credentials | null) => {
       keys = device;

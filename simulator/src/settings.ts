@@ -3,6 +3,8 @@ import { newestBuild, type Build, type Ways } from "./builds.ts";
 export type Settings = {
   /** Which WhatsApp Web the pages are that load from now on. */
   build: Build;
+  /** As they call themselves, where they are a build that has no name here; null: as that build does. */
+  version: string | null;
   /** What they do otherwise than that build. */
   ways: Partial<Ways>;
   delays: {
@@ -45,6 +47,7 @@ export type SettingsChanges = Changes<Settings>;
 
 export const defaultSettings = (build: Build = newestBuild): Settings => ({
   build,
+  version: null,
   ways: {},
   delays: { pairingMs: 0, syncMs: 0, takeMs: 0, ackMs: 0, findMs: 0 },
   qr: { firstMs: 60_000, nextMs: 20_000, codes: 6 },

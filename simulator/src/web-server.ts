@@ -31,15 +31,16 @@ export const startWebServer = async (world: World, { host, port, certificate }: 
     const file = world.media.get(pathname);
     if (file) return response.writeHead(200, { "content-type": "application/octet-stream" }).end(file.bytes);
     if (pathname !== "/") return response.writeHead(404).end();
-    const { build } = world.settings;
-    const { version, ways } = played[build];
-    const html = pageHtml({ build, version, ways: { ...ways, ...world.settings.ways } }, script);
+    const { build, version } = world.settings;
+    const { version: known, ways } = played[build];
+    const config = { build, version: version ?? known, ways: { ...ways, ...world.settings.ways } };
+    const html = pageHtml(config, script);
     return response.writeHead(200, { "content-type": "text/html", "cache-control": "no-store" }).end(html);
   };
 
-  const serve = (socket: WebSocket, build: Build) => {
+  const serve = (socket: WebSocket, build: Build, version: string) => {
     const say = (what: Answer | Push) => socket.send(JSON.stringify(what));
-    const page = world.connectPage(build, say);
+    const page = world.connectPage(build, version, say);
     const answer = async ({ id, call, input }: Call): Promise<Answer> => {
       try {
         return { answer: id, output: await page.handlers[call](input as never) };
@@ -56,9 +57,10 @@ export const startWebServer = async (world: World, { host, port, certificate }: 
     respond(request, response).catch(() => response.destroy());
   });
   server.on("upgrade", (request, stream, head) => {
-    const build = new URL(request.url ?? "/", "https://web.whatsapp.com").searchParams.get("build");
+    const { searchParams } = new URL(request.url ?? "/", "https://web.whatsapp.com");
+    const [build, version] = [searchParams.get("build"), searchParams.get("version")];
     sockets.handleUpgrade(request, stream, head, (socket) =>
-      serve(socket, isBuild(build) ? build : newestBuild),
+      serve(socket, isBuild(build) ? build : newestBuild, version ?? ""),
     );
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(port, host, resolve));

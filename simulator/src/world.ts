@@ -52,8 +52,8 @@ export const createWorld = (build?: Build) => {
   };
 
   /** Connects a page that has loaded; answers what its calls do. */
-  const connectPage = (pageBuild: Build, push: (push: Push) => void) => {
-    const page = createPageSession(pageBuild, push, {
+  const connectPage = (build: Build, version: string, push: (push: Push) => void) => {
+    const page = createPageSession({ build, version }, push, {
       settings,
       accounts,
       people: doings.people,

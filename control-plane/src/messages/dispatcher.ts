@@ -5,7 +5,7 @@ import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import type { Pace } from "./pace.ts";
-import { isLimited, isNotConnected, type MessageRow } from "./rows.ts";
+import { isLimited, isNotConnected, isPageTrouble, type MessageRow } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
 
 /** Messages of one session under way at once, each to another chat. */
@@ -278,7 +278,7 @@ export function createDispatcher(deps: {
       return "later";
     }
     await store.settle(record);
-    if (isLimited(record)) pace.reread(row.sessionId);
+    if (isLimited(record) || isPageTrouble(record)) pace.reread(row.sessionId);
     return "next";
   }
 

@@ -1,5 +1,11 @@
-import { and, eq, isNotNull, sql } from "drizzle-orm";
-import type { AccountLimit, SendRecord, SessionLimit } from "@whatsapp-engine/contract";
+import { and, eq, inArray, isNotNull, sql } from "drizzle-orm";
+import {
+  accountLimits as codes,
+  type AccountLimit,
+  type SendRecord,
+  type SessionLimit,
+  type WaitReason,
+} from "@whatsapp-engine/contract";
 import { accountLimits, messages, type AccountLimitRow, type Db } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
@@ -39,7 +45,8 @@ export function createLimits(deps: {
     if (!db.$client.inTransaction) known = read;
     return read;
   }
-  const held = sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`;
+  const waiting = sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`;
+  const held = and(waiting, inArray(messages.waitsFor, [...codes]));
 
   const view = ({ code, since, until, nextTryAt }: AccountLimitRow): SessionLimit => ({
     code,
@@ -121,12 +128,11 @@ export function createLimits(deps: {
     },
 
     /** Within a transaction: what a new message to this chat waits for. */
-    heldBy(sessionId: string, recipient: string): AccountLimit | null {
-      if (!limits().has(sessionId)) return null;
+    heldBy(sessionId: string, recipient: string): WaitReason | null {
       const one = db
         .select({ code: messages.waitsFor })
         .from(messages)
-        .where(and(eq(messages.sessionId, sessionId), eq(messages.recipient, recipient), held))
+        .where(and(eq(messages.sessionId, sessionId), eq(messages.recipient, recipient), waiting))
         .limit(1)
         .get();
       return one?.code ?? null;

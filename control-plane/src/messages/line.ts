@@ -8,7 +8,7 @@ import {
   type BulkRow,
   type Db,
 } from "@whatsapp-engine/db";
-import { AppError, passStep, type AccountLimit, type BulkState } from "@whatsapp-engine/contract";
+import { AppError, passStep, type BulkState, type WaitReason } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import { BATCH, EMPTY, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
@@ -25,8 +25,8 @@ export function createLine(deps: {
   tell: (row: MessageRow) => void;
   /** Once it is committed. */
   settled: (rows: readonly MessageRow[]) => void;
-  /** Within a transaction: the limit of the account that holds this chat. */
-  heldBy: (sessionId: string, recipient: string) => AccountLimit | null;
+  /** Within a transaction: what holds this chat. */
+  heldBy: (sessionId: string, recipient: string) => WaitReason | null;
   /** Most messages of one session that may wait in line. */
   maxQueued: number;
 }) {
@@ -101,7 +101,7 @@ export function createLine(deps: {
 
   function putBack(
     { id, bulkId }: Pick<MessageRow, "id" | "bulkId">,
-    waitsFor: AccountLimit | null,
+    waitsFor: WaitReason | null,
   ): MessageRow | undefined {
     const bulk = bulkId === null ? undefined : findBulk(bulkId);
     const status = bulk?.state === "cancelled" ? "cancelled" : "queued";
@@ -165,15 +165,15 @@ export function createLine(deps: {
     },
 
     /**
-     * Within a transaction: the same, and with it all that waits for its chat is held until the limit is over. Answers it
-     * where it was under way.
+     * Within a transaction: the same, and with it all that waits for its chat is held until that is over. Answers what is
+     * held so, nothing where it was not under way.
      */
-    hold(message: Pick<MessageRow, "id" | "bulkId">, limit: AccountLimit): MessageRow[] {
-      const back = putBack(message, limit);
+    hold(message: Pick<MessageRow, "id" | "bulkId">, reason: WaitReason): MessageRow[] {
+      const back = putBack(message, reason);
       if (!back) return [];
       const others = db
         .update(messages)
-        .set({ waitsFor: limit, updatedAt: clock.now() })
+        .set({ waitsFor: reason, updatedAt: clock.now() })
         .where(
           and(
             eq(messages.sessionId, back.sessionId),
@@ -189,6 +189,35 @@ export function createLine(deps: {
     },
 
     findBulk,
+
+    /** What is held for this reason since before `heldBefore` is in line again, at its place. Answers whether there was any. */
+    letGo: (sessionId: string, reason: WaitReason, heldBefore: number): boolean =>
+      db
+        .update(messages)
+        .set({ waitsFor: null, updatedAt: clock.now() })
+        .where(
+          and(
+            eq(messages.sessionId, sessionId),
+            sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`,
+            eq(messages.waitsFor, reason),
+            lte(messages.updatedAt, heldBefore),
+          ),
+        )
+        .run().changes > 0,
+
+    /** Sessions with messages that are held for this reason. */
+    heldFor: (reason: WaitReason): string[] =>
+      db
+        .selectDistinct({ sessionId: messages.sessionId })
+        .from(messages)
+        .where(
+          and(
+            sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`,
+            eq(messages.waitsFor, reason),
+          ),
+        )
+        .all()
+        .map(({ sessionId }) => sessionId),
 
     /** The first in the session's line that go to none of these. */
     next: (sessionId: string, busy: readonly string[], limit: number): MessageRow[] =>

@@ -17,6 +17,7 @@ import type { LimitSettings } from "./limits.ts";
 import { createMediaFetcher } from "./media-fetch.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createPace, type PaceLimits } from "./pace.ts";
+import type { MessageRow } from "./rows.ts";
 import { createRetention } from "./retention.ts";
 import { createMessageService } from "./service.ts";
 import { createMessageStore } from "./store.ts";
@@ -35,6 +36,7 @@ export function createMessages(deps: {
   sessions: Pick<SessionService, "get" | "reachable" | "wake">;
   profileSince: (sessionId: string) => number;
   appendEvent: AppendEvent;
+  onPageTrouble: (row: MessageRow, words: string) => boolean;
   settings: {
     sendTimeoutMs: number;
     maxQueued: number;
@@ -95,6 +97,14 @@ export function createMessages(deps: {
 
     /** Finds out what became of messages without an outcome, and goes on with the session's line. */
     settle: (sessionId: string) => dispatcher.settle(sessionId),
+
+    /** What a build of WhatsApp Web did not take that is tried by none of these sessions any more, or was held for long. */
+    letGoOfBuilds(trying: readonly string[], heldBefore: number): void {
+      for (const sessionId of store.heldFor("whatsapp_build")) {
+        const before = trying.includes(sessionId) ? heldBefore : clock.now();
+        if (store.letGo(sessionId, "whatsapp_build", before)) dispatcher.wake(sessionId);
+      }
+    },
 
     /** What waits in the session's line may go sooner now. */
     wake: (sessionId: string): void => dispatcher.wake(sessionId),

@@ -2,7 +2,7 @@ import { and, eq, inArray, sql } from "drizzle-orm";
 import { messages, type Db } from "@whatsapp-engine/db";
 import type { MessageStatus, SendRecord } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
-import { isLimited, isNotConnected, type MessageRow } from "./rows.ts";
+import { isLimited, isNotConnected, isPageTrouble, type MessageRow } from "./rows.ts";
 
 /** A message never goes back: what is further right has the last word. Who is `expired` or `cancelled` never went out. */
 const ORDER: readonly MessageStatus[] = [
@@ -31,6 +31,8 @@ export function createProgress(deps: {
   requeue: (id: string) => void;
   /** The account may not write to its chat now: the rows that wait for the end of that, or null where it is to fail. */
   limited: (record: SendRecord) => MessageRow[] | null;
+  /** The page did not take it: the rows that wait because a build is tried, or null where that is none of its business. */
+  troubled: (record: SendRecord) => MessageRow[] | null;
 }) {
   const { db, clock, tell } = deps;
   const take = {
@@ -77,10 +79,12 @@ export function createProgress(deps: {
       deps.requeue(messageId);
       return [];
     }
-    if (isLimited(record)) {
-      const waiting = deps.limited(record);
-      if (waiting) return waiting;
-    }
+    const waiting = isLimited(record)
+      ? deps.limited(record)
+      : isPageTrouble(record)
+        ? deps.troubled(record)
+        : null;
+    if (waiting) return waiting;
     if (outcome === "pending") {
       if (whatsappId !== null)
         db.update(messages).set({ whatsappId }).where(eq(messages.id, messageId)).run();

@@ -29,6 +29,12 @@ export const isNotConnected = ({ outcome, error }: SendRecord): boolean =>
 export const isLimited = ({ outcome, error }: SendRecord): boolean =>
   outcome === "not_sent" && accountLimitSchema.safeParse(error?.code).success;
 
+/** The page's own code failed to take it: the message may be as it should be, and the page not. */
+export const isPageTrouble = ({ outcome, error }: SendRecord): boolean =>
+  outcome === "not_sent" &&
+  (error?.code === "page_error" ||
+    (error?.code === "invalid_media" && error.message.startsWith("WhatsApp Web did not take")));
+
 /** Why it was not sent, or is not known to be. */
 export const errorOf = ({ errorCode, errorMessage }: MessageRow) =>
   errorCode === null ? null : { code: errorCode, message: errorMessage ?? "" };

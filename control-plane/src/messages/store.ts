@@ -16,6 +16,8 @@ export function createMessageStore(deps: {
   clock: Clock;
   appendEvent: AppendEvent;
   accountLimits: LimitSettings;
+  /** The page did not take this message. Within a transaction: whether it is kept for another try, as a build is tried. */
+  onPageTrouble?: (row: MessageRow, words: string) => boolean;
   /** Most messages of one session that may wait in line. */
   maxQueued: number;
 }) {
@@ -83,6 +85,11 @@ export function createMessageStore(deps: {
       if (row?.status !== "sending") return [];
       const limit = limits.onRefusal(row, record);
       return limits.waits ? hold(row, limit) : null;
+    },
+    troubled: (record) => {
+      const row = find.get({ id: record.messageId });
+      if (row?.status !== "sending" || !deps.onPageTrouble?.(row, record.error?.message ?? "")) return null;
+      return hold(row, "whatsapp_build");
     },
   });
 

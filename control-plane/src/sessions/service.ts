@@ -49,7 +49,7 @@ export function createSessionService(deps: {
   warmRunners: Pick<WarmRunners, "hasReady" | "claim">;
   logOut: ReturnType<typeof createLogout>;
   idle: Idle;
-  versionPins: Pick<VersionPins, "versionFor">;
+  versionPins: Pick<VersionPins, "pinOf">;
   /** What WhatsApp keeps its account from. */
   limitOf: (sessionId: string) => SessionLimit | null;
   defaultCountry: CountryCode;
@@ -96,8 +96,8 @@ export function createSessionService(deps: {
     phoneNumber: string | null,
     { hibernateAfterMinutes = null, whatsappVersionPin = null }: CreateSession,
   ): SessionRow {
-    // A warm runner has opened what WhatsApp serves.
-    const pinned = deps.versionPins.versionFor({ whatsappVersionPin }) !== null;
+    // A warm runner has opened what is good for all.
+    const pinned = deps.versionPins.pinOf({ whatsappVersionPin }) !== null;
     deps.admission.check({ takesOver: !pinned && deps.warmRunners.hasReady() });
     const make = (warm: WarmRunnerRow | null) =>
       store.create(sessionId, phoneNumber, { hibernateAfterMinutes, whatsappVersionPin, warm });

@@ -6,6 +6,7 @@ import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { createAdmission, type AdmissionLimits, type Machine } from "./admission.ts";
+import { createBuilds, type CanarySettings } from "../builds/builds.ts";
 import { createUnusedProfiles } from "../backups/unused-profiles.ts";
 import { createBackground } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
@@ -47,12 +48,16 @@ export function createSessions(deps: {
   /** Of WhatsApp Web, for sessions without a pin of their own; null: whatever WhatsApp serves. */
   whatsappVersion: string | null;
   limits: AdmissionLimits;
+  /** How builds of WhatsApp Web are found, tried and taken over. */
+  canary: CanarySettings;
   /** How many runners wait for new sessions, and for how long at the most. */
   warmRunners: { wanted: number; maxAgeMs: number };
   machine: Machine;
   appendEvent: AppendEvent;
   /** What WhatsApp keeps a session's account from. */
   limitOf: (sessionId: string) => SessionLimit | null;
+  /** Messages that a build did not take go on, but for those of the session that tries one. */
+  letGoOfBuilds: (trying: readonly string[], heldBefore: number) => void;
   /** Ends what else belongs to a session, within the transaction that forgets it. */
   onForget: (sessionId: string) => void;
   /** Nobody can tell any more what became of what was under way, within the transaction that notes so. */
@@ -81,9 +86,28 @@ export function createSessions(deps: {
 
   const copies = createPageCopies({
     ...deps,
-    isPinned: (version) => version === deps.whatsappVersion || store.isPinned(version),
+    isPinned: (version) =>
+      version === deps.whatsappVersion || store.isPinned(version) || builds.keeps(version),
   });
-  const versionPins = createVersionPins({ copies, pinnedForAll: deps.whatsappVersion, background, log });
+  const warmRows = createWarmStore(deps.db);
+  const builds = createBuilds({
+    ...deps,
+    rows: warmRows,
+    live,
+    copies,
+    hasRoom: () => admission.hasRoomForWarm(),
+    restart: (sessionId) => service.restart(sessionId),
+    pinnedForAll: deps.whatsappVersion,
+    settings: deps.canary,
+    background,
+  });
+  const versionPins = createVersionPins({
+    copies,
+    builds,
+    pinnedForAll: deps.whatsappVersion,
+    background,
+    log,
+  });
 
   const connector = createConnector({
     ...deps,
@@ -102,9 +126,11 @@ export function createSessions(deps: {
   const warmRunners = createWarmRunners({
     ...shared,
     ...deps.warmRunners,
-    // They open what WhatsApp serves.
+    // They open what is good for all.
     ...(deps.whatsappVersion !== null && { wanted: 0 }),
-    rows: createWarmStore(deps.db),
+    versionForNew: builds.forFleet,
+    exchangePages: versionPins.exchange,
+    rows: warmRows,
     sessionsLeft: () => admission.sessionsLeft(),
     hasRoom: () => admission.hasRoomForWarm(),
     sessionsStarting: reconciler.starting,
@@ -136,6 +162,8 @@ export function createSessions(deps: {
     live,
     service,
     pageCopies: copies,
+    canary: builds.view,
+    onPageTrouble: builds.onPageTrouble,
     warmRunners,
     backup: createBackup({ ...copying, maxBytes: deps.maxBackupBytes }),
     restore: createRestore({ ...copying, admission, unused }),
@@ -150,8 +178,10 @@ export function createSessions(deps: {
     async open(): Promise<void> {
       await supervisor.open();
       hibernation.open();
+      builds.open();
     },
     async close(): Promise<void> {
+      builds.close();
       hibernation.close();
       await supervisor.close();
     },

@@ -71,6 +71,8 @@ function createWith(whatsappVersion: string | null) {
     warmRunners: { wanted: 0, maxAgeMs: 0 },
     machine: null,
     appendEvent: ignore,
+    canary: { mode: "off", sessionId: null, lookMs: 0, proveMs: 0, texts: 1, patienceMs: 0 },
+    letGoOfBuilds: ignore,
     limitOf: () => null,
     onForget: ignore,
     onJournalLost: ignore,

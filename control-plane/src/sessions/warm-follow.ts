@@ -1,6 +1,6 @@
 import type { RunnerState } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
-import { createRunnerClient } from "../runner-client.ts";
+import { createRunnerClient, type RunnerClient } from "../runner-client.ts";
 import type { RunnerInfo } from "../runtime/runtime.ts";
 import { followRunner } from "./follow.ts";
 
@@ -13,7 +13,7 @@ export function followWarmRunner(deps: {
   endpoint: { host: string; port: number };
   token: string;
   listRunners: () => Promise<readonly RunnerInfo[]>;
-  onState: (state: RunnerState) => void;
+  onState: (state: RunnerState, client: RunnerClient) => void;
   /** Nothing is heard of it at the moment. */
   onSilence: () => void;
   /** It is proven to be gone, or was silent for long. */
@@ -28,7 +28,7 @@ export function followWarmRunner(deps: {
     signal: stopping.signal,
     // Its journal is empty until somebody has it; the session that does reads it from the beginning.
     cursor: () => 0,
-    onLine: (line) => void (line.line === "state" && deps.onState(line.state)),
+    onLine: (line) => void (line.line === "state" && deps.onState(line.state, client)),
     async onBroken(silentMs) {
       deps.onSilence();
       const runners = await deps.listRunners().catch(() => null);

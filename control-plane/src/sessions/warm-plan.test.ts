@@ -23,6 +23,7 @@ const state = (change: Partial<RunnerState> = {}): RunnerState => ({
   whatsappVersion: null,
   libraryVersion: "1",
   mends: [],
+  failedMends: [],
   mendCounts: {},
   newerGeneration: null,
   awaitsPage: null,

@@ -68,6 +68,8 @@ function open() {
     maxAgeMs: 1_000_000,
     startTimeoutMs: 60_000,
     sessionsLeft: () => Infinity,
+    versionForNew: () => null,
+    exchangePages: () => undefined,
     hasRoom: () => room,
     sessionsStarting: () => startingSessions,
     backoff: createBackoff({ clock, random: () => 1 }),

@@ -7,6 +7,7 @@ import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import type { createBackoff } from "./backoff.ts";
 import type { Background } from "./background.ts";
 import { STOP_GRACE_SECONDS } from "./reconciler.ts";
+import type { VersionPins } from "./version-pins.ts";
 import { followWarmRunner } from "./warm-follow.ts";
 import {
   isReady,
@@ -55,6 +56,9 @@ export function createWarmRunners(deps: {
   sessionsLeft: () => number;
   /** Whether the machine has room for one more. */
   hasRoom: () => boolean;
+  /** The build of WhatsApp Web that new sessions are started with; null: whatever is served. */
+  versionForNew: () => string | null;
+  exchangePages: VersionPins["exchange"];
   /** Sessions that start or wait for it. */
   sessionsStarting: () => number;
   backoff: ReturnType<typeof createBackoff>;
@@ -162,7 +166,8 @@ export function createWarmRunners(deps: {
     const wait = refillWait();
     if (wait > 0) return later(wait);
     if (!deps.hasRoom()) return;
-    const row = { profileId: randomUUID(), runnerId: randomUUID(), createdAt: clock.now() };
+    const names = { profileId: randomUUID(), runnerId: randomUUID() };
+    const row: WarmRunnerRow = { ...names, createdAt: clock.now() };
     rows.add(row);
     const entry = entryOf(row);
     passStep("warm.recorded", {});
@@ -177,7 +182,7 @@ export function createWarmRunners(deps: {
     try {
       const token = deps.runnerToken(runnerId);
       const names = { runnerId, profileId, generation: WARM_GENERATION, sessionId: null };
-      await runtime.ensure({ ...names, token, whatsappVersion: null });
+      await runtime.ensure({ ...names, token, whatsappVersion: deps.versionForNew() });
       passStep("warm.started", {});
     } catch (err) {
       log.warn({ runnerId, err }, "a warm runner could not be started");
@@ -203,7 +208,10 @@ export function createWarmRunners(deps: {
       endpoint,
       token: deps.runnerToken(runnerId),
       listRunners: deps.listRunners,
-      onState: (state) => changed(entry, state),
+      onState: (state, client) => {
+        deps.exchangePages(client, state);
+        changed(entry, state);
+      },
       onSilence: () => changed(entry, null),
       onLost: (why) => {
         entry.fault ??= why;

@@ -1,7 +1,7 @@
 import { and, asc, eq } from "drizzle-orm";
-import { warmRunners, type Db, type WarmRunnerRow } from "@whatsapp-engine/db";
+import { warmRunners, type Db } from "@whatsapp-engine/db";
 
-export type { WarmRunnerRow };
+export type WarmRunnerRow = Omit<typeof warmRunners.$inferSelect, "purpose">;
 export type WarmStore = ReturnType<typeof createWarmStore>;
 
 /** Thrown where a warm runner that was to be a session's is not in the pool any more; nothing was written. */
@@ -15,13 +15,22 @@ export class WarmRunnerTaken extends Error {
  */
 export function createWarmStore(db: Db) {
   return {
-    /** The oldest first. */
-    all: (): WarmRunnerRow[] => db.select().from(warmRunners).orderBy(asc(warmRunners.createdAt)).all(),
+    /** Those that wait for a session, the oldest first. */
+    all: (): WarmRunnerRow[] =>
+      db
+        .select()
+        .from(warmRunners)
+        .where(eq(warmRunners.purpose, "session"))
+        .orderBy(asc(warmRunners.createdAt))
+        .all(),
+
+    /** Those that only look at WhatsApp Web. */
+    looks: (): WarmRunnerRow[] => db.select().from(warmRunners).where(eq(warmRunners.purpose, "look")).all(),
 
     has: (profileId: string): boolean =>
       db.select().from(warmRunners).where(eq(warmRunners.profileId, profileId)).get() !== undefined,
 
-    add: (row: WarmRunnerRow): void => void db.insert(warmRunners).values(row).run(),
+    add: (row: typeof warmRunners.$inferInsert): void => void db.insert(warmRunners).values(row).run(),
 
     remove: (profileId: string): void =>
       void db.delete(warmRunners).where(eq(warmRunners.profileId, profileId)).run(),

@@ -1,5 +1,5 @@
 import { and, eq, gte, sql } from "drizzle-orm";
-import type { WhatsAppHealth } from "@whatsapp-engine/contract";
+import type { Canary, WhatsAppHealth } from "@whatsapp-engine/contract";
 import { messageDays, sessions, type Db, type SessionRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { LiveSessions } from "./live.ts";
@@ -15,12 +15,14 @@ export function createWhatsAppHealth({
   live,
   copies,
   pinnedForAll,
+  canary,
   clock,
 }: {
   db: Db;
   live: LiveSessions;
   copies: Pick<PageCopies, "list">;
   pinnedForAll: string | null;
+  canary: () => Canary;
   clock: Clock;
 }) {
   function buildOf(whatsappVersion: string | null, rows: readonly SessionRow[]): Build {
@@ -77,6 +79,7 @@ export function createWhatsAppHealth({
           ? []
           : [{ whatsappVersion, sessionIds: rows.map(({ id }) => id).toSorted() }],
       ),
+      canary: canary(),
       outcomes: { since: iso(day * DAY_MS), ...outcomes },
     };
   };

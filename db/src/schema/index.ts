@@ -15,3 +15,4 @@ export * from "./views.ts";
 export * from "./warm-runners.ts";
 export * from "./webhook-views.ts";
 export * from "./webhooks.ts";
+export * from "./whatsapp-builds.ts";

@@ -14,7 +14,7 @@ export const backlog = sqliteView("backlog", {
   scheduled: integer(),
   /** Of a bulk that is held back. */
   paused: integer(),
-  /** Kept back by a limit of the account. */
+  /** Kept back by a limit of the account, or a build of WhatsApp Web that is tried. */
   limited: integer(),
   sending: integer(),
   /** When the first in line was accepted or, if scheduled, meant to go out. */

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { accountLimits, messageStatuses, messageTypes, type MessageContent } from "@whatsapp-engine/contract";
+import { messageStatuses, messageTypes, waitReasons, type MessageContent } from "@whatsapp-engine/contract";
 
 /** Ends at which a message did not demonstrably go out: few, and asked for. SQL, as a partial index wants it word for word. */
 export const isUnsent = sql.raw("status in ('failed', 'unknown', 'expired', 'cancelled')");
@@ -25,8 +25,8 @@ export const messages = sqliteTable(
     status: text({ enum: messageStatuses }).notNull(),
     /** Its place in the line of all messages; null while it is in none (scheduled, paused) and never was. */
     position: integer(),
-    /** The limit of the account that keeps it, and all after it to its chat, from going out. */
-    waitsFor: text("waits_for", { enum: accountLimits }),
+    /** What keeps it, and all after it to its chat, from going out. */
+    waitsFor: text("waits_for", { enum: waitReasons }),
     /** The bulk it came with. */
     bulkId: text("bulk_id"),
     /** The caller's own id of it, once per session. */

@@ -11,6 +11,8 @@ import type { InboundEvent } from "../inbound.ts";
 export type WhatsAppClient = {
   /** Mends that were applied to the page, by name. */
   readonly mends: readonly string[];
+  /** Those of them that did not help. */
+  readonly failedMends: readonly string[];
   /** Opens WhatsApp Web in the browser behind this DevTools address. Resolves when a QR or a login was found. */
   open(browserEndpoint: string): Promise<void>;
   checkNumber(digits: string): Promise<NumberCheck>;

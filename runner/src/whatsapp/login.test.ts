@@ -114,7 +114,7 @@ test("an account that was just linked stays: the window is answered, posts to ev
 
 test("a window that asks something is left alone", async () => {
   world = await makeWorld();
-  const runner = await world.link();
+  await world.link();
   const { page, leave } = await innerPage(world.profileDir);
   const pressed = await page.evaluate(`new Promise((resolve) => {
     const pressed = [];

@@ -17,13 +17,13 @@ export type PageChannel = {
 export const openPageChannel = async (
   page: Page,
   listener: WhatsAppListener,
-  onMend: (name: string) => void,
+  onMend: (name: string, failed: boolean) => void,
 ): Promise<PageChannel> => {
   const session = await page.createCDPSession();
   session.on("Runtime.bindingCalled", ({ name, payload }) => {
     if (name !== "tellEngine") return;
     const report = JSON.parse(payload) as PageReport;
-    if (report.type === "mend") onMend(report.name);
+    if (report.type === "mend") onMend(report.name, report.failed === true);
     else hear(report, session, listener);
   });
   await Promise.all([

@@ -173,7 +173,8 @@ export const createSession = (deps: Deps): Session => {
     const shown = why ? { ...change, reason: mending.cause, detail: mending.detail } : change;
     const mends = [...(mender.client()?.mends ?? []), ...Object.keys(mendCounts)];
     const connected = state.get().status !== "connecting";
-    state.set({ ...shown, mends, mendCounts: { ...mendCounts } });
+    const failedMends = [...(mender.client()?.failedMends ?? [])];
+    state.set({ ...shown, mends, failedMends, mendCounts: { ...mendCounts } });
     if (state.get().status !== "connecting") connectDeadline.stop();
     else if (connected) connectDeadline.start(config.connectTimeoutMs);
   };

@@ -64,6 +64,7 @@ const OpenClient = Client as unknown as new (options: wwebjs.ClientOptions) => w
  */
 class MendedClient extends OpenClient {
   readonly mends = new Set<string>();
+  readonly failedMends = new Set<string>();
   channel: PageChannel | undefined;
   served: ReturnType<typeof keepServed> | undefined;
   readonly #options: Options;
@@ -210,12 +211,13 @@ class MendedClient extends OpenClient {
       if (failure.startsWith("net::") && failure !== "net::ERR_ABORTED")
         listener.requestFailed(failure, new URL(request.url()).host);
     });
-    this.channel = await openPageChannel(page, listener, (name) => this.mended(name));
+    this.channel = await openPageChannel(page, listener, (name, failed) => this.mended(name, failed));
   }
 
-  mended(name: string): void {
-    if (this.mends.has(name)) return;
-    this.mends.add(name);
+  mended(name: string, failed = false): void {
+    const known = failed ? this.failedMends : this.mends;
+    if (known.has(name)) return;
+    known.add(name);
     this.#options.listener.mended();
   }
 }
@@ -296,6 +298,9 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     ...createActions(() => ({ page: page(), client: client! })),
     get mends() {
       return [...(client?.mends ?? [])];
+    },
+    get failedMends() {
+      return [...(client?.failedMends ?? [])];
     },
     open: async (endpoint) => {
       // Chromium breaks off its requests when a network interface of its host comes or goes.

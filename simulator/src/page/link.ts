@@ -8,7 +8,8 @@ export type Link = {
 /** Opens the connection; calls made before it is open are sent when it is. */
 export const openLink = (onPush: (push: Push) => void): Link => {
   const waiting = new Map<number, { resolve: (output: never) => void; reject: (error: Error) => void }>();
-  const socket = new WebSocket(`wss://${location.host}/ws/chat?build=${window.simulation.build}`);
+  const { build, version } = window.simulation;
+  const socket = new WebSocket(`wss://${location.host}/ws/chat?build=${build}&version=${version}`);
   const opened = new Promise<void>((resolve) =>
     socket.addEventListener("open", () => resolve(), { once: true }),
   );

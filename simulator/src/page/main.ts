@@ -110,4 +110,5 @@ const modulesByName = createRegistry([
 ]);
 Object.assign(window, { require: modulesByName });
 window.Debug = { VERSION: version };
-void device.credentials().then((credentials) => link.call("hello", { keys: device.keys, credentials }));
+if (!ways.neverReady)
+  void device.credentials().then((credentials) => link.call("hello", { keys: device.keys, credentials }));

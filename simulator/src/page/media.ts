@@ -86,11 +86,12 @@ const fits = ({ type, mimetype = "application/octet-stream" }: Download): boolea
 };
 
 /** Media on its way out and in. Bytes pass unchanged; real WhatsApp Web recompresses pictures. */
-export const createMedia = ({ downloadsByMimetype, emptyMediaId, minifiedErrors }: Ways) => {
+export const createMedia = ({ downloadsByMimetype, emptyMediaId, minifiedErrors, refusesMedia }: Ways) => {
   const objects = new Map<string, MediaObject>();
 
   const prepRawMedia = (raw: OpaqueData, wanted: Wanted) => ({
     waitForPrep: async () => {
+      if (refusesMedia) throw pageError("MediaPrepFailed", minifiedErrors);
       const bytes = await raw.forceToBlob().arrayBuffer();
       const made = new MediaData({
         type: kindOf(raw.type, wanted),

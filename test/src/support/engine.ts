@@ -61,6 +61,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     API_KEY: apiKey,
     PORT: "0",
     RATE_LIMIT_PER_MINUTE: "0",
+    // A browser that looks which WhatsApp Web is served only where a test is about that.
+    WHATSAPP_LOOK_SECONDS: "0",
     RUNNER_BROWSER_ARGS: JSON.stringify(browserArgs),
     ...(stubs && stubSettings),
     ...settings,

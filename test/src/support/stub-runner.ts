@@ -37,6 +37,7 @@ const state = (): RunnerState => ({
   whatsappVersion: null,
   libraryVersion: "stub",
   mends: [],
+  failedMends: [],
   mendCounts: {},
   newerGeneration: null,
   awaitsPage: null,

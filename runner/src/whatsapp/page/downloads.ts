@@ -26,7 +26,11 @@ export const mendDownloads = (): void => {
     } catch (cause) {
       // The library tells a file that is gone by this.
       if (typeof (cause as { status?: unknown }).status === "number") throw cause;
-      const file = await given({ mimetype });
+      const file = await given({ mimetype }).catch((again: unknown) => {
+        if (typeof (again as { status?: unknown }).status !== "number")
+          engine.tell({ type: "mend", name: "download_mimetype", failed: true });
+        throw again;
+      });
       needed = true;
       engine.tell({ type: "mend", name: "download_mimetype" });
       return file;

@@ -16,7 +16,7 @@ export type PageReport =
   | { type: "ack"; message: FoundMessage }
   | { type: "inbound"; event: InboundEvent }
   /** The page needed this mend for the first time. */
-  | { type: "mend"; name: string }
+  | { type: "mend"; name: string; failed?: true }
   | { type: "fault"; message: string };
 
 type Emitter = { on(event: string, listener: (...args: never[]) => void): unknown };

@@ -1,0 +1,236 @@
+import { describe, expect, it } from "vitest";
+import type { Evidence } from "./evidence.ts";
+import { faultOf, fleetVersion, planBuilds, type Known, type Sight } from "./plan.ts";
+import type { WhatsAppBuildRow } from "./store.ts";
+import { compareVersions } from "./versions.ts";
+
+const OLD = "2.3000.1";
+const NEW = "2.3000.2";
+const NEWEST = "2.3000.10";
+const NOW = 1_000_000_000;
+const MINUTE = 60_000;
+
+const build = (version: string, change: Partial<WhatsAppBuildRow> = {}): WhatsAppBuildRow => ({
+  version,
+  state: "found",
+  foundAt: NOW - MINUTE,
+  foundAfterEvent: 0,
+  sessionId: null,
+  triedAt: null,
+  readyAt: null,
+  readyAfterSeq: null,
+  troubles: null,
+  provenAt: null,
+  cautious: false,
+  retryAt: null,
+  why: null,
+  ...change,
+});
+const proven = build(OLD, { state: "proven" });
+const trying = build(NEW, {
+  state: "trying",
+  sessionId: "s",
+  triedAt: NOW - 120 * MINUTE,
+  readyAt: NOW - 119 * MINUTE,
+  readyAfterSeq: 1,
+});
+const session = (change: Partial<Sight> = {}): Sight => ({
+  id: "s",
+  running: true,
+  status: "connected",
+  reason: null,
+  detail: null,
+  version: OLD,
+  pinned: false,
+  ...change,
+});
+const kind = (acknowledged: number, troubles = 0) => ({ acknowledged, troubles, lastTrouble: "r: r" });
+const good: Evidence = {
+  kinds: { text: kind(10), image: kind(1) },
+  lastTroubleAt: null,
+  usualShare: 0,
+  received: 1,
+  receivedBefore: 0,
+  falls: 0,
+  failedMends: [],
+};
+const plan = (change: Partial<Known>) =>
+  planBuilds({
+    now: NOW,
+    builds: [],
+    hasCopy: () => true,
+    sessions: [session()],
+    trial: () => good,
+    use: () => good,
+    kinds: () => new Set(["text", "image"]),
+    canary: () => "s",
+    limits: { proveMs: 60 * MINUTE, texts: 10, patienceMs: 3 * 24 * 60 * MINUTE, readyMs: 3 * MINUTE },
+    ...change,
+  });
+
+it("compares versions by their numbers", () => {
+  expect([NEWEST, OLD, NEW].toSorted(compareVersions)).toEqual([OLD, NEW, NEWEST]);
+});
+
+it("starts sessions with the newest build that is proven and has a copy", () => {
+  const builds = [build(NEWEST), build(NEW, { state: "proven" }), proven];
+  expect(fleetVersion(builds, () => true)).toBe(NEW);
+  expect(fleetVersion(builds, (version) => version === OLD)).toBe(OLD);
+  expect(fleetVersion([build(NEW, { state: "rejected" })], () => true)).toBeNull();
+});
+
+describe("while nothing is proven", () => {
+  const found = build(NEW, { foundAt: NOW - 61 * MINUTE });
+  const on = [session({ version: NEW })];
+  it("the build that sessions were served is proven by what they do on it", () => {
+    expect(plan({ builds: [found], sessions: on })).toMatchObject([
+      { action: "prove", version: NEW, cautious: false },
+    ]);
+  });
+  it.each<[string, Partial<Known>]>([
+    ["nobody is on it", { sessions: [session({ version: OLD })] }],
+    ["only a pinned session is on it", { sessions: [session({ version: NEW, pinned: true })] }],
+    ["no copy is kept", { hasCopy: () => false }],
+    ["it is young", { builds: [build(NEW, { foundAt: NOW - 59 * MINUTE })] }],
+    ["it is not looked at now", { use: () => null }],
+    ["too few texts", { use: () => ({ ...good, kinds: { text: kind(9), image: kind(1) } }) }],
+    ["a kind is missing", { use: () => ({ ...good, kinds: { text: kind(10) } }) }],
+    ["nothing was received", { use: () => ({ ...good, received: 0 }) }],
+    ["something failed not long ago", { use: () => ({ ...good, lastTroubleAt: NOW - 59 * MINUTE }) }],
+  ])("not where %s", (_, change) => {
+    expect(plan({ builds: [found], sessions: on, ...change })).toEqual([]);
+  });
+});
+
+describe("a newer build than the proven one", () => {
+  it("is tried by one session, the newest first", () => {
+    const builds = [build(NEWEST), build(NEW), proven];
+    expect(plan({ builds })).toEqual([{ action: "begin", version: NEWEST, sessionId: "s" }]);
+  });
+  it("is not tried where it is older, has no copy, or was rejected less than a day ago", () => {
+    const fleet = build(NEW, { state: "proven" });
+    expect(plan({ builds: [fleet, build(OLD)] })).toEqual([]);
+    expect(plan({ builds: [build(NEW), proven], hasCopy: (version) => version === OLD })).toEqual([]);
+    const rejected = build(NEW, { state: "rejected", retryAt: NOW + 1 });
+    expect(plan({ builds: [rejected, proven] })).toEqual([]);
+    expect(plan({ builds: [{ ...rejected, retryAt: NOW }, proven] })).toMatchObject([{ action: "begin" }]);
+    expect(plan({ builds: [build(NEW, { state: "refused" }), proven] })).toEqual([]);
+  });
+  it("is taken over with caution where no session can try it for days, the oldest first", () => {
+    const old = NOW - 4 * 24 * 60 * MINUTE;
+    const builds = [build(NEWEST, { foundAt: old }), build(NEW, { foundAt: old }), proven];
+    expect(plan({ builds, canary: () => null })).toMatchObject([
+      { action: "prove", version: NEW, cautious: true },
+    ]);
+    expect(plan({ builds: [build(NEW), proven], canary: () => null })).toEqual([]);
+  });
+});
+
+describe("a trial", () => {
+  const on = session({ version: NEW });
+  const notReady = { ...trying, triedAt: NOW - MINUTE, readyAt: null };
+  it("waits for its session, and notes when it is connected", () => {
+    const starting = session({ status: "connecting", reason: "starting" });
+    expect(plan({ builds: [notReady, proven], sessions: [starting] })).toEqual([]);
+    expect(plan({ builds: [notReady, proven], sessions: [on] })).toEqual([
+      { action: "ready", version: NEW, sessionId: "s" },
+    ]);
+  });
+  it("moves its session there, also after a kill of the engine in between", () => {
+    expect(plan({ builds: [notReady, proven] })).toEqual([{ action: "move", sessionId: "s" }]);
+  });
+  it.each(["start_timeout", "page_hung", "page_crashed", "connect_timeout"] as const)(
+    "fails where it does not get ready: %s",
+    (reason) => {
+      const sessions = [session({ version: NEW, status: "connecting", reason })];
+      expect(plan({ builds: [notReady, proven], sessions })).toMatchObject([
+        { action: "reject", sessionId: "s" },
+      ]);
+    },
+  );
+  it("fails where it is not ready in time, and not for what is the machine's", () => {
+    const sessions = [session({ version: NEW, status: "disconnected", reason: "runner_lost" })];
+    expect(plan({ builds: [notReady, proven], sessions })).toEqual([]);
+    const late = { ...notReady, triedAt: NOW - 4 * MINUTE };
+    expect(plan({ builds: [late, proven], sessions })).toMatchObject([{ action: "reject" }]);
+    const away = [session({ version: NEW, status: "disconnected", reason: "runtime_unavailable" })];
+    expect(plan({ builds: [late, proven], sessions: away })).toMatchObject([{ action: "abandon" }]);
+  });
+  it.each<[string, Partial<Sight> | null]>([
+    ["is gone", null],
+    ["was stopped", { running: false, status: "disconnected", reason: "stopped" }],
+    ["hibernates", { running: false, status: "disconnected", reason: "hibernated" }],
+    ["was pinned", { pinned: true }],
+  ])("ends without a verdict where its session %s", (_, change) => {
+    const sessions = change === null ? [] : [session({ version: NEW, ...change })];
+    expect(plan({ builds: [trying, proven], sessions })).toMatchObject([{ action: "abandon", version: NEW }]);
+  });
+  it("fails where its session is unlinked", () => {
+    const sessions = [
+      session({ version: NEW, running: false, status: "disconnected", reason: "logged_out" }),
+    ];
+    expect(plan({ builds: [trying, proven], sessions })).toMatchObject([{ action: "reject" }]);
+  });
+  it("proves the build, and with caution where too little happened for days", () => {
+    expect(plan({ builds: [trying, proven], sessions: [on] })).toMatchObject([
+      { action: "prove", version: NEW, cautious: false },
+    ]);
+    const little = () => ({ ...good, received: 0 });
+    expect(plan({ builds: [trying, proven], sessions: [on], trial: little })).toEqual([]);
+    const long = { ...trying, triedAt: NOW - 4 * 24 * 60 * MINUTE };
+    expect(plan({ builds: [long, proven], sessions: [on], trial: little })).toMatchObject([
+      { action: "prove", cautious: true },
+    ]);
+  });
+  it("is rejected by what happened", () => {
+    const bad = () => ({ ...good, kinds: { image: kind(0, 2) } });
+    expect(plan({ builds: [trying, proven], sessions: [on], trial: bad })).toMatchObject([
+      {
+        action: "reject",
+        version: NEW,
+        sessionId: "s",
+        why: expect.stringContaining("2 of 2 messages of kind image"),
+      },
+    ]);
+  });
+});
+
+it.each<[string, Partial<Evidence>, boolean]>([
+  ["one file that it did not take", { kinds: { image: kind(0, 1) } }, false],
+  ["two of its kind", { kinds: { image: kind(3, 2) } }, true],
+  ["few of many", { kinds: { text: kind(100, 3) } }, false],
+  ["as many as before", { kinds: { text: kind(6, 4) }, usualShare: 0.3 }, false],
+  ["a mend that did not help", { failedMends: ["download_mimetype"] }, true],
+  ["a page that fell over twice", { falls: 2 }, false],
+  ["a page that fell over three times", { falls: 3 }, true],
+  ["silence where much was received", { received: 0, receivedBefore: 10 }, true],
+  ["silence where little was", { received: 0, receivedBefore: 9 }, false],
+])("%s speaks against a build: %o", (_, change, speaks) => {
+  expect(faultOf({ ...good, ...change }) !== null).toBe(speaks);
+});
+
+describe("sessions on a build that failed", () => {
+  const rejected = build(NEW, { state: "rejected", retryAt: NOW + 1 });
+  it("go back to the proven one", () => {
+    const sessions = [
+      session({ version: NEW }),
+      session({ id: "pinned", version: NEW, pinned: true }),
+      session({ id: "t" }),
+    ];
+    expect(plan({ builds: [rejected, proven], sessions })).toEqual([{ action: "move", sessionId: "s" }]);
+    expect(plan({ builds: [rejected], sessions })).toEqual([]);
+  });
+  it("are left alone while they start", () => {
+    expect(
+      plan({ builds: [rejected, proven], sessions: [session({ version: NEW, status: "connecting" })] }),
+    ).toEqual([]);
+  });
+  it("move on where WhatsApp refuses it", () => {
+    const told = session({ status: "disconnected", reason: "deprecated_version" });
+    expect(plan({ builds: [proven], sessions: [told] })).toMatchObject([{ action: "refuse", version: OLD }]);
+    const refused = build(OLD, { state: "refused" });
+    expect(plan({ builds: [build(NEW), refused], sessions: [told], use: () => null })).toEqual([
+      { action: "move", sessionId: "s" },
+    ]);
+  });
+});

@@ -1,0 +1,83 @@
+import { randomUUID } from "node:crypto";
+import type { WhatsAppPage } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../logger.ts";
+import { createRunnerClient } from "../runner-client.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { WARM_GENERATION, type WarmStore } from "../sessions/warm-store.ts";
+
+/** How much longer than the runner itself allows until its page is up. */
+const MARGIN_MS = 10_000;
+
+export type Scout = ReturnType<typeof createScout>;
+
+/**
+ * Looks which WhatsApp Web is served, by a runner on a fresh profile that nobody ever links. What a session is served is never
+ * kept: a page of one account is nothing to hand to another.
+ */
+export function createScout(deps: {
+  rows: WarmStore;
+  runtime: Runtime;
+  runnerToken: (runnerId: string) => string;
+  /** From start to a code; the runner gives up then. */
+  startTimeoutMs: number;
+  clock: Clock;
+  log: Log;
+}) {
+  const { rows, runtime, clock, log } = deps;
+
+  /** The document, once its page shows a code; null: it did not come to that. */
+  async function served(runnerId: string, signal: AbortSignal): Promise<WhatsAppPage | null> {
+    const client = createRunnerClient(await runtime.endpoint(runnerId), deps.runnerToken(runnerId));
+    const late = AbortSignal.any([signal, AbortSignal.timeout(deps.startTimeoutMs + MARGIN_MS)]);
+    try {
+      for await (const line of client.stream(0, late)) {
+        if (line.line !== "state") continue;
+        const { status, reason, detail, whatsappVersion } = line.state;
+        // A page that gets no further was served all the same.
+        if (status === "qr_ready" || (whatsappVersion !== null && reason === "start_timeout"))
+          return await client.servedPage();
+        if (status === "disconnected") {
+          log.warn({ reason, detail }, "the WhatsApp Web that is served did not come up");
+          return null;
+        }
+      }
+      return null;
+    } finally {
+      await client.close();
+    }
+  }
+
+  async function remove({ profileId, runnerId }: { profileId: string; runnerId: string }): Promise<void> {
+    await runtime.remove(runnerId, { graceSeconds: 0 });
+    await runtime.removeProfile(profileId);
+    rows.remove(profileId);
+  }
+
+  return {
+    /** Throws what the runtime or the runner throws. */
+    async look(signal: AbortSignal): Promise<WhatsAppPage | null> {
+      const names = { profileId: randomUUID(), runnerId: randomUUID() };
+      // With its row the profile is known for one that is nobody's.
+      rows.add({ ...names, createdAt: clock.now(), purpose: "look" });
+      try {
+        const token = deps.runnerToken(names.runnerId);
+        const spec = { ...names, generation: WARM_GENERATION, sessionId: null, token };
+        await runtime.ensure({ ...spec, whatsappVersion: null });
+        return await served(names.runnerId, signal);
+      } finally {
+        await remove(names).catch((err: unknown) =>
+          log.warn(
+            { err },
+            "a browser that looked at WhatsApp Web was not removed; tried again with the next",
+          ),
+        );
+      }
+    },
+
+    /** Removes what an earlier look left. */
+    async clearUp(): Promise<void> {
+      for (const row of rows.looks()) await remove(row);
+    },
+  };
+}
