@@ -6,7 +6,7 @@ import { SetupError } from "./setup/run.mjs";
 try {
   const options = { install: true, yes: true };
   await ensureBaseImage(options);
-  ensureRunnerImage(options);
+  await ensureRunnerImage(options);
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   console.error(error.message);

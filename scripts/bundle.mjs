@@ -22,6 +22,11 @@ import { fileURLToPath as bundlePath } from "node:url";
 const require = bundleRequire(import.meta.url);
 const bundlePlace = (place) => bundlePath(new URL(place, import.meta.url));`;
 
+/** A bundle's files are written within this time. */
+const WRITING_MS = 10_000;
+
+const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
 const ofPackage = (path) => path.includes("node_modules/");
 
 /**
@@ -88,20 +93,28 @@ const withoutPackages = ({ sources, mappings, ...rest }) => {
   return JSON.stringify({ ...rest, sources, mappings: encode(lines) });
 };
 
-/** A program that is started meanwhile finds all of one bundle: its first file is changed last, at once. */
+/**
+ * A program that is started meanwhile finds all of one bundle: its first file is changed last, at once, and what one that
+ * started before asks for later stays until the bundle after this. Where there is none, as something failed, all stays.
+ */
 const write = (outdir) => ({
   name: "write",
   setup({ onEnd }) {
     onEnd(({ outputFiles = [] }) => {
+      if (outputFiles.length === 0) return;
       mkdirSync(outdir, { recursive: true });
       const first = join(outdir, "main.js");
+      const before = changedAt(first) - WRITING_MS;
       for (const { path, text } of outputFiles) {
         const contents = path.endsWith(".map") ? withoutPackages(JSON.parse(text)) : text;
         writeFileSync(path === first ? `${path}.new` : path, contents);
       }
-      if (outputFiles.length > 0) renameSync(`${first}.new`, first);
+      renameSync(`${first}.new`, first);
       const made = new Set(outputFiles.map(({ path }) => basename(path)));
-      for (const name of readdirSync(outdir)) if (!made.has(name)) rmSync(join(outdir, name));
+      for (const name of readdirSync(outdir)) {
+        const path = join(outdir, name);
+        if (!made.has(name) && changedAt(path) < before) rmSync(path);
+      }
     });
   },
 });
@@ -126,14 +139,15 @@ const optionsFor = (program) => {
   };
 };
 
-const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-
 const isUpToDate = (program) => {
   const compiled = PROGRAMS[program].map((workspace) => join(root, workspace, "dist"));
   const inputs = compiled.flatMap((folder) =>
     readdirSync(folder, { recursive: true }).map((name) => join(folder, name)),
   );
-  const others = ["package-lock.json", "scripts/bundle.mjs"].map((name) => join(root, name));
+  // npm writes the second when it has installed what the lockfile says.
+  const others = ["package-lock.json", "node_modules/.package-lock.json", "scripts/bundle.mjs"].map((name) =>
+    join(root, name),
+  );
   const bundled = changedAt(join(root, program, "build/main.js"));
   return [...inputs, ...others].every((path) => changedAt(path) < bundled);
 };

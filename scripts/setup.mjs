@@ -55,7 +55,9 @@ const setup = async (options) => {
     step(() => ensureModules(options)),
     hasDocker && options.image && step(() => ensureImages(options)),
   ]);
-  for (const { status, reason } of done) if (status === "rejected") throw reason;
+  const failed = done.flatMap(({ status, reason }) => (status === "rejected" ? [reason] : []));
+  for (const reason of failed) if (!(reason instanceof SetupError)) throw reason;
+  if (failed.length > 0) throw new SetupError(failed.map(({ message }) => message).join("\n"));
   if (missing.length > 0) throw new SetupError(missing.join("\n"));
   say("Building");
   await run("npm", ["run", "--silent", "build"]);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { installPackages } from "./packages.mjs";
@@ -56,7 +56,12 @@ const keepCompiled = (folder) => {
   } catch {
     return;
   }
-  ask("tar", ["-czf", join(compiled, name), "-C", folder, "build/Release/better_sqlite3.node"]);
+  const path = join(compiled, name);
+  const draft = `${path}.${process.pid}`;
+  // Under its name it is whole: prebuild-install would take half of one for the binary, and look no further.
+  if (ask("tar", ["-czf", draft, "-C", folder, "build/Release/better_sqlite3.node"]).ok)
+    renameSync(draft, path);
+  else rmSync(draft, { force: true });
 };
 
 /** Node's headers beside its executable spare a download, which closed networks do not allow. */

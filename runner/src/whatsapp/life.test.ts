@@ -95,7 +95,7 @@ test.each([
     const browsers = browsersOf(runner);
     const asked = Date.now();
     expect(await runner.stop()).toBe(0);
-    expect(Date.now() - asked).toBeLessThan(10_000); // no timer of a page that is gone holds it
+    expect(Date.now() - asked).toBeLessThan(10_000);
     await eventually(() => stillRunning(browsers)).toEqual([]);
   },
 );

@@ -80,6 +80,8 @@ const READY_MS = 300_000;
 /** A login younger than this may not be on the disk yet; longest wait for it. */
 const FRESH_LOGIN_MS = 30_000;
 const SETTLE_MS = 8_000;
+/** Longest wait for the disk to have the note of a login. */
+const MARK_MS = 2_000;
 /** Longest wait for the page to say that it was unlinked, once its socket has no account any more. */
 const UNPAIRED_MS = 10_000;
 
@@ -124,7 +126,7 @@ export const createSession = (deps: Deps): Session => {
     await before?.().catch((cause: unknown) =>
       log.warn({ err: cause }, "not everything was done before the browser was closed"),
     );
-    await mender.end({ hard: hard === true });
+    await Promise.all([mender.end({ hard: hard === true }), within(MARK_MS, marked)]);
     try {
       if (forget === true) await forgetLogin();
     } finally {
@@ -166,6 +168,15 @@ export const createSession = (deps: Deps): Session => {
     log.warn("the page left as after an unlinking, of which WhatsApp told nothing");
   };
 
+  /** What stands of the login in the profile; it is on the disk before the runner ends. */
+  let marked: Promise<unknown> = Promise.resolve();
+  const markLinked = (at: string | null): void => {
+    linkedAt = at;
+    marked = marked
+      .then(() => profile.markLinked(at))
+      .catch((cause: unknown) => log.warn({ err: cause }, "profile not written"));
+  };
+
   const publish = (change: Parameters<StateHolder["set"]>[0]): void => {
     if (ending !== undefined) return;
     const mending = mender.mending();
@@ -190,8 +201,7 @@ export const createSession = (deps: Deps): Session => {
       log.info({ number }, "QR code issued");
       if (linkedAt === null) return;
       // A login was here, and WhatsApp does not take it any more.
-      linkedAt = null;
-      background(profile.markLinked(null), "profile not written");
+      markLinked(null);
       deps.onUnlinked();
     },
     onPairingFailed: () => log.warn("WhatsApp turned a pairing down"),
@@ -203,8 +213,7 @@ export const createSession = (deps: Deps): Session => {
       if (!login.isConnected()) readyDeadline.start(READY_MS);
       if (fresh || linkedAt === null) {
         freshUntil = Date.now() + FRESH_LOGIN_MS;
-        linkedAt = new Date().toISOString();
-        background(profile.markLinked(linkedAt), "profile not written");
+        markLinked(new Date().toISOString());
       }
       background(
         mender

@@ -20,7 +20,7 @@ onEachRuntime("a control plane killed between pool and session", (runtime) => {
   let stage: Stage;
   let sessions = 0;
   beforeAll(async () => {
-    const settings = { ...death.settings, WARM_RUNNERS: "1", MIN_FREE_MEMORY_MB: "0" };
+    const settings = { ...death.settings, WARM_RUNNERS: "1" };
     stage = await startStage(runtime, settings, { nodeArgs: death.nodeArgs });
     await poolIs(stage.engine, 1);
   });

@@ -13,7 +13,7 @@ const NEW = "2.3000.1049007170";
 describe("a pin of WhatsApp Web's version and warm runners", () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await startStage("process", { MIN_FREE_MEMORY_MB: "0" });
+    stage = await startStage("process", { WHATSAPP_LOOK_SECONDS: "1", WHATSAPP_CANARY: "off" });
     await stage.simulator.control.configure({ build: "spring-2026" });
   });
   afterAll(() => stage.close());

@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 import { killWarmRunner, oneRunnerEach, poolIs } from "../support/warm-runners.ts";
 
 const ACCOUNT = "6281234567890";
-const settings = { WARM_RUNNERS: "2", MIN_FREE_MEMORY_MB: "0" };
+const settings = { WARM_RUNNERS: "2" };
 
 /** Runners that show a code before anybody asks for one. */
 onEachRuntime("warm runners", (runtime) => {

@@ -63,6 +63,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     RATE_LIMIT_PER_MINUTE: "0",
     // A browser that looks which WhatsApp Web is served only where a test is about that.
     WHATSAPP_LOOK_SECONDS: "0",
+    // What other files' browsers take of the machine meanwhile is no reason to refuse a session.
+    MIN_FREE_MEMORY_MB: "0",
     RUNNER_BROWSER_ARGS: JSON.stringify(browserArgs),
     ...(stubs && stubSettings),
     ...settings,
