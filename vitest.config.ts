@@ -7,7 +7,7 @@ const DOCKER = "control-plane/src/runtime/docker*.test.ts";
 /** What kills, loses and wears out, and what takes long by itself: `npm run test:slow`. */
 const SLOW = [
   "test/src/{crash,chaos,soak}/**/*.test.ts",
-  "test/src/sessions/{backup,hibernation,version-pin*,warm-runners}.test.ts",
+  "test/src/sessions/{backup,canary,hibernation,version-pin*,warm-runners}.test.ts",
   "runner/src/whatsapp/mending.test.ts",
 ];
 /** Builds the engine's own image, which takes minutes: `npm run test:compose`. */
@@ -19,7 +19,7 @@ const slow = { testTimeout: 90_000, hookTimeout: 90_000 };
 const FILES_AT_ONCE = Number(process.env["TEST_FILES_AT_ONCE"] ?? availableParallelism() + 1);
 
 /** Files that take minutes, most of them of waiting: one that began last would have all others wait for it. */
-const LONGEST = /\/(mending|session-matrix|backup|verbs|outcomes|login)\.test\.ts$/;
+const LONGEST = /\/(mending|session-matrix|canary|backup|verbs|outcomes|login)\.test\.ts$/;
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -11,7 +11,7 @@ export type AccountLimit = z.infer<typeof accountLimitSchema>;
 
 /**
  * Why a message does not go out though its turn has come. `whatsapp_build`: the session tries a new build of WhatsApp Web,
- * whose page failed to take it; it is tried again when that is decided, or after two minutes.
+ * whose page failed to take it; it is tried again ten seconds later, or on the build that the session goes back to.
  */
 export const waitReasons = [...accountLimits, "whatsapp_build"] as const;
 export const waitReasonSchema = z.enum(waitReasons);

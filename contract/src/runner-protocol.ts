@@ -19,7 +19,8 @@ import {
  *                          first the present state, then journaled events with seq > N, then all as it happens
  *   POST /claim            ClaimCommand -> 204; writes which session the profile serves into the profile. From the first claim on
  *                          the time to scan a code runs
- *   POST /send             `encodeSend(SendCommand)` -> 200 SendRecord. Same messageId again: the record there is, no second send
+ *   POST /send             `encodeSend(SendCommand)` -> 200 SendRecord. Same messageId again: the record there is, no second send; but for
+ *                          one that is proven unsent for a cause that may be over (no connection, a limit of the account, the page)
  *   GET  /sends/:messageId 200 SendRecord, 404 if this profile never heard of it (then it was not sent)
  *   GET  /numbers/:digits  200 NumberCheck, 409 if not connected
  *   POST /messages/:whatsappId/react|edit|delete
@@ -108,6 +109,8 @@ export const MAX_SEND_TIMEOUT_MS = 60_000;
 
 export const sendCommandSchema = z.object({
   messageId: z.string().min(1).max(64),
+  /** The how manieth time it is handed over, from 1. */
+  attempt: z.number().int().optional(),
   /** Digits, or a chat id. A number is looked up on WhatsApp before anything is sent. */
   to: z.string(),
   type: messageTypeSchema,
@@ -153,6 +156,8 @@ export const sendOutcomes = ["pending", "sent", "not_sent", "unknown"] as const;
 
 export const sendRecordSchema = z.object({
   messageId: z.string(),
+  /** The attempt that it tells of. */
+  attempt: z.number().int().optional(),
   outcome: z.enum(sendOutcomes),
   whatsappId: z.string().nullable(),
   /** -1 error, 0 in WhatsApp's queue, 1 server, 2 device, 3 read, 4 played; null before there is one. */

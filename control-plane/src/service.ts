@@ -110,7 +110,7 @@ export async function startService(deps: {
       onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
       settle: (sessionId) => messages.settle(sessionId),
       limitOf: (sessionId) => messages.limitOf(sessionId),
-      letGoOfBuilds: (trying, heldBefore) => messages.letGoOfBuilds(trying, heldBefore),
+      letGoOfBuilds: (kept, heldBefore) => messages.letGoOfBuilds(kept, heldBefore),
       onForget: (sessionId) => messages.endSession(sessionId),
       onRunnerRemoved: () => cleanup.count("containers", 1),
       onJournalLost: (sessionId) => messages.giveUpSending(sessionId),

@@ -1,4 +1,9 @@
-import type { AccountLimit, SendCommand, SendRecord } from "@whatsapp-engine/contract";
+import {
+  accountLimits,
+  type AccountLimit,
+  type SendCommand,
+  type SendRecord,
+} from "@whatsapp-engine/contract";
 import type { JournaledSend } from "./journal-entries.ts";
 import { readPageError } from "./page-errors.ts";
 import { LIMIT_REACHED, NotSendable, RESTRICTED, type FoundMessage } from "./whatsapp/client.ts";
@@ -18,8 +23,9 @@ import { LIMIT_REACHED, NotSendable, RESTRICTED, type FoundMessage } from "./wha
 type Change = (send: JournaledSend) => JournaledSend;
 type ErrorCode = NonNullable<SendRecord["error"]>["code"];
 
-export const newRecord = (messageId: string): JournaledSend => ({
+export const newRecord = (messageId: string, attempt?: number): JournaledSend => ({
   messageId,
+  ...(attempt !== undefined && { attempt }),
   outcome: "pending",
   whatsappId: null,
   ack: null,
@@ -49,9 +55,16 @@ export const unknownOutcome: Change = (send) => ({
   },
 });
 
-/** WhatsApp keeps the account from writing to this chat: it may be sent as if for the first time, later. */
-export const isLimited = ({ outcome, error }: SendRecord): boolean =>
-  outcome === "not_sent" && (error?.code === "account_restricted" || error?.code === "account_limit_reached");
+const RETRYABLE: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
+  ...accountLimits,
+  // The next page, or another build of it, may take it.
+  "page_error",
+  "invalid_media",
+]);
+
+/** Proven unsent for a cause that may be over: handed over again it is sent, as if for the first time. */
+export const isRetryable = ({ outcome, error, key }: JournaledSend): boolean =>
+  outcome === "not_sent" && (RETRYABLE.has(error?.code) || (key === null && error?.code === "not_connected"));
 
 export const limitDetails: Readonly<Record<AccountLimit, string>> = {
   account_restricted:

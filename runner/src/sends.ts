@@ -6,7 +6,7 @@ import type { Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
 import { createOrder } from "./send-order.ts";
 import {
-  isLimited,
+  isRetryable,
   isSettled,
   limitDetails,
   newRecord,
@@ -158,10 +158,12 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     );
     late.clear();
     gatePassed.delete(messageId);
-    if (journal.send(messageId)?.key !== null) return;
+    // With a key it is known by that; one that is settled may be sent again meanwhile, which this is no part of.
+    const send = journal.send(messageId);
+    if (send === undefined || send.key !== null || isSettled(send)) return;
     // Without a key the gate was not passed, and from now on it stays shut for this message.
     const alive = connected() === client && (await client.answers(ALIVE_MS)) === "answering";
-    if (journal.send(messageId)?.key === null)
+    if (journal.send(messageId) === send)
       settle(messageId, alive ? whyNotTaken(command, cause) : notConnected);
   };
 
@@ -172,13 +174,13 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
 
   return {
     send: async (command, caller) => {
-      const { messageId, to, timeoutMs } = command;
-      if (isNew(journal.send(messageId))) {
+      const { messageId, attempt, to, timeoutMs } = command;
+      if (isNew(journal.send(messageId), attempt)) {
         const client = connected();
         // Nothing is kept of it: the same message may be tried again once there is a connection.
-        if (client === null) return toRecord(notConnected(newRecord(messageId)));
+        if (client === null) return toRecord(notConnected(newRecord(messageId, attempt)));
         // A message without a key was not sent; nobody needs the disk to tell that.
-        journal.rememberSend(newRecord(messageId));
+        journal.rememberSend(newRecord(messageId, attempt));
         void inOrder(to.replace(/@c\.us$/, ""), () => run(command, client));
       }
       if (!isSettled(journal.send(messageId)!)) await callers.wait(messageId, timeoutMs, caller);
@@ -248,9 +250,9 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
 
 const notConnected = notSent("not_connected", "The session is not connected to WhatsApp.");
 
-/** Nobody heard of it, the connection went before WhatsApp's code had it, or a limit of the account kept it back. */
-const isNew = (send: JournaledSend | undefined): boolean =>
-  send === undefined || (send.key === null && send.error?.code === "not_connected") || isLimited(send);
+/** Nobody heard of it, or it is proven unsent for a cause that may be over, and this is another attempt. */
+const isNew = (send: JournaledSend | undefined, attempt = Infinity): boolean =>
+  send === undefined || (isRetryable(send) && attempt > (send.attempt ?? 0));
 
 const toRecord = ({ key: _key, ...record }: JournaledSend): SendRecord => record;
 

@@ -60,7 +60,7 @@ describe("pairing", () => {
     expect(await simulator.control.pages()).toMatchObject([{ state: "UNPAIRED_IDLE", qr: null }]);
 
     const third = once(client, "qr");
-    await client.pupPage?.evaluate("window.require('WAWebCmd').Cmd.refreshQR()");
+    await client.pupPage?.evaluate("window.require('WAWebLaunchSocketUtils').refreshQR()");
     await third;
     expect(await simulator.control.pages()).toMatchObject([{ state: "UNPAIRED" }]);
   });

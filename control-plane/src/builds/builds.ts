@@ -1,37 +1,45 @@
-import { ne, sql } from "drizzle-orm";
+import { eq, ne, sql } from "drizzle-orm";
 import type { Canary } from "@whatsapp-engine/contract";
-import { sessions as sessionRows, type Db, type MessageRow, type SessionRow } from "@whatsapp-engine/db";
+import {
+  runners,
+  sessions as sessionRows,
+  type Db,
+  type MessageRow,
+  type SessionRow,
+} from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import type { Background } from "../sessions/background.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { PageCopies } from "../sessions/page-copies.ts";
 import type { WarmStore } from "../sessions/warm-store.ts";
 import { createEvidence } from "./evidence.ts";
-import { fleetVersion, planBuilds, trialOf, type Sight, type Step } from "./plan.ts";
+import { fleetVersion, isMisplaced, planBuilds, trialOf, type Sight, type Step } from "./plan.ts";
 import { createScout } from "./scout.ts";
 import { createBuildStore, type WhatsAppBuildRow } from "./store.ts";
 
-/** How often it is looked what happened on a build that is tried; more often where it is proven sooner. */
-const LONGEST_TICK_MS = 5_000;
-const SHORTEST_TICK_MS = 1_000;
-/** What sessions do on a build that everybody was served is a lot to read. */
+/** How often it is looked which session runs what; and, as it is more to read, what happened on a build. */
+const TICK_MS = 5_000;
+const SHORTEST_MS = 1_000;
 const LONGEST_USE_MS = 60_000;
+/** A decision may ask for the next one; after so many in a row it waits for the next look. */
+const MAX_DECISIONS = 5;
 /** Sessions that take a build over are counted for this long, and there may be so many of them; or one, where little is known. */
 const MOVED_MS = 10 * 60_000;
 const MOVES = 3;
-/** A session that was moved is left alone for this long. */
-const MOVE_AGAIN_MS = 60_000;
-/** Messages that are kept for another try on another build, and how long they are kept for that. */
+/** A session that tried a build, or one that WhatsApp refused one, is not moved again for this long. */
+const TRIED_AGAIN_MS = 5_000;
+const REFUSED_AGAIN_MS = 10 * 60_000;
+/** Messages that are kept for another try, and how long each is kept before it is. */
 const MAX_TROUBLES = 100;
-const HELD_MS = 2 * 60_000;
-/** How soon after a start the first look is, and how soon after one the next where a session shows a build that has no copy. */
+const HELD_MS = 10_000;
+/** How often the same message is. */
+const MAX_TRIES = 2;
 const FIRST_LOOK_MS = 5_000;
-const SOONEST_LOOK_MS = 30_000;
-/** Between the runner's own limit for a start and its connection, a wait for its turn included. */
-const READY_FACTOR = 3;
+/** From the start of a runner to its connection, in times of what the runner allows for a code. */
+const READY_FACTOR = 2;
 
 export type CanarySettings = {
   /** `auto`: where there are two sessions or more. */
@@ -55,6 +63,7 @@ export function createBuilds(deps: {
   db: Db;
   appendEvent: AppendEvent;
   runtime: Runtime;
+  listRunners: () => Promise<readonly RunnerInfo[]>;
   rows: WarmStore;
   live: LiveSessions;
   copies: PageCopies;
@@ -62,10 +71,10 @@ export function createBuilds(deps: {
   startTimeoutMs: number;
   /** Whether the machine has room for a browser more. */
   hasRoom: () => boolean;
-  /** Messages that a build did not take go on, but for those of the session that tries one. */
-  letGoOfBuilds: (trying: readonly string[], heldBefore: number) => void;
-  /** Ends a session's runner in order and starts another. */
-  restart: (sessionId: string) => Promise<unknown>;
+  /** Ends a session's runner in order and starts another, where `wanted` still says so when it is its turn. */
+  restartIf: (sessionId: string, wanted: (row: SessionRow) => boolean) => Promise<void>;
+  /** Messages that a build did not take go on, but for those of `kept` that were held after `heldBefore`. */
+  letGoOfBuilds: (kept: ReadonlySet<string>, heldBefore: number) => void;
   /** For all sessions; then nobody takes part. */
   pinnedForAll: string | null;
   settings: CanarySettings;
@@ -79,15 +88,17 @@ export function createBuilds(deps: {
   const scout = createScout(deps);
   /** When sessions were started with a build that was new to them. */
   const moved = new Map<string, number>();
-  const movedBack = new Map<string, number>();
+  /** When sessions were made to leave a build. */
+  const left = new Map<string, number>();
+  /** When a version without a copy was last looked for. */
+  const lookedFor = new Map<string, number>();
+  const useMs = Math.min(LONGEST_USE_MS, Math.max(SHORTEST_MS, settings.proveMs / 60));
+  const tickMs = Math.min(TICK_MS, useMs);
   let usedAt = Number.NEGATIVE_INFINITY;
   let lookedAt: number | null = null;
-  let looking: Promise<void> | undefined;
+  let looking = false;
   let timer: NodeJS.Timeout | undefined;
   let lookTimer: NodeJS.Timeout | undefined;
-
-  const tickMs = Math.min(LONGEST_TICK_MS, Math.max(SHORTEST_TICK_MS, settings.proveMs / 60));
-  const useMs = Math.min(LONGEST_USE_MS, Math.max(SHORTEST_TICK_MS, settings.proveMs / 60));
 
   const enabled = (): boolean =>
     deps.pinnedForAll === null &&
@@ -99,7 +110,8 @@ export function createBuilds(deps: {
           .where(ne(sessionRows.desired, "deleted"))
           .get()!.n >= 2));
 
-  const sight = (row: SessionRow): Sight => ({
+  const sight = (row: SessionRow, runnerSince: number | null = null): Sight => ({
+    runnerSince,
     id: row.id,
     running: row.desired === "running",
     status: row.status,
@@ -107,7 +119,15 @@ export function createBuilds(deps: {
     detail: row.detail,
     version: row.whatsappVersion,
     pinned: row.whatsappVersionPin !== null,
+    connectedAt: row.connectedAt,
   });
+  const sights = (): Sight[] =>
+    db
+      .select({ row: sessionRows, since: runners.createdAt })
+      .from(sessionRows)
+      .leftJoin(runners, eq(runners.id, sessionRows.runnerId))
+      .all()
+      .map(({ row, since }) => sight(row, since));
 
   const failedMends = (ids: readonly string[]) => [
     ...new Set(ids.flatMap((id) => live.get(id)?.state?.failedMends ?? [])),
@@ -121,36 +141,37 @@ export function createBuilds(deps: {
     return ids.length === 0 ? null : evidence.busiest(ids, { linkedBefore: now - settings.proveMs, now });
   }
 
-  function decide(now: number): Step[] {
+  /** `reads`: what happened on builds, too. */
+  function decide(now: number, reads: boolean): Step[] {
     const builds = store.all();
     if (builds.length === 0) return [];
-    const sessions = db.select().from(sessionRows).all().map(sight);
+    const sessions = sights();
+    const kept = new Set(copies.list().map(({ version }) => version));
     const trial = trialOf(builds);
-    const looksAtUse = now - usedAt >= useMs;
-    if (looksAtUse) usedAt = now;
     return planBuilds({
       now,
       builds,
-      hasCopy: copies.has,
+      hasCopy: (version) => kept.has(version),
       sessions,
       trial: () =>
-        evidence.ofTrial({
-          sessionId: trial!.sessionId!,
-          triedAt: trial!.triedAt!,
-          readyAt: trial!.readyAt!,
-          afterSeq: trial!.readyAfterSeq!,
-          failedMends: failedMends([trial!.sessionId!]),
-          troubles: trial!.troubles ?? [],
-          now,
-        }),
-      use: (build: WhatsAppBuildRow) => {
-        if (!looksAtUse) return null;
-        const { version, foundAt, foundAfterEvent: afterEvent } = build;
+        reads
+          ? evidence.ofTrial({
+              sessionId: trial!.sessionId!,
+              triedAt: trial!.triedAt!,
+              readyAt: trial!.readyAt!,
+              afterSeq: trial!.readyAfterSeq!,
+              failedMends: failedMends([trial!.sessionId!]),
+              troubles: trial!.troubles ?? [],
+              now,
+            })
+          : null,
+      use: ({ version, foundAt }: WhatsAppBuildRow) => {
+        if (!reads) return null;
         const on = sessions.filter((one) => one.version === version && !one.pinned).map(({ id }) => id);
-        return evidence.ofUse({ version, foundAt, afterEvent, failedMends: failedMends(on) });
+        return evidence.ofUse({ version, foundAt, failedMends: failedMends(on), now });
       },
       kinds: () => evidence.kinds(now),
-      canary: () => canaryAmong(sessions, now),
+      canary: () => (reads ? canaryAmong(sessions, now) : undefined),
       limits: { ...settings, readyMs: deps.startTimeoutMs * READY_FACTOR },
     });
   }
@@ -161,16 +182,15 @@ export function createBuilds(deps: {
         store.begin(step.version, step.sessionId);
         return log.info(step, "a session tries another build of WhatsApp Web");
       case "ready":
-        return store.ready(step.version, step.sessionId);
+        return store.ready(step.version, step.sessionId, step.at);
       case "prove":
         store.prove(step.version, step);
         return log.info(step, "a build of WhatsApp Web is proven");
-      case "reject":
-        store.reject(step.version, step.sessionId, {
-          why: step.why,
-          returnsTo: fleetVersion(store.all(), copies.has),
-        });
+      case "reject": {
+        const returnsTo = fleetVersion(store.all(), copies.has);
+        store.reject(step.version, step.sessionId, { why: step.why, returnsTo });
         return log.warn(step, "a build of WhatsApp Web is rejected");
+      }
       case "abandon":
         store.abandon(step.version, step.why);
         return log.info(step, "a build of WhatsApp Web is not tried any more for now");
@@ -182,16 +202,66 @@ export function createBuilds(deps: {
     }
   }
 
+  const isLeaving = (row: SessionRow): boolean => {
+    const builds = store.all();
+    return isMisplaced(sight(row), builds, fleetVersion(builds, copies.has));
+  };
+
   /** By a restart, which keeps the login and sends nothing twice. */
   function move(sessionId: string): void {
     const now = clock.now();
-    if (now - (movedBack.get(sessionId) ?? Number.NEGATIVE_INFINITY) < MOVE_AGAIN_MS) return;
-    const underWay = [...movedBack.values()].filter((at) => now - at < MOVE_AGAIN_MS).length;
-    if (underWay >= MOVES) return;
-    movedBack.set(sessionId, now);
-    background.run(async () => {
-      await deps.restart(sessionId);
-    });
+    for (const [id, at] of left) if (now - at >= REFUSED_AGAIN_MS) left.delete(id);
+    const tried = store.all().some((build) => build.sessionId === sessionId && build.state !== "refused");
+    const since = now - (left.get(sessionId) ?? Number.NEGATIVE_INFINITY);
+    if (since < (tried ? TRIED_AGAIN_MS : REFUSED_AGAIN_MS)) return;
+    const recent = [...left.values()].filter((at) => now - at < LONGEST_USE_MS).length;
+    if (!tried && recent >= MOVES) return;
+    left.set(sessionId, now);
+    background.run(() => deps.restartIf(sessionId, isLeaving));
+  }
+
+  function tick(reads: boolean): void {
+    try {
+      if (enabled()) decideAll(reads);
+      else {
+        const trial = trialOf(store.all());
+        if (trial) store.abandon(trial.version, "Builds are not tried any more.");
+      }
+    } finally {
+      letGo();
+    }
+  }
+
+  function decideAll(reads: boolean): void {
+    for (let decided = 0; decided < MAX_DECISIONS; decided += 1) {
+      const steps = decide(clock.now(), reads);
+      for (const step of steps) execute(step);
+      if (steps.every(({ action }) => action === "move")) return;
+    }
+  }
+
+  /** What a build did not take stays held while its session is on it. */
+  function letGo(): void {
+    const builds = store.all();
+    const trial = trialOf(builds);
+    const kept = new Set(trial?.sessionId ? [trial.sessionId] : []);
+    const fleet = fleetVersion(builds, copies.has);
+    const ended = builds.filter(({ state }) => state === "rejected" || state === "found");
+    for (const { sessionId } of ended) {
+      const row =
+        sessionId === null
+          ? undefined
+          : db.select().from(sessionRows).where(eq(sessionRows.id, sessionId)).get();
+      if (row && isMisplaced(sight(row), builds, fleet)) kept.add(row.id);
+    }
+    deps.letGoOfBuilds(kept, clock.now() - HELD_MS);
+  }
+
+  function look(): void {
+    const now = clock.now();
+    const reads = now - usedAt >= useMs;
+    if (reads) usedAt = now;
+    tick(reads);
   }
 
   /** What sessions are started with that are in no trial; null: whatever WhatsApp serves. */
@@ -218,11 +288,13 @@ export function createBuilds(deps: {
   }
 
   /** Finds the build that is served now, and keeps a copy of it. */
-  async function look(): Promise<void> {
+  async function scoutNow(): Promise<void> {
+    // Without a session there is nobody whom it would be of use to.
+    if (db.select({ id: sessionRows.id }).from(sessionRows).limit(1).get() === undefined) return;
     if (!deps.hasRoom()) return log.debug("no room for a browser that looks at WhatsApp Web");
+    lookedAt = clock.now();
     try {
       const page = await scout.look(background.stopping);
-      lookedAt = clock.now();
       if (page === null) return;
       const { version, html } = page;
       if (!copies.has(version)) log.info({ version }, "a copy of WhatsApp Web is kept");
@@ -233,25 +305,18 @@ export function createBuilds(deps: {
     }
   }
 
-  function lookIn(ms: number): void {
-    if (settings.lookMs === 0 || background.stopping.aborted) return;
+  function scoutIn(ms: number): void {
+    if (settings.lookMs === 0 || looking || background.stopping.aborted) return;
     clearTimeout(lookTimer);
     lookTimer = setTimeout(() => {
-      background.run(() => {
-        looking ??= look().finally(() => {
-          looking = undefined;
-          lookIn(settings.lookMs);
-        });
-        return looking;
-      });
+      looking = true;
+      background.run(() =>
+        scoutNow().finally(() => {
+          looking = false;
+          scoutIn(settings.lookMs);
+        }),
+      );
     }, ms).unref();
-  }
-
-  function tick(): void {
-    const now = clock.now();
-    if (enabled()) for (const step of decide(now)) execute(step);
-    const trial = trialOf(store.all());
-    deps.letGoOfBuilds(trial?.sessionId ? [trial.sessionId] : [], now - HELD_MS);
   }
 
   return {
@@ -264,29 +329,32 @@ export function createBuilds(deps: {
         .all()
         .some((build) => build.version === version && (build.state === "proven" || build.state === "trying")),
 
-    /** A session runs a build of which there is no copy: it is looked for soon, by a browser of its own. */
+    /** A session runs a build of which there may be no copy: it is looked for at once, by a browser of its own, now and then. */
     seen(version: string): void {
-      if (copies.has(version) || looking) return;
-      const since = lookedAt === null ? Number.POSITIVE_INFINITY : clock.now() - lookedAt;
-      const soonest = Math.min(SOONEST_LOOK_MS, settings.lookMs);
-      lookIn(Math.max(0, soonest - since));
+      const now = clock.now();
+      if (now - (lookedFor.get(version) ?? Number.NEGATIVE_INFINITY) < settings.lookMs) return;
+      lookedFor.set(version, now);
+      if (!copies.has(version)) scoutIn(0);
     },
 
     /**
-     * The page did not take a message, within the transaction that says so. Answers whether it is to be tried again: so where
-     * its session tries a build, once.
+     * The page did not take a message, within the transaction that says so. Answers whether it is to be tried again: where its
+     * session is on the build that it tries, once; twice where none of its kind went out on it, as then it is not the message.
      */
     onPageTrouble(
       { id, sessionId, type }: Pick<MessageRow, "id" | "sessionId" | "type">,
       words: string,
     ): boolean {
       const trial = trialOf(store.all());
-      const troubles = trial?.troubles ?? [];
-      if (trial?.sessionId !== sessionId || trial.readyAt === null) return false;
-      if (troubles.length >= MAX_TROUBLES) return false;
-      if (troubles.some(({ messageId }) => messageId === id)) return false;
+      if (trial?.sessionId !== sessionId || !enabled()) return false;
+      const row = db.select().from(sessionRows).where(eq(sessionRows.id, sessionId)).get();
+      if (row?.whatsappVersion !== trial.version) return false;
+      const troubles = trial.troubles ?? [];
+      const tries = troubles.filter(({ messageId }) => messageId === id).length;
+      const may = tries > 0 && evidence.acknowledged(sessionId, type, trial.triedAt!) ? 1 : MAX_TRIES;
+      if (tries >= may || troubles.length >= MAX_TROUBLES) return false;
       store.note(trial.version, [...troubles, { messageId: id, kind: type, words, at: clock.now() }]);
-      setImmediate(() => background.run(async () => tick())); // it may be the one that decides
+      setImmediate(() => background.run(async () => tick(true))); // it may be the one that decides
       return true;
     },
 
@@ -312,11 +380,8 @@ export function createBuilds(deps: {
     },
 
     open(): void {
-      background.run(() => scout.clearUp());
-      lookIn(Math.min(FIRST_LOOK_MS, settings.lookMs));
-      timer = setInterval(() => {
-        background.run(async () => tick());
-      }, tickMs).unref();
+      scoutIn(Math.min(FIRST_LOOK_MS, settings.lookMs));
+      timer = setInterval(() => background.run(async () => look()), tickMs).unref();
     },
 
     close(): void {

@@ -1,3 +1,4 @@
+import { unlinkDetails } from "@whatsapp-engine/contract";
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "./evidence.ts";
 import { faultOf, fleetVersion, planBuilds, type Known, type Sight } from "./plan.ts";
@@ -14,7 +15,6 @@ const build = (version: string, change: Partial<WhatsAppBuildRow> = {}): WhatsAp
   version,
   state: "found",
   foundAt: NOW - MINUTE,
-  foundAfterEvent: 0,
   sessionId: null,
   triedAt: null,
   readyAt: null,
@@ -42,6 +42,8 @@ const session = (change: Partial<Sight> = {}): Sight => ({
   detail: null,
   version: OLD,
   pinned: false,
+  connectedAt: NOW - MINUTE,
+  runnerSince: NOW - MINUTE,
   ...change,
 });
 const kind = (acknowledged: number, troubles = 0) => ({ acknowledged, troubles, lastTrouble: "r: r" });
@@ -49,7 +51,8 @@ const good: Evidence = {
   kinds: { text: kind(10), image: kind(1) },
   lastTroubleAt: null,
   usualShare: 0,
-  received: 1,
+  received: true,
+  isDeaf: false,
   receivedBefore: 0,
   falls: 0,
   failedMends: [],
@@ -95,7 +98,7 @@ describe("while nothing is proven", () => {
     ["it is not looked at now", { use: () => null }],
     ["too few texts", { use: () => ({ ...good, kinds: { text: kind(9), image: kind(1) } }) }],
     ["a kind is missing", { use: () => ({ ...good, kinds: { text: kind(10) } }) }],
-    ["nothing was received", { use: () => ({ ...good, received: 0 }) }],
+    ["nothing was received", { use: () => ({ ...good, received: false }) }],
     ["something failed not long ago", { use: () => ({ ...good, lastTroubleAt: NOW - 59 * MINUTE }) }],
   ])("not where %s", (_, change) => {
     expect(plan({ builds: [found], sessions: on, ...change })).toEqual([]);
@@ -116,6 +119,10 @@ describe("a newer build than the proven one", () => {
     expect(plan({ builds: [{ ...rejected, retryAt: NOW }, proven] })).toMatchObject([{ action: "begin" }]);
     expect(plan({ builds: [build(NEW, { state: "refused" }), proven] })).toEqual([]);
   });
+  it("waits where it is not looked for a session now, and after a trial that came to nothing", () => {
+    expect(plan({ builds: [build(NEW), proven], canary: () => undefined })).toEqual([]);
+    expect(plan({ builds: [build(NEW, { retryAt: NOW + 1 }), proven] })).toEqual([]);
+  });
   it("is taken over with caution where no session can try it for days, the oldest first", () => {
     const old = NOW - 4 * 24 * 60 * MINUTE;
     const builds = [build(NEWEST, { foundAt: old }), build(NEW, { foundAt: old }), proven];
@@ -133,28 +140,57 @@ describe("a trial", () => {
     const starting = session({ status: "connecting", reason: "starting" });
     expect(plan({ builds: [notReady, proven], sessions: [starting] })).toEqual([]);
     expect(plan({ builds: [notReady, proven], sessions: [on] })).toEqual([
-      { action: "ready", version: NEW, sessionId: "s" },
+      { action: "ready", version: NEW, sessionId: "s", at: NOW - MINUTE },
     ]);
   });
   it("moves its session there, also after a kill of the engine in between", () => {
     expect(plan({ builds: [notReady, proven] })).toEqual([{ action: "move", sessionId: "s" }]);
   });
-  it.each(["start_timeout", "page_hung", "page_crashed", "connect_timeout"] as const)(
-    "fails where it does not get ready: %s",
-    (reason) => {
-      const sessions = [session({ version: NEW, status: "connecting", reason })];
+  const other = session({ id: "t" });
+  const late = { ...notReady, triedAt: NOW - 5 * MINUTE };
+  const lateOn = (change: Partial<Sight>) => [
+    session({ version: NEW, status: "connecting", runnerSince: NOW - 4 * MINUTE, ...change }),
+    other,
+  ];
+  it("fails where it shows neither code nor login, or a code though it had a login", () => {
+    for (const change of [{ reason: "start_timeout" }, { status: "qr_ready" }] as const) {
+      const sessions = [session({ version: NEW, status: "connecting", ...change }), other];
       expect(plan({ builds: [notReady, proven], sessions })).toMatchObject([
         { action: "reject", sessionId: "s" },
       ]);
+    }
+  });
+  it.each(["page_hung", "page_crashed", "connect_timeout", null] as const)(
+    "fails where it is not ready in time: %s",
+    (reason) => {
+      expect(plan({ builds: [late, proven], sessions: lateOn({ reason }) })).toMatchObject([
+        { action: "reject" },
+      ]);
+      const early = lateOn({ reason, runnerSince: NOW - 2 * MINUTE });
+      expect(plan({ builds: [late, proven], sessions: early })).toEqual([]);
     },
   );
-  it("fails where it is not ready in time, and not for what is the machine's", () => {
-    const sessions = [session({ version: NEW, status: "disconnected", reason: "runner_lost" })];
+  it.each([
+    "runner_lost",
+    "out_of_memory",
+    "banned",
+    "conflict",
+    "runtime_unavailable",
+    "start_failed",
+  ] as const)("ends without a verdict where what failed is no page: %s", (reason) => {
+    const sessions = lateOn({ status: "disconnected", reason });
+    expect(plan({ builds: [late, proven], sessions })).toMatchObject([{ action: "abandon" }]);
+  });
+  it("is not late before its runner was started with the build", () => {
+    for (const runnerSince of [null, NOW - 6 * MINUTE])
+      expect(plan({ builds: [late, proven], sessions: lateOn({ reason: "starting", runnerSince }) })).toEqual(
+        [],
+      );
+  });
+  it("tells nothing while most of the others are down too", () => {
+    const down = session({ id: "t", status: "connecting", reason: "reconnecting" });
+    const sessions = [session({ version: NEW, status: "connecting", reason: "start_timeout" }), down];
     expect(plan({ builds: [notReady, proven], sessions })).toEqual([]);
-    const late = { ...notReady, triedAt: NOW - 4 * MINUTE };
-    expect(plan({ builds: [late, proven], sessions })).toMatchObject([{ action: "reject" }]);
-    const away = [session({ version: NEW, status: "disconnected", reason: "runtime_unavailable" })];
-    expect(plan({ builds: [late, proven], sessions: away })).toMatchObject([{ action: "abandon" }]);
   });
   it.each<[string, Partial<Sight> | null]>([
     ["is gone", null],
@@ -165,7 +201,12 @@ describe("a trial", () => {
     const sessions = change === null ? [] : [session({ version: NEW, ...change })];
     expect(plan({ builds: [trying, proven], sessions })).toMatchObject([{ action: "abandon", version: NEW }]);
   });
-  it("fails where its session is unlinked", () => {
+  it("fails where WhatsApp unlinks its session, and not where a caller does", () => {
+    const byCaller = unlinkDetails.done;
+    const loggedOut = { version: NEW, running: false, status: "disconnected", reason: "logged_out" } as const;
+    expect(
+      plan({ builds: [trying, proven], sessions: [session({ ...loggedOut, detail: byCaller })] }),
+    ).toMatchObject([{ action: "abandon" }]);
     const sessions = [
       session({ version: NEW, running: false, status: "disconnected", reason: "logged_out" }),
     ];
@@ -175,9 +216,9 @@ describe("a trial", () => {
     expect(plan({ builds: [trying, proven], sessions: [on] })).toMatchObject([
       { action: "prove", version: NEW, cautious: false },
     ]);
-    const little = () => ({ ...good, received: 0 });
+    const little = () => ({ ...good, received: false });
     expect(plan({ builds: [trying, proven], sessions: [on], trial: little })).toEqual([]);
-    const long = { ...trying, triedAt: NOW - 4 * 24 * 60 * MINUTE };
+    const long = { ...trying, foundAt: NOW - 4 * 24 * 60 * MINUTE };
     expect(plan({ builds: [long, proven], sessions: [on], trial: little })).toMatchObject([
       { action: "prove", cautious: true },
     ]);
@@ -189,7 +230,7 @@ describe("a trial", () => {
         action: "reject",
         version: NEW,
         sessionId: "s",
-        why: expect.stringContaining("2 of 2 messages of kind image"),
+        why: expect.stringContaining("Messages of kind image failed"),
       },
     ]);
   });
@@ -203,8 +244,8 @@ it.each<[string, Partial<Evidence>, boolean]>([
   ["a mend that did not help", { failedMends: ["download_mimetype"] }, true],
   ["a page that fell over twice", { falls: 2 }, false],
   ["a page that fell over three times", { falls: 3 }, true],
-  ["silence where much was received", { received: 0, receivedBefore: 10 }, true],
-  ["silence where little was", { received: 0, receivedBefore: 9 }, false],
+  ["silence where much was received", { isDeaf: true, receivedBefore: 10 }, true],
+  ["silence where little was", { isDeaf: true, receivedBefore: 9 }, false],
 ])("%s speaks against a build: %o", (_, change, speaks) => {
   expect(faultOf({ ...good, ...change }) !== null).toBe(speaks);
 });
@@ -220,6 +261,11 @@ describe("sessions on a build that failed", () => {
     expect(plan({ builds: [rejected, proven], sessions })).toEqual([{ action: "move", sessionId: "s" }]);
     expect(plan({ builds: [rejected], sessions })).toEqual([]);
   });
+  it("go back where their trial came to nothing", () => {
+    const found = build(NEW, { sessionId: "s", retryAt: NOW + 1 });
+    const sessions = [session({ version: NEW }), session({ id: "t", version: NEW })];
+    expect(plan({ builds: [found, proven], sessions })).toEqual([{ action: "move", sessionId: "s" }]);
+  });
   it("are left alone while they start", () => {
     expect(
       plan({ builds: [rejected, proven], sessions: [session({ version: NEW, status: "connecting" })] }),
@@ -229,6 +275,11 @@ describe("sessions on a build that failed", () => {
     const told = session({ status: "disconnected", reason: "deprecated_version" });
     expect(plan({ builds: [proven], sessions: [told] })).toMatchObject([{ action: "refuse", version: OLD }]);
     const refused = build(OLD, { state: "refused" });
+    // One that is connected works, and nothing is known that would be better.
+    expect(plan({ builds: [refused], sessions: [session()], use: () => null })).toEqual([]);
+    expect(
+      plan({ builds: [build(NEW, { state: "proven" }), refused], sessions: [session()], canary: () => null }),
+    ).toEqual([{ action: "move", sessionId: "s" }]);
     expect(plan({ builds: [build(NEW), refused], sessions: [told], use: () => null })).toEqual([
       { action: "move", sessionId: "s" },
     ]);

@@ -1,4 +1,4 @@
-import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract";
+import { unlinkDetails, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
 import type { Evidence } from "./evidence.ts";
 import type { WhatsAppBuildRow } from "./store.ts";
 import { compareVersions } from "./versions.ts";
@@ -13,14 +13,19 @@ export type Sight = {
   /** What its page runs, or ran last. */
   version: string | null;
   pinned: boolean;
+  connectedAt: number | null;
+  /** When its present runner was started; null: it has none, or waits for its turn. */
+  runnerSince: number | null;
 };
 
 export type Step =
   | { action: "begin"; version: string; sessionId: string }
-  | { action: "ready"; version: string; sessionId: string }
+  /** `at`: when the session was connected on it. */
+  | { action: "ready"; version: string; sessionId: string; at: number }
   | { action: "prove"; version: string; cautious: boolean; why: string }
   | { action: "reject"; version: string; sessionId: string; why: string }
   | { action: "abandon"; version: string; why: string }
+  /** With all that are older. */
   | { action: "refuse"; version: string; why: string }
   /** It runs a build that it is not to run. */
   | { action: "move"; sessionId: string };
@@ -31,25 +36,25 @@ export type Known = {
   builds: readonly WhatsAppBuildRow[];
   hasCopy: (version: string) => boolean;
   sessions: readonly Sight[];
-  /** What happened on the build that is tried, since its session was connected on it. */
-  trial: () => Evidence;
-  /** The same of a build that sessions took because WhatsApp served it; null: not looked at now. */
+  /** What happened on the build that is tried, since its session was connected on it; null: not looked at now. */
+  trial: () => Evidence | null;
+  /** The same of a build that sessions took because WhatsApp served it. */
   use: (build: WhatsAppBuildRow) => Evidence | null;
   /** Kinds of messages that this fleet sends. */
   kinds: () => ReadonlySet<string>;
-  /** The session that is to try the next build; null: there is none. */
-  canary: () => string | null;
+  /** The session that is to try the next build; null: there is none, undefined: not looked for now. */
+  canary: () => string | null | undefined;
   limits: Limits;
 };
 
-export type Limits = {
+type Limits = {
   /** How long nothing may go wrong on a build. */
   proveMs: number;
   /** Texts that must be acknowledged. */
   texts: number;
   /** After which time without a fault a build is taken over though too little happened on it. */
   patienceMs: number;
-  /** From the start of a session to its connection. */
+  /** From the start of a session's runner to its connection. */
   readyMs: number;
 };
 
@@ -60,8 +65,8 @@ const PAGE_REASONS: ReadonlySet<SessionReason | null> = new Set<SessionReason>([
   "page_hung",
   "page_crashed",
   "unknown_state",
-  "logged_out",
 ]);
+const UNLINKED_BY_API: ReadonlySet<string | null> = new Set(Object.values(unlinkDetails));
 
 /** How often the page may be opened anew during a trial; a browser falls over now and then. */
 const MAX_FALLS = 2;
@@ -70,7 +75,7 @@ const MIN_TROUBLES = 2;
 const MIN_SHARE = 0.2;
 /** How much above the share of before. */
 const ABOVE = 3;
-/** A session that received as much as this in as much time before, and nothing now, is deaf. */
+/** A session that received as much as this in the hour before, and nothing in the hour since, is deaf. */
 const DEAF_AFTER = 10;
 
 /** The build that sessions are started with: the newest that is proven, and of which there is a copy. */
@@ -80,23 +85,21 @@ export const fleetVersion = (builds: readonly WhatsAppBuildRow[], hasCopy: Known
 export const trialOf = (builds: readonly WhatsAppBuildRow[]) =>
   builds.find(({ state }) => state === "trying");
 
-/** What must be done, in order. Pure but for the questions that it asks. */
+/** What must be done, in order; what follows from it comes with the next look. Pure but for the questions that it asks. */
 export function planBuilds(known: Known): Step[] {
   const { builds, sessions } = known;
+  const refused = refusals(known);
+  if (refused.length > 0) return refused;
   const fleet = fleetVersion(builds, known.hasCopy);
   const trial = trialOf(builds);
-  const steps: Step[] = [...refusals(known)];
-  if (trial) steps.push(...judgeTrial(known, trial));
-  else if (fleet === null) steps.push(...judgeUse(known));
-  else steps.push(...next(known, fleet));
-  // What was just decided is seen to with the next look.
-  if (steps.length === 0)
-    for (const session of sessions)
-      if (isMisplaced(session, known, fleet)) steps.push({ action: "move", sessionId: session.id });
-  return steps;
+  const steps = trial ? judgeTrial(known, trial) : fleet === null ? judgeUse(known) : next(known, fleet);
+  if (steps.length > 0) return steps;
+  return sessions
+    .filter((session) => isMisplaced(session, builds, fleet))
+    .map(({ id }) => ({ action: "move", sessionId: id }));
 }
 
-/** WhatsApp tells old builds by a state of their own. */
+/** WhatsApp tells of old builds by a state of their own. */
 function refusals({ builds, sessions }: Known): Step[] {
   return builds.flatMap(({ version, state }): Step[] => {
     if (state !== "proven" && state !== "trying") return [];
@@ -109,35 +112,53 @@ function refusals({ builds, sessions }: Known): Step[] {
 }
 
 function judgeTrial(known: Known, build: WhatsAppBuildRow): Step[] {
-  const { version, sessionId, triedAt, readyAt } = build;
+  const { version, sessionId, readyAt } = build;
   const session = known.sessions.find(({ id }) => id === sessionId);
   const abandon = (why: string): Step[] => [{ action: "abandon", version, why }];
   const reject = (why: string): Step[] => [{ action: "reject", version, sessionId: sessionId!, why }];
   if (!session) return abandon("The session that tried it is not there any more.");
   if (session.pinned) return abandon("The session that tried it was pinned to another build.");
   if (!known.hasCopy(version)) return abandon("Its copy is gone.");
-  const says = session.detail === null ? "" : `: ${session.detail}`;
   const onIt = session.version === version;
-  if (session.reason === "logged_out" && onIt)
-    return reject(`The session that tried it was unlinked, which may have had another cause${says}.`);
+  const unlinked = session.reason === "logged_out" && !UNLINKED_BY_API.has(session.detail);
+  if (onIt && unlinked)
+    return reject("WhatsApp unlinked the session that tried it, which may have had another cause.");
   if (!session.running) return abandon("The session that tried it was stopped.");
-  if (readyAt === null) {
-    if (session.status === "connected" && onIt) return [{ action: "ready", version, sessionId: session.id }];
-    if (session.reason === "runtime_unavailable") return abandon("The runtime went away.");
-    if (onIt && PAGE_REASONS.has(session.reason))
-      return reject(`It did not get ready (${session.reason}${says}).`);
-    const late = known.now > triedAt! + known.limits.readyMs;
-    if (late && session.status !== "connected") return reject(`It did not get ready in time${says}.`);
-    return [];
-  }
+  // What falls over everywhere at once is the network, or WhatsApp, and tells nothing of a build.
+  if (othersAreDown(known, session)) return [];
+  if (readyAt === null) return judgeStart(known, build, session);
   const evidence = known.trial();
+  if (evidence === null) return [];
   const fault = faultOf(evidence);
   if (fault !== null) return reject(fault);
   const lacking = lackingFor(known, evidence, readyAt);
   if (lacking === null) return [prove(version, false, `Session '${session.id}' showed it.`)];
-  if (known.now > triedAt! + known.limits.patienceMs)
-    return [prove(version, true, `Nothing failed on it, though too little happened (${lacking}).`)];
-  return [];
+  return isLong(known, build)
+    ? [prove(version, true, `Nothing failed on it, though too little happened: ${lacking}.`)]
+    : [];
+}
+
+function judgeStart(known: Known, { version, triedAt }: WhatsAppBuildRow, session: Sight): Step[] {
+  const { status, reason, detail, runnerSince, connectedAt, id } = session;
+  const onIt = session.version === version;
+  const reject = (why: string): Step[] => [
+    { action: "reject", version, sessionId: id, why: `${why}${detail === null ? "" : ` (${detail})`}.` },
+  ];
+  if (status === "connected" && onIt)
+    return [{ action: "ready", version, sessionId: id, at: Math.max(connectedAt ?? 0, triedAt!) }];
+  if (status === "connected" || runnerSince === null || runnerSince < triedAt!) return []; // not started with it yet
+  if (onIt && status === "qr_ready") return reject("It did not know the login, and showed a code");
+  if (onIt && reason === "start_timeout") return reject("It did not get ready (start_timeout)");
+  if (known.now <= runnerSince + known.limits.readyMs) return [];
+  if (onIt && (reason === null || reason === "opening" || PAGE_REASONS.has(reason)))
+    return reject(`It did not get ready in time${reason === null ? "" : ` (${reason})`}`);
+  return [{ action: "abandon", version, why: `The session that tried it did not come up (${reason}).` }];
+}
+
+/** Whether most of the other sessions that are to run are not connected either. */
+function othersAreDown({ sessions }: Known, session: Sight): boolean {
+  const others = sessions.filter((one) => one.running && one.id !== session.id && one.status !== "qr_ready");
+  return others.filter(({ status }) => status !== "connected").length * 2 > others.length;
 }
 
 /** While nothing is proven everybody takes what WhatsApp serves, and what happens on that is what it is judged by. */
@@ -147,8 +168,11 @@ function judgeUse(known: Known): Step[] {
     if (!usable || !known.sessions.some((one) => !one.pinned && isOn(one, build.version))) continue;
     const evidence = known.use(build);
     if (evidence === null || faultOf(evidence) !== null) continue;
-    if (lackingFor(known, evidence, build.foundAt) === null)
+    const lacking = lackingFor(known, evidence, build.foundAt);
+    if (lacking === null)
       return [prove(build.version, false, "The sessions that WhatsApp served it to showed it.")];
+    if (isLong(known, build))
+      return [prove(build.version, true, `Nothing failed on it, though too little happened: ${lacking}.`)];
   }
   return [];
 }
@@ -158,20 +182,22 @@ function next(known: Known, fleet: string): Step[] {
   const { now } = known;
   const untried = known.builds.filter(
     ({ version, state, retryAt }) =>
-      known.hasCopy(version) &&
+      (state === "found" || state === "rejected") &&
+      (retryAt === null || retryAt <= now) &&
       compareVersions(version, fleet) > 0 &&
-      (state === "found" || (state === "rejected" && retryAt !== null && retryAt <= now)),
+      known.hasCopy(version),
   );
   const [newest] = untried;
   if (!newest) return [];
+  const oldest = untried.findLast((build) => build.state === "found" && isLong(known, build));
   const sessionId = known.canary();
-  if (sessionId !== null) return [{ action: "begin", version: newest.version, sessionId }];
-  const oldest = untried.findLast(({ state, triedAt }) => state === "found" && triedAt === null);
-  if (oldest && now > oldest.foundAt + known.limits.patienceMs)
-    return [prove(oldest.version, true, "No session could try it, and it failed nowhere.")];
-  return [];
+  if (typeof sessionId === "string") return [{ action: "begin", version: newest.version, sessionId }];
+  return sessionId === null && oldest
+    ? [prove(oldest.version, true, "No session could try it, and it failed nowhere.")]
+    : [];
 }
 
+const isLong = ({ now, limits }: Known, { foundAt }: WhatsAppBuildRow) => now > foundAt + limits.patienceMs;
 const prove = (version: string, cautious: boolean, why: string): Step => ({
   action: "prove",
   version,
@@ -183,17 +209,17 @@ const isOn = ({ running, status, version }: Sight, build: string) =>
 
 /** What speaks against a build; null: nothing so far. */
 export function faultOf(evidence: Evidence): string | null {
-  const { kinds, falls, failedMends, usualShare, received, receivedBefore } = evidence;
+  const { kinds, falls, failedMends, usualShare, isDeaf, receivedBefore } = evidence;
   for (const [kind, { acknowledged, troubles, lastTrouble }] of Object.entries(kinds)) {
     const share = troubles / (troubles + acknowledged);
     if (troubles < MIN_TROUBLES || share < Math.max(MIN_SHARE, ABOVE * usualShare)) continue;
-    return `${troubles} of ${troubles + acknowledged} messages of kind ${kind} failed in the page or have no outcome; the last: ${lastTrouble}`;
+    return `Messages of kind ${kind} failed in the page, or have no outcome, ${troubles} times, and ${acknowledged} were acknowledged; the last: ${lastTrouble}`;
   }
   if (failedMends.length > 0)
     return `What the engine does about changes of the page did not help: ${failedMends.join(", ")}.`;
   if (falls > MAX_FALLS) return `Its page fell over or hung ${falls} times.`;
-  if (received === 0 && receivedBefore >= DEAF_AFTER)
-    return `Nothing was received, where ${receivedBefore} messages were in as much time before.`;
+  if (isDeaf && receivedBefore >= DEAF_AFTER)
+    return `Nothing was received in an hour, where ${receivedBefore} messages were in the hour before, and other sessions received some.`;
   return null;
 }
 
@@ -206,20 +232,28 @@ function lackingFor(known: Known, evidence: Evidence, since: number): string | n
     return `${acknowledged("text")} of ${limits.texts} texts were acknowledged`;
   for (const kind of known.kinds())
     if (acknowledged(kind) === 0) return `none of kind ${kind} was acknowledged`;
-  if (received === 0) return "nothing was received";
+  if (!received) return "nothing was received";
   if (now < since + limits.proveMs) return "it is not tried for long enough";
   if (lastTroubleAt !== null && now < lastTroubleAt + limits.proveMs) return "something failed not long ago";
   return null;
 }
 
-/** Whether a session runs a build that it is to leave: one that failed, or another than the one it is to try. */
-function isMisplaced(session: Sight, { builds }: Known, fleet: string | null): boolean {
-  if (session.pinned || !session.running || session.version === null) return false;
-  const settled = session.status === "connected" || session.reason === "deprecated_version";
-  if (!settled) return false;
+/** Whether a session runs a build that it is to leave: one that it tried, one that WhatsApp refuses, or none of what it is to try. */
+export function isMisplaced(
+  session: Pick<Sight, "id" | "running" | "status" | "reason" | "version" | "pinned">,
+  builds: readonly WhatsAppBuildRow[],
+  fleet: string | null,
+): boolean {
+  const { id, running, status, reason, version, pinned } = session;
+  if (pinned || !running || version === null) return false;
   const trial = trialOf(builds);
-  if (trial?.sessionId === session.id) return session.version !== trial.version && trial.readyAt === null;
-  const build = builds.find(({ version }) => version === session.version);
-  if (build?.state === "refused") return fleet !== session.version;
-  return build?.state === "rejected" && fleet !== null;
+  if (trial?.sessionId === id)
+    return status === "connected" && trial.readyAt === null && version !== trial.version;
+  const build = builds.find((one) => one.version === version);
+  if (build?.state === "refused")
+    return reason === "deprecated_version" || (status === "connected" && fleet !== null && fleet !== version);
+  const left = build?.state === "rejected" || (build?.state === "found" && build.sessionId === id);
+  return (
+    left && fleet !== null && (status === "connected" || status === "qr_ready" || PAGE_REASONS.has(reason))
+  );
 }

@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
-import type { WhatsAppPage } from "@whatsapp-engine/contract";
+import type { RunnerState, WhatsAppPage } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import { createRunnerClient } from "../runner-client.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { RunnerClient } from "../runner-client.ts";
+import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import { followWarmRunner } from "../sessions/warm-follow.ts";
 import { WARM_GENERATION, type WarmStore } from "../sessions/warm-store.ts";
 
 /** How much longer than the runner itself allows until its page is up. */
 const MARGIN_MS = 10_000;
-
-export type Scout = ReturnType<typeof createScout>;
 
 /**
  * Looks which WhatsApp Web is served, by a runner on a fresh profile that nobody ever links. What a session is served is never
@@ -18,6 +17,7 @@ export type Scout = ReturnType<typeof createScout>;
 export function createScout(deps: {
   rows: WarmStore;
   runtime: Runtime;
+  listRunners: () => Promise<readonly RunnerInfo[]>;
   runnerToken: (runnerId: string) => string;
   /** From start to a code; the runner gives up then. */
   startTimeoutMs: number;
@@ -26,25 +26,40 @@ export function createScout(deps: {
 }) {
   const { rows, runtime, clock, log } = deps;
 
-  /** The document, once its page shows a code; null: it did not come to that. */
+  /** The document, once its page is up; null: it did not come to that. */
   async function served(runnerId: string, signal: AbortSignal): Promise<WhatsAppPage | null> {
-    const client = createRunnerClient(await runtime.endpoint(runnerId), deps.runnerToken(runnerId));
+    const endpoint = await runtime.endpoint(runnerId);
+    const token = deps.runnerToken(runnerId);
     const late = AbortSignal.any([signal, AbortSignal.timeout(deps.startTimeoutMs + MARGIN_MS)]);
-    try {
-      for await (const line of client.stream(0, late)) {
-        if (line.line !== "state") continue;
-        const { status, reason, detail, whatsappVersion } = line.state;
+    let unfollow = async (): Promise<void> => {};
+    const up = new Promise<RunnerClient | null>((resolve) => {
+      late.addEventListener("abort", () => resolve(null));
+      const onState = (state: RunnerState, client: RunnerClient) => {
+        const { status, reason, detail, whatsappVersion } = state;
         // A page that gets no further was served all the same.
         if (status === "qr_ready" || (whatsappVersion !== null && reason === "start_timeout"))
-          return await client.servedPage();
-        if (status === "disconnected") {
-          log.warn({ reason, detail }, "the WhatsApp Web that is served did not come up");
-          return null;
-        }
-      }
-      return null;
+          return resolve(client);
+        if (status !== "disconnected") return;
+        log.warn({ reason, detail }, "the WhatsApp Web that is served did not come up");
+        resolve(null);
+      };
+      const onLost = () => resolve(null);
+      const { listRunners } = deps;
+      unfollow = followWarmRunner({
+        runnerId,
+        endpoint,
+        token,
+        listRunners,
+        onState,
+        onSilence() {},
+        onLost,
+        clock,
+      });
+    });
+    try {
+      return (await (await up)?.servedPage()) ?? null;
     } finally {
-      await client.close();
+      await unfollow();
     }
   }
 
@@ -54,9 +69,19 @@ export function createScout(deps: {
     rows.remove(profileId);
   }
 
+  const removeOrSay = (names: { profileId: string; runnerId: string }) =>
+    remove(names).catch((err: unknown) =>
+      log.warn(
+        { err },
+        "a browser that looked at WhatsApp Web was not removed; tried again with the next look",
+      ),
+    );
+
   return {
     /** Throws what the runtime or the runner throws. */
     async look(signal: AbortSignal): Promise<WhatsAppPage | null> {
+      // What an earlier look left.
+      for (const row of rows.looks()) await removeOrSay(row);
       const names = { profileId: randomUUID(), runnerId: randomUUID() };
       // With its row the profile is known for one that is nobody's.
       rows.add({ ...names, createdAt: clock.now(), purpose: "look" });
@@ -66,18 +91,8 @@ export function createScout(deps: {
         await runtime.ensure({ ...spec, whatsappVersion: null });
         return await served(names.runnerId, signal);
       } finally {
-        await remove(names).catch((err: unknown) =>
-          log.warn(
-            { err },
-            "a browser that looked at WhatsApp Web was not removed; tried again with the next",
-          ),
-        );
+        await removeOrSay(names);
       }
-    },
-
-    /** Removes what an earlier look left. */
-    async clearUp(): Promise<void> {
-      for (const row of rows.looks()) await remove(row);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, desc, eq, lt } from "drizzle-orm";
 import { passStep } from "@whatsapp-engine/contract";
 import { events, whatsappBuilds, type Db, type WhatsAppBuildRow } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
@@ -6,10 +6,10 @@ import type { AppendEvent } from "../events/store.ts";
 import { compareVersions } from "./versions.ts";
 
 export type { WhatsAppBuildRow };
-export type BuildStore = ReturnType<typeof createBuildStore>;
 
-/** How long a build that failed is left alone. */
+/** How long a build that failed is left alone, and one whose session could not go on. */
 const RETRY_MS = 24 * 60 * 60_000;
+const PAUSE_MS = 10 * 60_000;
 
 /** Rows of builds. What is written here is what holds; sessions follow it, also after a kill between the two. */
 export function createBuildStore({
@@ -23,17 +23,15 @@ export function createBuildStore({
 }) {
   const set = (version: string, change: Partial<WhatsAppBuildRow>): void =>
     void db.update(whatsappBuilds).set(change).where(eq(whatsappBuilds.version, version)).run();
-  const newestEvent = () =>
+  /** The newest event of the session before that moment, which is not long ago. */
+  const newestSeq = (sessionId: string, before: number) =>
     db
-      .select({ id: sql<number>`coalesce(max(id), 0)` })
+      .select({ seq: events.seq })
       .from(events)
-      .get()!.id;
-  const newestSeq = (sessionId: string) =>
-    db
-      .select({ seq: sql<number>`coalesce(max(seq), 0)` })
-      .from(events)
-      .where(eq(events.sessionId, sessionId))
-      .get()!.seq;
+      .where(and(eq(events.sessionId, sessionId), lt(events.at, before)))
+      .orderBy(desc(events.seq))
+      .limit(1)
+      .get()?.seq ?? 0;
 
   return {
     /** The newest version first. */
@@ -47,7 +45,7 @@ export function createBuildStore({
     /** A copy of it is kept. */
     found(version: string): void {
       db.insert(whatsappBuilds)
-        .values({ version, state: "found", foundAt: clock.now(), foundAfterEvent: newestEvent() })
+        .values({ version, state: "found", foundAt: clock.now() })
         .onConflictDoNothing()
         .run();
     },
@@ -59,9 +57,9 @@ export function createBuildStore({
       passStep("canary.begun", { version });
     },
 
-    /** The session that tries it is connected on it. */
-    ready(version: string, sessionId: string): void {
-      set(version, { readyAt: clock.now(), readyAfterSeq: newestSeq(sessionId) });
+    /** The session that tries it is connected on it since `at`. */
+    ready(version: string, sessionId: string, at: number): void {
+      set(version, { readyAt: at, readyAfterSeq: newestSeq(sessionId, at) });
       passStep("canary.ready", { version });
     },
 
@@ -87,15 +85,17 @@ export function createBuildStore({
       passStep("canary.rejected", { version });
     },
 
-    /** The session that tried it can do so no more, which tells nothing of it. */
+    /** The session that tried it can do so no more, which tells nothing of it; another may after a while. */
     abandon: (version: string, why: string): void =>
-      void db
-        .update(whatsappBuilds)
-        .set({ state: "found", why })
-        .where(and(eq(whatsappBuilds.version, version), eq(whatsappBuilds.state, "trying")))
-        .run(),
+      set(version, { state: "found", retryAt: clock.now() + PAUSE_MS, why }),
 
-    /** WhatsApp does not let it in any more. */
-    refuse: (version: string, why: string): void => set(version, { state: "refused", retryAt: null, why }),
+    /** WhatsApp does not let it in any more, nor any that is older. */
+    refuse(version: string, why: string): void {
+      db.transaction(() => {
+        for (const build of db.select().from(whatsappBuilds).all())
+          if (compareVersions(build.version, version) <= 0)
+            set(build.version, { state: "refused", retryAt: null, why });
+      });
+    },
   };
 }

@@ -5,7 +5,7 @@ import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import type { Pace } from "./pace.ts";
-import { isLimited, isNotConnected, isPageTrouble, type MessageRow } from "./rows.ts";
+import { isLimited, isNotConnected, isOfBefore, isPageTrouble, type MessageRow } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
 
 /** Messages of one session under way at once, each to another chat. */
@@ -126,8 +126,9 @@ export function createDispatcher(deps: {
   function mayGo(row: MessageRow, now: number): boolean {
     const { id, sessionId, recipient, expiresAt } = row;
     const recipientReady = pace.recipientReadyAt(sessionId, recipient);
-    if (recipientReady > now) store.defer(id, recipientReady);
-    else if (expiresAt !== null && expiresAt <= now) store.expire(now);
+    if (recipientReady > now) {
+      if (!store.limits.postpone(row, recipientReady)) store.defer(id, recipientReady);
+    } else if (expiresAt !== null && expiresAt <= now) store.expire(now);
     else if (deps.suppressed(sessionId, recipient))
       store.fail(id, "recipient_suppressed", "The recipient must not be written to.");
     else return true;
@@ -241,6 +242,7 @@ export function createDispatcher(deps: {
     const limit = store.limits.newChatsRefused(row.sessionId, row.id);
     return transmit(client, row, {
       messageId: row.id,
+      attempt: row.attempts + 1,
       to: row.recipient,
       type: row.type,
       text: row.body,
@@ -287,7 +289,9 @@ export function createDispatcher(deps: {
    * but once: whoever hands it over again does so under the same id. Throws where the runner does not answer.
    */
   async function settleOne(client: RunnerClient, row: MessageRow): Promise<void> {
-    const record = await client.findSend(row.id);
+    const found = await client.findSend(row.id);
+    // Of an attempt before this one, it says nothing of this one: the runner never heard of that.
+    const record = found && isOfBefore(found, row) ? undefined : found;
     const handedAt = row.handedAt ?? row.createdAt;
     // A login that was restored since has a journal of before.
     const mayBeForgotten =
@@ -301,7 +305,7 @@ export function createDispatcher(deps: {
     try {
       const now = clock.now();
       store.expire(now);
-      for (const sessionId of [...store.promote(now), ...store.limits.tryAgain(now)]) wake(sessionId);
+      for (const sessionId of [...store.promote(now), ...store.limits.tryAgain()]) wake(sessionId);
     } catch (err) {
       log.error({ err }, "the line could not be looked through");
     }

@@ -2,7 +2,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { SendRecord } from "@whatsapp-engine/contract";
-import { accountLimits, events, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import {
+  accountLimits,
+  events,
+  messages,
+  openDatabase,
+  sessions,
+  type OpenDatabase,
+} from "@whatsapp-engine/db";
+import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
@@ -91,13 +99,13 @@ describe("a chat that WhatsApp refuses", () => {
     await refuse("b1", { local: true });
     open();
     now += 10_000;
-    expect(store.limits.tryAgain(now)).toEqual([]); // WhatsApp's clock may be a little behind
+    expect(store.limits.tryAgain()).toEqual([]); // WhatsApp's clock may be a little behind
     now += 5_000;
-    expect(store.limits.tryAgain(now)).toEqual(["a"]);
+    expect(store.limits.tryAgain()).toEqual(["a"]);
     expect(line()).toEqual(["a1"]);
     expect(store.limits.newChatsRefused("a", "a1")).toBeNull();
     open(); // it is the same one that tries
-    expect(store.limits.tryAgain(now)).toEqual([]);
+    expect(store.limits.tryAgain()).toEqual([]);
     await send("a1");
     expect(store.limits.of("a")).toBeNull();
     expect(line()).toEqual(["a2", "b1"]);
@@ -115,9 +123,10 @@ describe("a chat that WhatsApp refuses", () => {
     await refuse("b1"); // was under way when the first came back
     for (const hours of [1, 2, 4, 8, 16, 24, 24]) {
       expect(nextTry()).toBe(hours * HOUR_MS);
-      expect(store.limits.tryAgain(now + nextTry() - 1)).toEqual([]);
-      now += nextTry();
-      expect(store.limits.tryAgain(now)).toEqual(["a"]);
+      now += nextTry() - 1;
+      expect(store.limits.tryAgain()).toEqual([]);
+      now += 1;
+      expect(store.limits.tryAgain()).toEqual(["a"]);
       expect(line()).toEqual(["a1"]);
       await refuse("a1");
     }
@@ -131,17 +140,17 @@ describe("a chat that WhatsApp refuses", () => {
     await refuse("a1");
     await refuse("b1", { local: true });
     now += HOUR_MS;
-    store.limits.tryAgain(now);
+    store.limits.tryAgain();
     store.cancel("a1");
-    expect(store.limits.tryAgain(now)).toEqual(["a"]);
+    expect(store.limits.tryAgain()).toEqual(["a"]);
     expect(line()).toEqual(["b1"]);
     await store.handOver("b1", now);
     store.giveUp("b1"); // what nobody knows of may have been refused
     await add("c1");
     await refuse("c1", { local: true });
-    expect(store.limits.tryAgain(now)).toEqual([]);
+    expect(store.limits.tryAgain()).toEqual([]);
     now += HOUR_MS;
-    expect(store.limits.tryAgain(now)).toEqual(["a"]);
+    expect(store.limits.tryAgain()).toEqual(["a"]);
   });
 
   it("is over by itself at the end that was told, where nobody waits", async () => {
@@ -149,7 +158,7 @@ describe("a chat that WhatsApp refuses", () => {
     await refuse("a1", { until: now + 1_000 });
     store.cancel("a1");
     now += 6_000;
-    expect(store.limits.tryAgain(now)).toEqual([]);
+    expect(store.limits.tryAgain()).toEqual([]);
     expect(store.limits.of("a")).toBeNull();
   });
 
@@ -160,6 +169,95 @@ describe("a chat that WhatsApp refuses", () => {
     await refuse("b1", { until: now + 2 * HOUR_MS });
     expect(nextTry()).toBe(2 * HOUR_MS + 5_000);
   });
+});
+
+describe("a limit that is over", () => {
+  beforeEach(async () => {
+    for (const id of ["a1", "b1", "c1"]) await add(id);
+    await refuse("a1", { until: now + 1_000 });
+    await refuse("b1", { local: true });
+    now += 6_000;
+    expect(store.limits.tryAgain()).toEqual(["a"]);
+  });
+  it("holds nobody that the runner refused for it a moment before", async () => {
+    await store.handOver("c1", now);
+    await send("a1");
+    const error = { code: "account_restricted", message: "no" } as const;
+    await store.settle(record("c1", { error }));
+    expect(line()).toEqual(["b1", "c1"]);
+  });
+  it("has its session looked at again, however that was heard", async () => {
+    await store.handOver("a1", now);
+    store.acknowledge({ messageId: "a1", whatsappId: "w", ack: 1 }, new Date(now).toISOString());
+    expect(line()).toEqual(["b1", "c1"]);
+    expect(store.limits.tryAgain()).toEqual(["a"]);
+    expect(store.limits.tryAgain()).toEqual([]);
+  });
+});
+
+describe("the message that tries", () => {
+  beforeEach(async () => {
+    for (const [id, to] of [["a1", "A"], ["a2", "A"], ["b1", "B"]] as const) await add(id, to); // prettier-ignore
+    await refuse("a1");
+    await refuse("b1", { local: true });
+    now += HOUR_MS;
+    store.limits.tryAgain();
+    expect(line()).toEqual(["a1"]);
+  });
+  it("is another one where it left the line", () => {
+    const of = database.db.update(messages).set({ position: null });
+    of.where(eq(messages.id, "a1")).run();
+    expect(store.limits.tryAgain()).toEqual(["a"]);
+    expect(line()).toEqual(["a2"]);
+  });
+  it("stays at its place where its recipient's pace has it wait", () => {
+    expect(store.limits.postpone(store.find("a1")!, now + 5_000)).toBe(true);
+    expect(store.limits.postpone(store.find("b1")!, now)).toBe(false);
+    expect(line()).toEqual([]);
+    now += 5_000;
+    store.limits.tryAgain();
+    expect(line()).toEqual(["a1"]);
+  });
+  it("is not judged by an attempt of before", async () => {
+    await store.handOver("a1", now);
+    const error = { code: "account_restricted", message: "no" } as const;
+    await store.settle(record("a1", { attempt: 1, ack: -1, error }));
+    expect(store.find("a1")).toMatchObject({ status: "sending", attempts: 2 });
+    await store.settle(record("a1", { attempt: 2, ack: -1, error }));
+    expect(nextTry()).toBe(2 * HOUR_MS);
+  });
+});
+
+it("a chat in which somebody writes goes on: the page knows it", async () => {
+  for (const to of ["628111", "628222"]) await add(to);
+  await refuse("628111");
+  await refuse("628222", { local: true });
+  store.limits.onReceived("a", ["628222", "123@lid"]);
+  expect(line()).toEqual(["628222"]);
+  expect(store.limits.tryAgain()).toEqual(["a"]);
+});
+
+it("another account that is linked has no limit that is known", async () => {
+  const row = { id: "a", desired: "running", status: "connected", createdAt: 0, updatedAt: 0 } as const;
+  database.db
+    .insert(sessions)
+    .values({ ...row, linkedPhoneNumber: "6281" })
+    .run();
+  await add("a1");
+  await refuse("a1");
+  expect(store.limits.tryAgain()).toEqual([]);
+  database.db.update(sessions).set({ linkedPhoneNumber: "6282" }).run();
+  expect(store.limits.tryAgain()).toEqual(["a"]);
+  expect(store.limits.of("a")).toBeNull();
+  expect(line()).toEqual(["a1"]);
+});
+
+it("what is held without a limit is in line after a start", async () => {
+  await add("a1");
+  await refuse("a1");
+  database.db.delete(accountLimits).run();
+  open();
+  expect(line()).toEqual(["a1"]);
 });
 
 describe("where messages are to fail", () => {
@@ -174,7 +272,11 @@ describe("where messages are to fail", () => {
     await refuse("a2", { local: true });
     now += HOUR_MS;
     await add("b1");
+    await add("c1");
     expect(store.limits.newChatsRefused("a", "b1")).toBeNull();
+    expect(store.limits.newChatsRefused("a", "c1")).toBe("account_restricted"); // one at a time
+    await send("c1");
+    expect(store.limits.of("a")).not.toBeNull();
     await send("b1");
     expect(store.limits.of("a")).toBeNull();
   });

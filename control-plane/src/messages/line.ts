@@ -178,7 +178,8 @@ export function createLine(deps: {
           and(
             eq(messages.sessionId, back.sessionId),
             eq(messages.recipient, back.recipient),
-            eq(messages.status, "queued"),
+            // Written out, so that the partial index `messages_chat` is used.
+            sql`${messages.status} = 'queued'`,
             isNull(messages.waitsFor),
           ),
         )
@@ -190,7 +191,10 @@ export function createLine(deps: {
 
     findBulk,
 
-    /** What is held for this reason since before `heldBefore` is in line again, at its place. Answers whether there was any. */
+    /**
+     * Chats of which something is held for this reason since before `heldBefore` are in line again, each message at its place.
+     * Answers whether there was any.
+     */
     letGo: (sessionId: string, reason: WaitReason, heldBefore: number): boolean =>
       db
         .update(messages)
@@ -200,7 +204,8 @@ export function createLine(deps: {
             eq(messages.sessionId, sessionId),
             sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`,
             eq(messages.waitsFor, reason),
-            lte(messages.updatedAt, heldBefore),
+            sql`${messages.recipient} in (select h.recipient from messages h where h.session_id = ${sessionId}
+              and h.status = 'queued' and h.waits_for = ${reason} and h.updated_at <= ${heldBefore})`,
           ),
         )
         .run().changes > 0,

@@ -90,7 +90,10 @@ export function createMessages(deps: {
     /** Takes over what a journal event means, inside the transaction that stores it. */
     onEvent(sessionId: string, event: RunnerEvent, at: string): void {
       service.onEvent(event, at);
-      if (event.type === "message_received") suppressions.onReceived(sessionId, event);
+      if (event.type === "message_received") {
+        suppressions.onReceived(sessionId, event);
+        store.limits.onReceived(sessionId, [event.phoneNumber, event.chatId]);
+      }
       const told = publicEventOf(event);
       if (told) deps.appendEvent(sessionId, told.type, told.data, Date.parse(at));
     },
@@ -98,10 +101,10 @@ export function createMessages(deps: {
     /** Finds out what became of messages without an outcome, and goes on with the session's line. */
     settle: (sessionId: string) => dispatcher.settle(sessionId),
 
-    /** What a build of WhatsApp Web did not take that is tried by none of these sessions any more, or was held for long. */
-    letGoOfBuilds(trying: readonly string[], heldBefore: number): void {
+    /** What a build of WhatsApp Web did not take goes on, but for what sessions that are on one hold since `heldBefore` or later. */
+    letGoOfBuilds(kept: ReadonlySet<string>, heldBefore: number): void {
       for (const sessionId of store.heldFor("whatsapp_build")) {
-        const before = trying.includes(sessionId) ? heldBefore : clock.now();
+        const before = kept.has(sessionId) ? heldBefore : clock.now();
         if (store.letGo(sessionId, "whatsapp_build", before)) dispatcher.wake(sessionId);
       }
     },

@@ -53,7 +53,7 @@ export function createProgress(deps: {
   function advance(id: string, status: MessageStatus, change: Settled = {}): MessageRow[] {
     const rows = db
       .update(messages)
-      .set({ status, ...change, updatedAt: clock.now() })
+      .set({ status, waitsFor: null, ...change, updatedAt: clock.now() })
       .where(and(eq(messages.id, id), inArray(messages.status, earlierThan(status))))
       .returning()
       .all();
@@ -117,6 +117,7 @@ const prepareTake = (db: Db, status: "sent" | "delivered" | "read") => {
       ...(status === "read" ? { readAt: sql`coalesce(${messages.readAt}, ${at})` } : {}),
       errorCode: null,
       errorMessage: null,
+      waitsFor: null,
       updatedAt: sql`${sql.placeholder("now")}`,
     })
     .where(and(eq(messages.id, sql.placeholder("id")), inArray(messages.status, earlierThan(status))))

@@ -25,6 +25,12 @@ export type NewMessage = Pick<MessageRow, "id" | "sessionId" | "recipient" | "ty
 export const isNotConnected = ({ outcome, error }: SendRecord): boolean =>
   outcome === "not_sent" && error?.code === "not_connected";
 
+/** Of an attempt before the one that the row is at, by which it was not sent. */
+export const isOfBefore = (
+  { attempt, outcome }: SendRecord,
+  { attempts }: Pick<MessageRow, "attempts">,
+): boolean => outcome === "not_sent" && attempt !== undefined && attempt < attempts;
+
 /** Nothing was wrong with the message: WhatsApp keeps the account from writing to this chat, for some time. */
 export const isLimited = ({ outcome, error }: SendRecord): boolean =>
   outcome === "not_sent" && accountLimitSchema.safeParse(error?.code).success;

@@ -6,7 +6,7 @@ import type { AppendEvent } from "../events/store.ts";
 import { createLine } from "./line.ts";
 import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
-import { errorOf, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
+import { errorOf, isOfBefore, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
@@ -82,12 +82,17 @@ export function createMessageStore(deps: {
     },
     limited: (record) => {
       const row = find.get({ id: record.messageId });
-      if (row?.status !== "sending") return [];
+      if (row?.status !== "sending" || isOfBefore(record, row)) return [];
       const limit = limits.onRefusal(row, record);
+      // The limit was over when the runner refused the message for it.
+      if (limit === null) requeue(row);
+      if (limit === null) return [];
       return limits.waits ? hold(row, limit) : null;
     },
     troubled: (record) => {
       const row = find.get({ id: record.messageId });
+      // Told twice: by the answer, and by the journal.
+      if (row?.waitsFor === "whatsapp_build" || (row && isOfBefore(record, row))) return [];
       if (row?.status !== "sending" || !deps.onPageTrouble?.(row, record.error?.message ?? "")) return null;
       return hold(row, "whatsapp_build");
     },

@@ -36,14 +36,25 @@ export function createPageCopies({
   clock: Clock;
 }) {
   const folder = join(dataDir, "whatsapp-web");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const makeFolder = () => mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder();
   // Of an engine that was killed; no other one uses this folder.
   for (const name of readdirSync(folder)) if (DRAFT.test(name)) rmSync(join(folder, name));
   const pathOf = (version: string) => join(folder, whatsappVersionSchema.parse(version) + SUFFIX);
 
+  /** Somebody may have removed the folder, with what is in it. */
+  function names(): string[] {
+    try {
+      return readdirSync(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw error;
+    }
+  }
+
   /** The one used last first. */
   function list(): PageCopy[] {
-    const copies = readdirSync(folder).flatMap((name) => {
+    const copies = names().flatMap((name) => {
       const version = name.slice(0, -SUFFIX.length);
       if (!name.endsWith(SUFFIX) || !whatsappVersionSchema.safeParse(version).success) return [];
       const found = statSync(join(folder, name), { throwIfNoEntry: false });
@@ -70,6 +81,7 @@ export function createPageCopies({
     /** Keeps a copy, unless there is one of this version: the first stays. The oldest that nobody needs go. */
     async keep(version: string, html: string): Promise<void> {
       if (has(version)) return;
+      makeFolder();
       const draft = join(folder, `${randomUUID()}.part`);
       try {
         await writeFile(draft, html, { mode: 0o600, flag: "wx", flush: true });

@@ -79,7 +79,18 @@ export function createReconciler(deps: {
       profile.id,
       runners.map(({ runnerId }) => runnerId),
     );
-    for (const step of plan(session, runners)) await execute(sessionId, profile.id, step);
+    const steps = plan(session, runners);
+    // Its place in the queue counts from here: what is dead takes longer to be removed for one than for another.
+    const ends = steps.some((step) => step.action === "remove_runner" && step.graceful);
+    const starting = steps.some(({ action }) => action === "start") && !ends;
+    const willStart = starting && backoff.remaining(sessionId) === 0;
+    if (willStart) starts.take(sessionId);
+    try {
+      for (const step of steps) await execute(sessionId, profile.id, step);
+    } catch (error) {
+      if (willStart) starts.release(sessionId);
+      throw error;
+    }
   }
 
   async function execute(sessionId: string, profileId: string, step: Step): Promise<void> {
@@ -138,7 +149,7 @@ export function createReconciler(deps: {
     if (wait > 0) return schedule(sessionId, wait);
     await live.detach(sessionId);
     const row = store.find(sessionId);
-    if (row?.desired !== "running") return;
+    if (row?.desired !== "running") return starts.release(sessionId);
     if (!starts.take(sessionId)) return waitForTurn(row);
     let begun = false;
     try {

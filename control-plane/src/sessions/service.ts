@@ -227,6 +227,14 @@ export function createSessionService(deps: {
         return shown(session);
       }),
 
+    /** The same for a session that is to run and of which `wanted` still says so, once it is its turn. */
+    restartIf: (sessionId: string, wanted: (row: SessionRow) => boolean): Promise<void> =>
+      exclusively(sessionId, (row) => {
+        if (row.desired !== "running" || !wanted(row)) return;
+        started(row);
+        reconciler.request(sessionId);
+      }),
+
     /**
      * Ends the runner in order, and keeps it so until a start; resolves when nothing of it is left. One that had ended keeps
      * its reason. Throws `runtime_unavailable` also where the runtime went away in the middle; the engine goes on by itself.

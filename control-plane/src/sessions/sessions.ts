@@ -56,8 +56,8 @@ export function createSessions(deps: {
   appendEvent: AppendEvent;
   /** What WhatsApp keeps a session's account from. */
   limitOf: (sessionId: string) => SessionLimit | null;
-  /** Messages that a build did not take go on, but for those of the session that tries one. */
-  letGoOfBuilds: (trying: readonly string[], heldBefore: number) => void;
+  /** Messages that a build did not take go on, but for those of `kept` that were held after `heldBefore`. */
+  letGoOfBuilds: (kept: ReadonlySet<string>, heldBefore: number) => void;
   /** Ends what else belongs to a session, within the transaction that forgets it. */
   onForget: (sessionId: string) => void;
   /** Nobody can tell any more what became of what was under way, within the transaction that notes so. */
@@ -93,10 +93,11 @@ export function createSessions(deps: {
   const builds = createBuilds({
     ...deps,
     rows: warmRows,
+    listRunners,
     live,
     copies,
     hasRoom: () => admission.hasRoomForWarm(),
-    restart: (sessionId) => service.restart(sessionId),
+    restartIf: (sessionId, wanted) => service.restartIf(sessionId, wanted),
     pinnedForAll: deps.whatsappVersion,
     settings: deps.canary,
     background,

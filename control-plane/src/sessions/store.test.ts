@@ -122,11 +122,11 @@ describe("session store", () => {
     const other = { profileId: "p2", runnerId: "r2", createdAt: 1 };
     pool.add(other);
     expect(() => store.create("a", null, { warm: other })).toThrow("UNIQUE");
-    expect(pool.all()).toEqual([other]);
+    expect(pool.all()).toMatchObject([other]);
     expect(() => store.create("b", null, { warm: { ...other, runnerId: "another" } })).toThrow(
       WarmRunnerTaken,
     );
-    expect(database.db.select().from(warmRunners).all()).toEqual([other]);
+    expect(database.db.select().from(warmRunners).all()).toMatchObject([other]);
   });
 
   it("pages in order of creation without doubles or gaps", () => {

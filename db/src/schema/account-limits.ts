@@ -4,6 +4,8 @@ import { accountLimits as codes } from "@whatsapp-engine/contract";
 /** Sessions whose account WhatsApp keeps from writing to people it does not know. Times are milliseconds since 1970, UTC. */
 export const accountLimits = sqliteTable("account_limits", {
   sessionId: text("session_id").primaryKey(),
+  /** The account that it is of: digits; null: not known. */
+  account: text(),
   code: text({ enum: codes }).notNull(),
   since: integer().notNull(),
   /** When WhatsApp ends it; null: it did not say. */

@@ -66,6 +66,9 @@ export const messages = sqliteTable(
     index("messages_line")
       .on(table.sessionId, table.position, table.status, table.waitsFor)
       .where(sql`status = 'queued' and position is not null and waits_for is null`),
+    index("messages_chat")
+      .on(table.sessionId, table.recipient)
+      .where(sql`status = 'queued'`),
     index("messages_waiting")
       .on(table.sessionId, table.recipient, table.position, table.waitsFor)
       .where(sql`status = 'queued' and waits_for is not null`),

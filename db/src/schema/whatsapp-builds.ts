@@ -8,8 +8,6 @@ export const whatsappBuilds = sqliteTable("whatsapp_builds", {
   version: text().primaryKey(),
   state: text({ enum: buildStates }).notNull(),
   foundAt: integer("found_at").notNull(),
-  /** The newest event of all sessions then. */
-  foundAfterEvent: integer("found_after_event").notNull(),
   /** The session that tries it, or tried it last. */
   sessionId: text("session_id"),
   /** When the last trial began, and when that session was connected on it. */

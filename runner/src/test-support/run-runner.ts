@@ -133,6 +133,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
       messages += 1;
       const whole: SendCommand = {
         messageId: `m${messages}`,
+        attempt: 1,
         type: "text",
         text: null,
         content: null,

@@ -87,12 +87,15 @@ const refuseRoot = (uid: number | null): void => {
 
 /** What a Chrome of the same version says of itself on Linux: without the word "Headless". */
 const userAgentOf = async (executable: string, signal: AbortSignal): Promise<string> => {
-  const { stdout } = await promisify(execFile)(executable, ["--version"], { signal }).catch(
-    (cause: NodeJS.ErrnoException) => {
-      const reason = cause.code === "ENOENT" ? "there is no such file" : cause.message;
-      throw new Error(`Chromium cannot be started from ${executable}: ${reason}.`, { cause });
-    },
-  );
+  const asking = promisify(execFile)(executable, ["--version"], { signal, killSignal: "SIGKILL" });
+  const { child } = asking;
+  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const { stdout } = await asking.catch(async (cause: NodeJS.ErrnoException) => {
+    // Where the signal ended it, the promise does not wait for it to be gone.
+    if (child.pid !== undefined) await within(KILL_MS, closed);
+    const reason = cause.code === "ENOENT" ? "there is no such file" : cause.message;
+    throw new Error(`Chromium cannot be started from ${executable}: ${reason}.`, { cause });
+  });
   const major = /\b(\d+)\.\d+\.\d+/.exec(stdout)?.[1];
   if (major === undefined) throw new Error(`${executable} does not say its version; it is no Chromium.`);
   return `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;

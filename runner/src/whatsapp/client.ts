@@ -92,7 +92,7 @@ export type FoundMessage = {
 };
 
 /** What the page says of a send that passed the gate. */
-export type SendSight = {
+type SendSight = {
   /** What the page holds; null if nothing. */
   found: FoundMessage | null;
   /** Why the call failed; null where it did not. */

@@ -1,114 +1,12 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ActionResult, SendCommand } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
-import type { RunnerUnderTest } from "../test-support/run-runner.ts";
+import { act, ani, budi, file, media, place, poll, sha256, type Kind } from "../test-support/kinds.ts";
 import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
 
 let world: World;
 afterEach(() => world.end());
-
-const sha256 = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
-const file = (mimetype: string, filename: string) => ({ bytes: randomBytes(3_000), mimetype, filename });
-const media = {
-  image: file("image/webp", "a.webp"),
-  document: file("application/zip", "a.zip"),
-  audio: file("audio/mpeg", "a.mp3"),
-  voice: file("audio/ogg", "a.ogg"),
-  video: file("video/mp4", "a.mp4"),
-  sticker: file("image/webp", "s.webp"),
-};
-const place = { latitude: -6.1754, longitude: 106.8272, name: "Monas", address: "Jakarta" };
-const poll = { question: "Lunch?", options: ["Soto", "Gado-gado"], multiple: false };
-const ani = { name: "Ani, S.H.", phoneNumber: "6281200000005" };
-const budi = { name: "Budi", phoneNumber: "6281200000006" };
-
-type Kind = Partial<SendCommand> & Pick<SendCommand, "type">;
-const kinds: [Kind, sent: object][] = [
-  [
-    { type: "image", media: media.image, text: "look" },
-    { type: "image", caption: "look" },
-  ],
-  [
-    { type: "document", media: media.document },
-    { type: "document", filename: "a.zip" },
-  ],
-  [
-    { type: "audio", media: media.audio },
-    { type: "audio", mimetype: "audio/mpeg" },
-  ],
-  [
-    { type: "voice", media: media.voice },
-    { type: "ptt", mimetype: "audio/ogg; codecs=opus" },
-  ],
-  [
-    { type: "video", media: media.video, text: "watch" },
-    { type: "video", caption: "watch" },
-  ],
-  [
-    { type: "sticker", media: media.sticker },
-    { type: "sticker", caption: null },
-  ],
-  [
-    { type: "location", content: { location: place } },
-    { type: "location", location: place },
-  ],
-  [
-    { type: "location", content: { location: { latitude: 0, longitude: 0 } } },
-    { type: "location", location: { latitude: 0, longitude: 0, name: null, address: null } },
-  ],
-  [
-    { type: "contact", content: { contacts: [ani] } },
-    {
-      type: "vcard",
-      vcards: [expect.stringMatching(/\nFN:Ani\\, S\.H\.\nTEL.*waid=6281200000005:\+6281200000005\n/)],
-    },
-  ],
-  [
-    { type: "contact", content: { contacts: [ani, budi] } },
-    { type: "multi_vcard", vcards: [expect.stringContaining("Ani"), expect.stringContaining("FN:Budi\n")] },
-  ],
-  [
-    { type: "poll", content: { poll } },
-    { type: "poll_creation", poll },
-  ],
-  [{ type: "poll", content: { poll: { ...poll, multiple: true } } }, { poll: { ...poll, multiple: true } }],
-];
-
-const act = async (runner: RunnerUnderTest, whatsappId: string, what: string, body?: object) => {
-  const answer = await runner.post(`/messages/${encodeURIComponent(whatsappId)}/${what}`, body);
-  expect(answer.status).toBe(200);
-  return (await answer.json()) as ActionResult;
-};
-
-test.each(["october-2026", "spring-2026"] as const)(
-  "every kind goes out once, by the key that was journaled: %s build",
-  async (build) => {
-    world = await makeWorld(build);
-    const { control } = world.simulator;
-    const runner = await world.link();
-    const { id: quotedId } = await control.deliver(ACCOUNT, { from: FRIEND, body: "a question" });
-    const mentions = [`${FRIEND}@c.us`];
-    for (const [command, expected] of kinds) {
-      const content = { ...command.content, quotedId, mentions };
-      const record = await runner.send({ to: FRIEND, ...command, content });
-      expect(record, command.type).toMatchObject({ outcome: "sent", error: null });
-      expect((await control.sent()).at(-1)).toMatchObject({
-        ...expected,
-        id: record.whatsappId,
-        quotedId,
-        mentions,
-        mediaSha256: command.media ? sha256(command.media.bytes) : null,
-      });
-      // The same id again is no second message.
-      expect(await runner.send({ messageId: record.messageId, to: FRIEND, ...command, content })).toEqual(
-        record,
-      );
-    }
-    expect(await control.sent()).toHaveLength(kinds.length);
-  },
-);
 
 test("large files that go out at once arrive whole, each in its chat, and nothing of them stays", async () => {
   world = await makeWorld();

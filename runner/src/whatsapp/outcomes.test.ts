@@ -97,7 +97,10 @@ describe("over a restart of the runner", () => {
     const first = await world.link();
     await control.fault({ kind: "silence", taken: false });
     const command = { messageId: "m", to: FRIEND, text: "queued" };
-    expect(await first.send({ ...command, timeoutMs: 600 })).toMatchObject({ outcome: "pending", ack: 0 });
+    expect(await first.send({ ...command, timeoutMs: 2_000 })).toMatchObject({
+      outcome: "pending",
+      ack: 0,
+    });
     await first.stop();
 
     const second = await world.start();

@@ -43,7 +43,10 @@ test("a code that WhatsApp refuses, or does not answer, and then one that works"
   const runner = await world.start();
   await runner.state(({ qr }) => qr !== null);
   await control.configure({ actions: "refuse" });
-  expect(await ask(runner)).toEqual({ outcome: "refused", detail: "rate-overlimit" });
+  expect(await ask(runner)).toEqual({
+    outcome: "refused",
+    detail: 'WhatsApp asks to slow down; it says "rate-overlimit"',
+  });
   await control.configure({ actions: "silence" });
   expect(await ask(runner)).toEqual({ outcome: "unknown" });
   await control.configure({ actions: "take" });
@@ -51,6 +54,33 @@ test("a code that WhatsApp refuses, or does not answer, and then one that works"
   if (given.outcome !== "code") throw new Error(`no code but ${JSON.stringify(given)}`);
   await control.enterPairingCode(given.code, { phoneNumber: ACCOUNT });
   await runner.state(({ status }) => status === "connected");
+});
+
+test("a phone that asks for a passkey after a code was typed in: told, and linked once it has it; or ended", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  await control.configure({ passkey: "PAIRING" });
+  const runner = await world.start();
+  await runner.state(({ qr }) => qr !== null);
+  const given = await ask(runner);
+  if (given.outcome !== "code") throw new Error(`no code but ${JSON.stringify(given)}`);
+  const entered = control.enterPairingCode(given.code, { phoneNumber: ACCOUNT });
+  expect(await runner.state(({ reason }) => reason === "passkey_required")).toMatchObject({
+    status: "qr_ready",
+    qr: null,
+  });
+  const [page] = await control.pages();
+  await control.givePasskey(page!.pageId);
+  await entered;
+  await runner.state(({ status }) => status === "connected");
+  await runner.stop();
+
+  await control.logoutFromPhone(ACCOUNT);
+  const other = await world.start();
+  const { qr } = await other.state((state) => state.qr !== null);
+  control.scan(qr!.code, { phoneNumber: ACCOUNT }).catch(() => undefined); // the page goes before the passkey comes
+  await other.state(({ reason }) => reason === "passkey_required");
+  expect(await other.stop()).toBe(0);
 });
 
 test("one code is asked for, and no other after it by itself", async () => {

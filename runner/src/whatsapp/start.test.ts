@@ -35,11 +35,11 @@ test("a page that never loads: start_timeout", async () => {
 
 test("a network that fails is tried again until the deadline", async () => {
   const rules = "--host-resolver-rules=MAP web.whatsapp.com ~NOTFOUND";
-  const { state } = await start([rules], { RUNNER_START_TIMEOUT_SECONDS: "2" });
+  const { state } = await start([rules], { RUNNER_START_TIMEOUT_SECONDS: "4" });
   const { reason, detail } = await state(({ status }) => status === "disconnected");
   expect(reason).toBe("start_timeout");
   expect(detail).toBe(
-    "Neither a QR code nor a login within 2 s; the network failed, last with net::ERR_NAME_NOT_RESOLVED (web.whatsapp.com).",
+    "Neither a QR code nor a login within 4 s; the network failed, last with net::ERR_NAME_NOT_RESOLVED (web.whatsapp.com).",
   );
 });
 

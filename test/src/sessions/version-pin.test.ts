@@ -17,14 +17,17 @@ const FRIEND = "6281200000001";
 onEachRuntime("a pin of WhatsApp Web's version", (runtime) => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await startStage(runtime);
+    stage = await startStage(runtime, { WHATSAPP_LOOK_SECONDS: "1", WHATSAPP_CANARY: "off" });
     await stage.simulator.control.configure({ build: "spring-2026" });
   });
   afterAll(() => stage.close());
 
   const api: Stage["engine"]["api"] = (...call) => stage.engine.api(...call);
   const folder = () => join(stage.engine.dataDir, "whatsapp-web");
-  const kept = () => readdirSync(folder()).toSorted();
+  const kept = () =>
+    readdirSync(folder())
+      .filter((name) => name.endsWith(".html"))
+      .toSorted();
   const pin = (sessionId: string, whatsappVersionPin: string | null) =>
     api(`PATCH /sessions/${sessionId}`, { whatsappVersionPin });
 

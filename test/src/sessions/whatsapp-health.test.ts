@@ -1,8 +1,10 @@
 import type { WhatsAppHealth } from "@whatsapp-engine/contract";
 import { startSimulator, type Simulator } from "@whatsapp-engine/simulator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { query } from "../support/database.ts";
 import { startEngine, type Engine } from "../support/engine.ts";
 import { linkSession, waitForStatus } from "../support/session.ts";
+import { until } from "../support/until.ts";
 
 const ACCOUNT = "6281200000001";
 
@@ -11,7 +13,8 @@ describe("GET /health/whatsapp", () => {
   let engine: Engine;
   beforeAll(async () => {
     simulator = await startSimulator({ build: "july-2026" });
-    engine = await startEngine({ runtime: "process", simulator, settings: { SEND_TIMEOUT_SECONDS: "2" } });
+    const settings = { SEND_TIMEOUT_SECONDS: "2", WHATSAPP_LOOK_SECONDS: "1" };
+    engine = await startEngine({ runtime: "process", simulator, settings });
   });
   afterAll(async () => {
     await engine.stop();
@@ -34,8 +37,11 @@ describe("GET /health/whatsapp", () => {
 
     const { whatsappVersion } = (await engine.api("GET /sessions/a/status")).body;
     expect(whatsappVersion).toMatch(/^2\.3000\./);
+    const copies = () => query(engine.dataDir, "select version from whatsapp_builds").length;
+    await until("a copy of the page to be kept", () => copies() > 0);
     const { status, body } = await health();
     expect(status).toBe(200);
+    const time = expect.stringMatching(/^2.*Z$/) as string;
     expect(body).toEqual({
       success: true,
       whatsapp: {
@@ -53,6 +59,24 @@ describe("GET /health/whatsapp", () => {
         copies: [{ whatsappVersion, bytes: expect.any(Number), usedAt: expect.stringMatching(/Z$/) }],
         pinnedForAll: null,
         pins: [],
+        canary: {
+          enabled: true,
+          whatsappVersion: null,
+          sessionId: null,
+          lookedAt: time,
+          builds: [
+            {
+              whatsappVersion,
+              state: "found",
+              sessionId: null,
+              foundAt: time,
+              triedAt: null,
+              provenAt: null,
+              retryAt: null,
+              why: null,
+            },
+          ],
+        },
         outcomes: { since: expect.stringMatching(/T00:00:00.000Z$/), sent: 1, failed: 0, unknown: 1 },
       },
     });

@@ -105,7 +105,7 @@ export type FileInput = { type: string; value: string; readonly files: ArrayLike
 
 type OutgoingModel = { id: MsgKey; __x_id?: unknown; engineRef?: string };
 /** What a file is downloaded by. */
-export type WantedFile = { directPath?: string; mimetype?: string };
+type WantedFile = { directPath?: string; mimetype?: string };
 
 type AddAndSend = (chat: unknown, message: OutgoingModel) => [Promise<unknown>, Promise<unknown>];
 

@@ -1,5 +1,6 @@
 CREATE TABLE `account_limits` (
 	`session_id` text PRIMARY KEY NOT NULL,
+	`account` text,
 	`code` text NOT NULL,
 	`since` integer NOT NULL,
 	`until` integer,
@@ -8,11 +9,34 @@ CREATE TABLE `account_limits` (
 	`tried_by` text
 );
 --> statement-breakpoint
+CREATE TABLE `whatsapp_builds` (
+	`version` text PRIMARY KEY NOT NULL,
+	`state` text NOT NULL,
+	`found_at` integer NOT NULL,
+	`session_id` text,
+	`tried_at` integer,
+	`ready_at` integer,
+	`ready_after_seq` integer,
+	`troubles` text,
+	`proven_at` integer,
+	`cautious` integer DEFAULT false NOT NULL,
+	`retry_at` integer,
+	`why` text
+);
+--> statement-breakpoint
 DROP INDEX `messages_line`;--> statement-breakpoint
 ALTER TABLE `messages` ADD `waits_for` text;--> statement-breakpoint
+CREATE INDEX `messages_chat` ON `messages` (`session_id`,`recipient`) WHERE status = 'queued';--> statement-breakpoint
 CREATE INDEX `messages_waiting` ON `messages` (`session_id`,`recipient`,`position`,`waits_for`) WHERE status = 'queued' and waits_for is not null;--> statement-breakpoint
 CREATE INDEX `messages_line` ON `messages` (`session_id`,`position`,`status`,`waits_for`) WHERE status = 'queued' and position is not null and waits_for is null;--> statement-breakpoint
+ALTER TABLE `warm_runners` ADD `purpose` text DEFAULT 'session' NOT NULL;--> statement-breakpoint
 DROP VIEW `backlog`;--> statement-breakpoint
+CREATE VIEW `whatsapp_build_overview` AS 
+  select b.version, b.state,
+    (select count(*) from sessions s where s.whatsapp_version = b.version and s.desired = 'running') as sessions,
+    case b.state when 'trying' then b.session_id end as canary, strftime('%Y-%m-%d %H:%M:%S', b.found_at / 1000, 'unixepoch') as found,
+    strftime('%Y-%m-%d %H:%M:%S', b.tried_at / 1000, 'unixepoch') as tried, strftime('%Y-%m-%d %H:%M:%S', b.proven_at / 1000, 'unixepoch') as proven, strftime('%Y-%m-%d %H:%M:%S', b.retry_at / 1000, 'unixepoch') as retry, b.why
+  from whatsapp_builds b order by b.found_at desc;--> statement-breakpoint
 CREATE VIEW `backlog` AS 
   select w.session_id as session, coalesce(s.status, 'deleted') as session_status, s.reason as session_reason,
     w.queued, w.in_all - w.queued - w.limited - coalesce(p.paused, 0) as scheduled, coalesce(p.paused, 0) as paused,
