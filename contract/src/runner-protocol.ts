@@ -183,6 +183,9 @@ export const sendRecordSchema = z.object({
     })
     .nullable(),
 });
+
+/** What the message of a send that the page's own code failed at begins with: its `invalid_media` may be a file as it should be. */
+export const NOT_TAKEN_BY_PAGE = "WhatsApp Web did not take";
 export type SendRecord = z.infer<typeof sendRecordSchema>;
 
 export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: z.string().nullable() });

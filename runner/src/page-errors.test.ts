@@ -37,5 +37,6 @@ test("a text without an end is cut, and read in no time", () => {
   const begun = performance.now();
   expect(readPageError("at ".repeat(300_000)).length).toBeLessThan(400);
   expect(readPageError(`x\n${"at https://a".repeat(100_000)}`).length).toBeLessThan(400);
+  expect(readPageError(`x\nat https://${"a".repeat(300_000)}`)).toBe('an error without words ("x")');
   expect(performance.now() - begun).toBeLessThan(5_000);
 });

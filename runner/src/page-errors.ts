@@ -44,14 +44,15 @@ export const readPageError = (cause: unknown): string => {
   return meaning === undefined ? words : `${meaning}; it says ${words}`;
 };
 
-/** Longest text of a page's error that is told. */
+/** Longest text of a page's error that is told, and how much of its stack is read; its first line has the place. */
 const MAX_TEXT = 300;
+const MAX_STACK = 2_000;
 
 const textOf = (cause: unknown): [text: string, stack: string] => {
   const whole =
     cause instanceof Error ? `${nameOf(cause)}${cause.message}\n${cause.stack ?? ""}` : String(cause);
   const [text = ""] = whole.split("\n");
-  return [text.replace(/^Error: /, "").slice(0, MAX_TEXT), whole.slice(text.length)];
+  return [text.replace(/^Error: /, "").slice(0, MAX_TEXT), whole.slice(text.length, text.length + MAX_STACK)];
 };
 const nameOf = ({ name, message }: Error): string =>
   name === "Error" || name === "" || message.startsWith(`${name}:`) ? "" : `${name}: `;

@@ -1,5 +1,6 @@
 import {
   accountLimits,
+  NOT_TAKEN_BY_PAGE,
   type AccountLimit,
   type SendCommand,
   type SendRecord,
@@ -110,12 +111,11 @@ export const whyNotTaken = (command: SendCommand, cause: unknown): Change => {
   if (command.to.endsWith("@lid") && /No LID for user/i.test(String(cause)))
     return notSent("not_on_whatsapp", "This number is not on WhatsApp.");
   if (cause instanceof DOMException && cause.name === "TimeoutError") {
-    return notSent("rejected", "WhatsApp Web did not take the message in time.");
+    return notSent("rejected", `${NOT_TAKEN_BY_PAGE} the message in time.`);
   }
   const reason = readPageError(cause);
-  if (command.media !== null)
-    return notSent("invalid_media", `WhatsApp Web did not take the file: ${reason}.`);
-  return notSent("page_error", `WhatsApp Web did not take the message: ${reason}.`);
+  if (command.media !== null) return notSent("invalid_media", `${NOT_TAKEN_BY_PAGE} the file: ${reason}.`);
+  return notSent("page_error", `${NOT_TAKEN_BY_PAGE} the message: ${reason}.`);
 };
 
 /** The part of a key that stays the same under every id of the chat: `true_628…@c.us_<this>`. */

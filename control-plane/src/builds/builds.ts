@@ -16,7 +16,7 @@ import type { LiveSessions } from "../sessions/live.ts";
 import type { PageCopies } from "../sessions/page-copies.ts";
 import type { WarmStore } from "../sessions/warm-store.ts";
 import { createEvidence } from "./evidence.ts";
-import { fleetVersion, isMisplaced, planBuilds, trialOf, type Sight, type Step } from "./plan.ts";
+import { fleetVersion, isMisplaced, keepsCopy, planBuilds, trialOf, type Sight, type Step } from "./plan.ts";
 import { createScout } from "./scout.ts";
 import { createBuildStore, type WhatsAppBuildRow } from "./store.ts";
 
@@ -323,11 +323,7 @@ export function createBuilds(deps: {
     versionFor,
     forFleet,
 
-    /** Whether its copy is kept however many there are. */
-    keeps: (version: string): boolean =>
-      store
-        .all()
-        .some((build) => build.version === version && (build.state === "proven" || build.state === "trying")),
+    keeps: (version: string): boolean => keepsCopy(version, store.all()),
 
     /** A session runs a build of which there may be no copy: it is looked for at once, by a browser of its own, now and then. */
     seen(version: string): void {

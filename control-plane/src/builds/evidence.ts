@@ -1,4 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
+import { NOT_TAKEN_BY_PAGE } from "@whatsapp-engine/contract";
 import type { Db, WhatsAppBuildRow } from "@whatsapp-engine/db";
 
 type Troubles = NonNullable<WhatsAppBuildRow["troubles"]>;
@@ -32,7 +33,7 @@ const LAST_EVENTS = 5_000;
 
 /** What the page's own code failed by, and what nobody knows the end of. A file that it does not take may be a bad one. */
 const TROUBLE = sql.raw(`(m.status = 'unknown' or m.error_code = 'page_error'
-  or (m.error_code = 'invalid_media' and m.error_message like 'WhatsApp Web did not take%'))`);
+  or (m.error_code = 'invalid_media' and m.error_message like '${NOT_TAKEN_BY_PAGE}%'))`);
 const ACKNOWLEDGED = sql.raw("m.status in ('sent', 'delivered', 'read')");
 const FALLS = sql.raw("('page_crashed', 'page_hung', 'connect_timeout', 'start_timeout', 'unknown_state')");
 

@@ -1,7 +1,7 @@
 import { unlinkDetails } from "@whatsapp-engine/contract";
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "./evidence.ts";
-import { faultOf, fleetVersion, planBuilds, type Known, type Sight } from "./plan.ts";
+import { faultOf, fleetVersion, keepsCopy, planBuilds, type Known, type Sight } from "./plan.ts";
 import type { WhatsAppBuildRow } from "./store.ts";
 import { compareVersions } from "./versions.ts";
 
@@ -248,6 +248,15 @@ it.each<[string, Partial<Evidence>, boolean]>([
   ["silence where little was", { isDeaf: true, receivedBefore: 9 }, false],
 ])("%s speaks against a build: %o", (_, change, speaks) => {
   expect(faultOf({ ...good, ...change }) !== null).toBe(speaks);
+});
+
+it("keeps copies of what is tried, and of the three that were proven last", () => {
+  const versions = Array.from({ length: 5 }, (_, n) => `2.3000.${9 - n}`);
+  const builds = [trying, build(NEWEST), ...versions.map((version) => build(version, { state: "proven" }))];
+  expect([NEW, NEWEST, ...versions].filter((version) => keepsCopy(version, builds))).toEqual([
+    NEW,
+    ...versions.slice(0, 3),
+  ]);
 });
 
 describe("sessions on a build that failed", () => {

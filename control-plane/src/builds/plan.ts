@@ -82,6 +82,15 @@ const DEAF_AFTER = 10;
 export const fleetVersion = (builds: readonly WhatsAppBuildRow[], hasCopy: Known["hasCopy"]): string | null =>
   builds.find(({ state, version }) => state === "proven" && hasCopy(version))?.version ?? null;
 
+/** Proven builds whose copies are kept: what the fleet has, and what it could go back to. */
+const KEPT_PROVEN = 3;
+
+/** Whether its copy is kept however many there are. `builds`: the newest first. */
+export const keepsCopy = (version: string, builds: readonly WhatsAppBuildRow[]): boolean =>
+  [...builds.filter(({ state }) => state === "proven").slice(0, KEPT_PROVEN), trialOf(builds)].some(
+    (build) => build?.version === version,
+  );
+
 export const trialOf = (builds: readonly WhatsAppBuildRow[]) =>
   builds.find(({ state }) => state === "trying");
 

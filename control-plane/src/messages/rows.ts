@@ -1,6 +1,6 @@
 import { getTableColumns, sql } from "drizzle-orm";
 import { messages, type Db, type MessageRow } from "@whatsapp-engine/db";
-import { accountLimitSchema, type SendRecord } from "@whatsapp-engine/contract";
+import { accountLimitSchema, NOT_TAKEN_BY_PAGE, type SendRecord } from "@whatsapp-engine/contract";
 
 export type { MessageRow };
 export type NewMessage = Pick<MessageRow, "id" | "sessionId" | "recipient" | "type"> &
@@ -39,7 +39,7 @@ export const isLimited = ({ outcome, error }: SendRecord): boolean =>
 export const isPageTrouble = ({ outcome, error }: SendRecord): boolean =>
   outcome === "not_sent" &&
   (error?.code === "page_error" ||
-    (error?.code === "invalid_media" && error.message.startsWith("WhatsApp Web did not take")));
+    (error?.code === "invalid_media" && error.message.startsWith(NOT_TAKEN_BY_PAGE)));
 
 /** Why it was not sent, or is not known to be. */
 export const errorOf = ({ errorCode, errorMessage }: MessageRow) =>

@@ -51,7 +51,8 @@ export const noteRefusals = (keptMost: number, restricted: number, limitReached:
     const { UserReachedMaxMonthlyLimitForNewMessages: reached } =
       attempt(() => window.require("WAWebErrorType").SendFailureErrorCode) ?? {};
     if (errorCode !== undefined && errorCode !== null && errorCode === reached) return limitReached;
-    return lock() === null ? null : restricted;
+    // What the page knows of a lock stays when that is over.
+    return lock() === null || (lockedUntil() ?? Infinity) <= Date.now() ? null : restricted;
   };
 
   engine.refusalOf = ({ id, ack, errorCode }) => {
