@@ -16,6 +16,8 @@ import type { LiveSessions } from "../sessions/live.ts";
 import type { PageCopies } from "../sessions/page-copies.ts";
 import type { WarmStore } from "../sessions/warm-store.ts";
 import { createEvidence } from "./evidence.ts";
+import { createLooks } from "./looks.ts";
+import { createMoves } from "./moves.ts";
 import { fleetVersion, isMisplaced, keepsCopy, planBuilds, trialOf, type Sight, type Step } from "./plan.ts";
 import { createScout } from "./scout.ts";
 import { createBuildStore, type WhatsAppBuildRow } from "./store.ts";
@@ -26,18 +28,11 @@ const SHORTEST_MS = 1_000;
 const LONGEST_USE_MS = 60_000;
 /** A decision may ask for the next one; after so many in a row it waits for the next look. */
 const MAX_DECISIONS = 5;
-/** Sessions that take a build over are counted for this long, and there may be so many of them; or one, where little is known. */
-const MOVED_MS = 10 * 60_000;
-const MOVES = 3;
-/** A session that tried a build, or one that WhatsApp refused one, is not moved again for this long. */
-const TRIED_AGAIN_MS = 5_000;
-const REFUSED_AGAIN_MS = 10 * 60_000;
 /** Messages that are kept for another try, and how long each is kept before it is. */
 const MAX_TROUBLES = 100;
 const HELD_MS = 10_000;
 /** How often the same message is. */
 const MAX_TRIES = 2;
-const FIRST_LOOK_MS = 5_000;
 /** From the start of a runner to its connection, in times of what the runner allows for a code. */
 const READY_FACTOR = 2;
 
@@ -85,20 +80,12 @@ export function createBuilds(deps: {
   const { db, live, copies, settings, background, clock, log } = deps;
   const store = createBuildStore(deps);
   const evidence = createEvidence(deps);
-  const scout = createScout(deps);
-  /** When sessions were started with a build that was new to them. */
-  const moved = new Map<string, number>();
-  /** When sessions were made to leave a build. */
-  const left = new Map<string, number>();
-  /** When a version without a copy was last looked for. */
-  const lookedFor = new Map<string, number>();
+  const moves = createMoves({ clock });
+  const looks = createLooks({ ...deps, store, scout: createScout(deps), everyMs: settings.lookMs });
   const useMs = Math.min(LONGEST_USE_MS, Math.max(SHORTEST_MS, settings.proveMs / 60));
   const tickMs = Math.min(TICK_MS, useMs);
   let usedAt = Number.NEGATIVE_INFINITY;
-  let lookedAt: number | null = null;
-  let looking = false;
   let timer: NodeJS.Timeout | undefined;
-  let lookTimer: NodeJS.Timeout | undefined;
 
   const enabled = (): boolean =>
     deps.pinnedForAll === null &&
@@ -209,14 +196,8 @@ export function createBuilds(deps: {
 
   /** By a restart, which keeps the login and sends nothing twice. */
   function move(sessionId: string): void {
-    const now = clock.now();
-    for (const [id, at] of left) if (now - at >= REFUSED_AGAIN_MS) left.delete(id);
     const tried = store.all().some((build) => build.sessionId === sessionId && build.state !== "refused");
-    const since = now - (left.get(sessionId) ?? Number.NEGATIVE_INFINITY);
-    if (since < (tried ? TRIED_AGAIN_MS : REFUSED_AGAIN_MS)) return;
-    const recent = [...left.values()].filter((at) => now - at < LONGEST_USE_MS).length;
-    if (!tried && recent >= MOVES) return;
-    left.set(sessionId, now);
+    if (!moves.mayLeave(sessionId, tried)) return;
     background.run(() => deps.restartIf(sessionId, isLeaving));
   }
 
@@ -279,59 +260,16 @@ export function createBuilds(deps: {
     // What it had is good too: the others take the new one over a few at a time.
     const had = builds.find(({ version }) => version === before);
     if (had?.state !== "proven" || !copies.has(before)) return fleet;
-    const now = clock.now();
-    for (const [id, at] of moved) if (now - at > MOVED_MS) moved.delete(id);
     const { cautious } = builds.find(({ version }) => version === fleet)!;
-    if (moved.size >= (cautious ? 1 : MOVES) && !moved.has(row.id)) return before;
-    moved.set(row.id, now);
-    return fleet;
-  }
-
-  /** Finds the build that is served now, and keeps a copy of it. */
-  async function scoutNow(): Promise<void> {
-    // Without a session there is nobody whom it would be of use to.
-    if (db.select({ id: sessionRows.id }).from(sessionRows).limit(1).get() === undefined) return;
-    if (!deps.hasRoom()) return log.debug("no room for a browser that looks at WhatsApp Web");
-    lookedAt = clock.now();
-    try {
-      const page = await scout.look(background.stopping);
-      if (page === null) return;
-      const { version, html } = page;
-      if (!copies.has(version)) log.info({ version }, "a copy of WhatsApp Web is kept");
-      await copies.keep(version, html);
-      store.found(version);
-    } catch (err) {
-      log.warn({ err }, "it could not be looked which WhatsApp Web is served");
-    }
-  }
-
-  function scoutIn(ms: number): void {
-    if (settings.lookMs === 0 || looking || background.stopping.aborted) return;
-    clearTimeout(lookTimer);
-    lookTimer = setTimeout(() => {
-      looking = true;
-      background.run(() =>
-        scoutNow().finally(() => {
-          looking = false;
-          scoutIn(settings.lookMs);
-        }),
-      );
-    }, ms).unref();
+    return moves.mayTake(row.id, cautious) ? fleet : before;
   }
 
   return {
     versionFor,
     forFleet,
+    seen: looks.seen,
 
     keeps: (version: string): boolean => keepsCopy(version, store.all()),
-
-    /** A session runs a build of which there may be no copy: it is looked for at once, by a browser of its own, now and then. */
-    seen(version: string): void {
-      const now = clock.now();
-      if (now - (lookedFor.get(version) ?? Number.NEGATIVE_INFINITY) < settings.lookMs) return;
-      lookedFor.set(version, now);
-      if (!copies.has(version)) scoutIn(0);
-    },
 
     /**
      * The page did not take a message, within the transaction that says so. Answers whether it is to be tried again: where its
@@ -361,7 +299,7 @@ export function createBuilds(deps: {
         enabled: enabled(),
         whatsappVersion: deps.pinnedForAll ?? forFleet(),
         sessionId: trialOf(builds)?.sessionId ?? null,
-        lookedAt: time(lookedAt),
+        lookedAt: time(looks.lastAt()),
         builds: builds.map((build) => ({
           whatsappVersion: build.version,
           state: build.state,
@@ -376,13 +314,13 @@ export function createBuilds(deps: {
     },
 
     open(): void {
-      scoutIn(Math.min(FIRST_LOOK_MS, settings.lookMs));
+      looks.open();
       timer = setInterval(() => background.run(async () => look()), tickMs).unref();
     },
 
     close(): void {
       clearInterval(timer);
-      clearTimeout(lookTimer);
+      looks.close();
     },
   };
 }

@@ -10,6 +10,8 @@ import { WARM_GENERATION, type WarmStore } from "../sessions/warm-store.ts";
 /** How much longer than the runner itself allows until its page is up. */
 const MARGIN_MS = 10_000;
 
+export type Scout = ReturnType<typeof createScout>;
+
 /**
  * Looks which WhatsApp Web is served, by a runner on a fresh profile that nobody ever links. What a session is served is never
  * kept: a page of one account is nothing to hand to another.

@@ -6,6 +6,7 @@ import type { AppendEvent } from "../events/store.ts";
 import { compareVersions } from "./versions.ts";
 
 export type { WhatsAppBuildRow };
+export type BuildStore = ReturnType<typeof createBuildStore>;
 
 /** How long a build that failed is left alone, and one whose session could not go on. */
 const RETRY_MS = 24 * 60 * 60_000;

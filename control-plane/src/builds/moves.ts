@@ -1,0 +1,45 @@
+import type { Clock } from "../clock.ts";
+
+/** Sessions that take a build over are counted for this long, and there may be so many of them; or one, where little is known. */
+const TAKEN_MS = 10 * 60_000;
+const MOST = 3;
+/** So many are made to leave a build within this time. */
+const LEAVE_MS = 60_000;
+/** A session that tried a build, or one that WhatsApp refused one, is not moved again for this long. */
+const TRIED_AGAIN_MS = 5_000;
+const REFUSED_AGAIN_MS = 10 * 60_000;
+
+/** How fast sessions go from one build to another: a few at a time, and each not again at once. */
+export function createMoves({ clock }: { clock: Clock }) {
+  /** When sessions were started with a build that was new to them. */
+  const taken = new Map<string, number>();
+  /** When sessions were made to leave a build. */
+  const left = new Map<string, number>();
+
+  const forget = (times: Map<string, number>, before: number): void => {
+    for (const [id, at] of times) if (at <= before) times.delete(id);
+  };
+
+  return {
+    /** Whether the session may leave its build now; if so, it counts. `tried`: it tried one. */
+    mayLeave(sessionId: string, tried: boolean): boolean {
+      const now = clock.now();
+      forget(left, now - REFUSED_AGAIN_MS);
+      const since = now - (left.get(sessionId) ?? Number.NEGATIVE_INFINITY);
+      if (since < (tried ? TRIED_AGAIN_MS : REFUSED_AGAIN_MS)) return false;
+      const recent = [...left.values()].filter((at) => now - at < LEAVE_MS).length;
+      if (!tried && recent >= MOST) return false;
+      left.set(sessionId, now);
+      return true;
+    },
+
+    /** Whether the session may be started with a build that is new to it; if so, it counts. `cautious`: little is known of it. */
+    mayTake(sessionId: string, cautious: boolean): boolean {
+      const now = clock.now();
+      forget(taken, now - TAKEN_MS);
+      if (taken.size >= (cautious ? 1 : MOST) && !taken.has(sessionId)) return false;
+      taken.set(sessionId, now);
+      return true;
+    },
+  };
+}
