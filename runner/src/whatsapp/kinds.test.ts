@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { act, ani, budi, file, media, place, poll, sha256, type Kind } from "../test-support/kinds.ts";
 import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
@@ -56,6 +57,7 @@ test("what cannot be sent is not sent, and the error says why", async () => {
 
   const { id } = await control.deliver(ACCOUNT, { from: FRIEND, body: "never mind" });
   await control.revoke(ACCOUNT, id);
+  await runner.line((line) => line.line === "event" && line.event.type === "message_revoked");
   expect(await runner.send({ to: FRIEND, text: "what?", content: { quotedId: id } })).toMatchObject({
     outcome: "not_sent",
     error: { code: "rejected" },
@@ -81,6 +83,27 @@ test("what cannot be sent is not sent, and the error says why", async () => {
     });
   }
   expect(await control.sent()).toEqual([]);
+});
+
+test("a reply whose message is deleted at that moment is a reply or is not sent", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const runner = await world.link();
+  for (let n = 0; n < 60; n++) {
+    const { id } = await control.deliver(ACCOUNT, { from: FRIEND, body: `never mind ${n}` });
+    await runner.line(
+      (line) =>
+        line.line === "event" && line.event.type === "message_received" && line.event.whatsappId === id,
+    );
+    const sending = runner.send({ to: FRIEND, text: "what?", content: { quotedId: id } });
+    await delay(n / 4); // a send takes some milliseconds; one of these falls between the look and the reply
+    await control.revoke(ACCOUNT, id);
+    const { outcome, error } = await sending;
+    expect([outcome, error?.code]).toEqual(
+      outcome === "sent" ? ["sent", undefined] : ["not_sent", "rejected"],
+    );
+  }
+  for (const sent of await control.sent()) expect(sent).toMatchObject({ quotedId: expect.any(String) });
 });
 
 test("a kind's outcome is what happened, whatever the library says", async () => {

@@ -229,6 +229,13 @@ const devTools = (page: Page): CDPSession => (page as unknown as { _client(): CD
 const isNavigation = (cause: unknown): boolean =>
   cause instanceof Error && /context was destroyed|Cannot find context|navigated/i.test(cause.message);
 
+/** The library's words where the page has no message of the id that is to be answered. */
+const isQuoteUnknown = (cause: unknown): boolean =>
+  cause instanceof Error && cause.message.includes("Could not get the quoted message");
+
+const quoteUnknown = (cause?: unknown): NotSendable =>
+  new NotSendable("WhatsApp does not know the message that quotedId names, so nothing was sent.", { cause });
+
 const isNetworkFailure = (cause: unknown): boolean =>
   cause instanceof Error && cause.message.includes("net::ERR_");
 
@@ -267,8 +274,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
   /** The id under which the page holds the message that is to be answered. */
   const quotable = async (key: string): Promise<string> => {
     const target = await page().evaluate(lookAt, key);
-    if (target === null)
-      throw new NotSendable("WhatsApp does not know the message that quotedId names, so nothing was sent.");
+    if (target === null) throw quoteUnknown();
     if (target.canReply && !target.deleted) return target.key;
     throw new NotSendable("The message that quotedId names cannot be answered, so nothing was sent.");
   };
@@ -327,8 +333,13 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
       const fileName = `file:${ref}`;
       const { body, options: how } = toLibrary(message, fileName);
       const quotedMessageId = content?.quotedId && (await quotable(content.quotedId));
-      const send = () =>
-        client!.sendMessage(chatId, body, { ...how, ...(quotedMessageId && { quotedMessageId }) });
+      const send = async () => {
+        try {
+          await client!.sendMessage(chatId, body, { ...how, ...(quotedMessageId && { quotedMessageId }) });
+        } catch (cause) {
+          throw isQuoteUnknown(cause) ? quoteUnknown(cause) : cause; // deleted since it was looked at
+        }
+      };
       await (media === null ? send() : withFileInPage(media.bytes, fileName, send));
     },
     knowsChat: (chatId) => page().evaluate(knowsChat, chatId, noticeTypes),
