@@ -7,7 +7,7 @@ const DOCKER = "control-plane/src/runtime/docker*.test.ts";
 /** What kills, loses and wears out, and what takes long by itself: `npm run test:slow`. */
 const SLOW = [
   "test/src/{crash,chaos,soak}/**/*.test.ts",
-  "test/src/sessions/{backup,canary,hibernation,version-pin*,warm-runners}.test.ts",
+  "test/src/sessions/{backup,canary*,hibernation,version-pin*,warm-runners}.test.ts",
   "runner/src/whatsapp/mending.test.ts",
 ];
 /** Builds the engine's own image, which takes minutes: `npm run test:compose`. */

@@ -151,6 +151,7 @@ export const createPageSession = (
 
     hello: (device: DeviceKeys, credentials: Credentials | null) => {
       keys = device;
+      if (version === settings.refusedVersion) return setState("DEPRECATED_VERSION");
       const known = credentials && accounts.login(credentials);
       if (known) return enter(known, credentials.deviceId);
       if (credentials) push({ push: "forget" });

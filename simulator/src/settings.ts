@@ -5,6 +5,8 @@ export type Settings = {
   build: Build;
   /** As they call themselves, where they are a build that has no name here; null: as that build does. */
   version: string | null;
+  /** A version that is let in no more, whatever login its page has. */
+  refusedVersion: string | null;
   /** What they do otherwise than that build. */
   ways: Partial<Ways>;
   delays: {
@@ -48,6 +50,7 @@ export type SettingsChanges = Changes<Settings>;
 export const defaultSettings = (build: Build = newestBuild): Settings => ({
   build,
   version: null,
+  refusedVersion: null,
   ways: {},
   delays: { pairingMs: 0, syncMs: 0, takeMs: 0, ackMs: 0, findMs: 0 },
   qr: { firstMs: 60_000, nextMs: 20_000, codes: 6 },

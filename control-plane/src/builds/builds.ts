@@ -185,7 +185,7 @@ export function createBuilds(deps: {
         store.refuse(step.version, step.why);
         return log.warn(step, "WhatsApp refuses a build; its sessions go on with another");
       case "move":
-        return move(step.sessionId);
+        return move(step);
     }
   }
 
@@ -195,9 +195,9 @@ export function createBuilds(deps: {
   };
 
   /** By a restart, which keeps the login and sends nothing twice. */
-  function move(sessionId: string): void {
+  function move({ sessionId, refused }: { sessionId: string; refused: boolean }): void {
     const tried = store.all().some((build) => build.sessionId === sessionId && build.state !== "refused");
-    if (!moves.mayLeave(sessionId, tried)) return;
+    if (!moves.mayLeave(sessionId, refused ? "refused" : tried ? "tried" : "left")) return;
     background.run(() => deps.restartIf(sessionId, isLeaving));
   }
 

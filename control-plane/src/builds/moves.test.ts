@@ -9,7 +9,7 @@ const make = () => {
 
 it("lets three sessions leave a build in a minute, and none of them again within ten", () => {
   const { clock, moves } = make();
-  const may = (...ids: string[]) => ids.map((id) => moves.mayLeave(id, false));
+  const may = (...ids: string[]) => ids.map((id) => moves.mayLeave(id, "left"));
   expect(may("a", "b", "c", "d")).toEqual([true, true, true, false]);
   clock.at = MINUTE;
   expect(may("a", "d")).toEqual([false, true]);
@@ -19,12 +19,21 @@ it("lets three sessions leave a build in a minute, and none of them again within
 
 it("lets one that tried a build leave it however many others do, and again after five seconds", () => {
   const { clock, moves } = make();
-  for (const id of ["a", "b", "c"]) moves.mayLeave(id, false);
-  expect(moves.mayLeave("tried", true)).toBe(true);
+  for (const id of ["a", "b", "c"]) moves.mayLeave(id, "left");
+  expect(moves.mayLeave("tried", "tried")).toBe(true);
   clock.at = 4_999;
-  expect(moves.mayLeave("tried", true)).toBe(false);
+  expect(moves.mayLeave("tried", "tried")).toBe(false);
   clock.at = 5_000;
-  expect(moves.mayLeave("tried", true)).toBe(true);
+  expect(moves.mayLeave("tried", "tried")).toBe(true);
+});
+
+it("lets those leave at once whom WhatsApp refuses their build, and none of them again within ten minutes", () => {
+  const { clock, moves } = make();
+  const may = () => ["a", "b", "c", "d"].map((id) => moves.mayLeave(id, "refused"));
+  expect(may()).toEqual([true, true, true, true]);
+  expect(moves.mayLeave("e", "left")).toBe(true);
+  clock.at = 10 * MINUTE - 1;
+  expect(may()).toEqual([false, false, false, false]);
 });
 
 it("lets three sessions take a build over in ten minutes, or one where little is known of it", () => {

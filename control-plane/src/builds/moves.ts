@@ -9,34 +9,33 @@ const LEAVE_MS = 60_000;
 const TRIED_AGAIN_MS = 5_000;
 const REFUSED_AGAIN_MS = 10 * 60_000;
 
+/** It tried the build, is down as WhatsApp refuses it, or runs one that is not wanted any more. */
+type Leaving = "tried" | "refused" | "left";
+
 /** How fast sessions go from one build to another: a few at a time, and each not again at once. */
 export function createMoves({ clock }: { clock: Clock }) {
   /** When sessions were started with a build that was new to them. */
   const taken = new Map<string, number>();
-  /** When sessions were made to leave a build. */
-  const left = new Map<string, number>();
-
-  const forget = (times: Map<string, number>, before: number): void => {
-    for (const [id, at] of times) if (at <= before) times.delete(id);
-  };
+  /** When and why sessions were made to leave a build. */
+  const left = new Map<string, { at: number; why: Leaving }>();
 
   return {
-    /** Whether the session may leave its build now; if so, it counts. `tried`: it tried one. */
-    mayLeave(sessionId: string, tried: boolean): boolean {
+    /** Whether the session may leave its build now; if so, it counts. Only who just `left` one waits for others. */
+    mayLeave(sessionId: string, why: Leaving): boolean {
       const now = clock.now();
-      forget(left, now - REFUSED_AGAIN_MS);
-      const since = now - (left.get(sessionId) ?? Number.NEGATIVE_INFINITY);
-      if (since < (tried ? TRIED_AGAIN_MS : REFUSED_AGAIN_MS)) return false;
-      const recent = [...left.values()].filter((at) => now - at < LEAVE_MS).length;
-      if (!tried && recent >= MOST) return false;
-      left.set(sessionId, now);
+      for (const [id, { at }] of left) if (now - at >= REFUSED_AGAIN_MS) left.delete(id);
+      const since = now - (left.get(sessionId)?.at ?? Number.NEGATIVE_INFINITY);
+      if (since < (why === "tried" ? TRIED_AGAIN_MS : REFUSED_AGAIN_MS)) return false;
+      const recent = [...left.values()].filter((one) => one.why === "left" && now - one.at < LEAVE_MS).length;
+      if (why === "left" && recent >= MOST) return false;
+      left.set(sessionId, { at: now, why });
       return true;
     },
 
     /** Whether the session may be started with a build that is new to it; if so, it counts. `cautious`: little is known of it. */
     mayTake(sessionId: string, cautious: boolean): boolean {
       const now = clock.now();
-      forget(taken, now - TAKEN_MS);
+      for (const [id, at] of taken) if (now - at >= TAKEN_MS) taken.delete(id);
       if (taken.size >= (cautious ? 1 : MOST) && !taken.has(sessionId)) return false;
       taken.set(sessionId, now);
       return true;

@@ -144,7 +144,9 @@ describe("a trial", () => {
     ]);
   });
   it("moves its session there, also after a kill of the engine in between", () => {
-    expect(plan({ builds: [notReady, proven] })).toEqual([{ action: "move", sessionId: "s" }]);
+    expect(plan({ builds: [notReady, proven] })).toEqual([
+      { action: "move", sessionId: "s", refused: false },
+    ]);
   });
   const other = session({ id: "t" });
   const late = { ...notReady, triedAt: NOW - 5 * MINUTE };
@@ -267,13 +269,17 @@ describe("sessions on a build that failed", () => {
       session({ id: "pinned", version: NEW, pinned: true }),
       session({ id: "t" }),
     ];
-    expect(plan({ builds: [rejected, proven], sessions })).toEqual([{ action: "move", sessionId: "s" }]);
+    expect(plan({ builds: [rejected, proven], sessions })).toEqual([
+      { action: "move", sessionId: "s", refused: false },
+    ]);
     expect(plan({ builds: [rejected], sessions })).toEqual([]);
   });
   it("go back where their trial came to nothing", () => {
     const found = build(NEW, { sessionId: "s", retryAt: NOW + 1 });
     const sessions = [session({ version: NEW }), session({ id: "t", version: NEW })];
-    expect(plan({ builds: [found, proven], sessions })).toEqual([{ action: "move", sessionId: "s" }]);
+    expect(plan({ builds: [found, proven], sessions })).toEqual([
+      { action: "move", sessionId: "s", refused: false },
+    ]);
   });
   it("are left alone while they start", () => {
     expect(
@@ -288,9 +294,9 @@ describe("sessions on a build that failed", () => {
     expect(plan({ builds: [refused], sessions: [session()], use: () => null })).toEqual([]);
     expect(
       plan({ builds: [build(NEW, { state: "proven" }), refused], sessions: [session()], canary: () => null }),
-    ).toEqual([{ action: "move", sessionId: "s" }]);
+    ).toEqual([{ action: "move", sessionId: "s", refused: false }]);
     expect(plan({ builds: [build(NEW), refused], sessions: [told], use: () => null })).toEqual([
-      { action: "move", sessionId: "s" },
+      { action: "move", sessionId: "s", refused: true },
     ]);
   });
 });

@@ -27,8 +27,8 @@ export type Step =
   | { action: "abandon"; version: string; why: string }
   /** With all that are older. */
   | { action: "refuse"; version: string; why: string }
-  /** It runs a build that it is not to run. */
-  | { action: "move"; sessionId: string };
+  /** It runs a build that it is not to run; `refused`: nor does WhatsApp let it. */
+  | { action: "move"; sessionId: string; refused: boolean };
 
 export type Known = {
   now: number;
@@ -105,7 +105,11 @@ export function planBuilds(known: Known): Step[] {
   if (steps.length > 0) return steps;
   return sessions
     .filter((session) => isMisplaced(session, builds, fleet))
-    .map(({ id }) => ({ action: "move", sessionId: id }));
+    .map(({ id, reason }) => ({
+      action: "move",
+      sessionId: id,
+      refused: reason === "deprecated_version",
+    }));
 }
 
 /** WhatsApp tells of old builds by a state of their own. */

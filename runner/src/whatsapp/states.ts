@@ -55,7 +55,7 @@ type View = {
 };
 
 const PASSKEY =
-  "WhatsApp asks for a passkey: confirm on the phone with what unlocks it, and linking goes on. A restart of the session shows a new code instead.";
+  "WhatsApp asks for a passkey: confirm on the phone where it asks, and linking goes on. Where the phone says to go on at the other device, this account cannot be linked here for now. A restart of the session shows a new code.";
 
 /** The public standing of a page that lives. */
 export const standingOf = (view: View): Standing => {
