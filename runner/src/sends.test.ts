@@ -15,6 +15,8 @@ let sends: Sends;
 /** What the page does with a message it is told to send. */
 let send: (ref: string) => Promise<void>;
 let known: FoundMessage[];
+/** What is waited for before the page says what it knows. */
+let asked: Promise<void>;
 let health: PageHealth;
 let connected: boolean;
 
@@ -22,11 +24,12 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "sends-"));
   journal = await openJournal({ path: join(dir, "journal.ndjson") });
   known = [];
+  asked = Promise.resolve();
   health = "answering";
   connected = true;
   const client = {
     send: ({ ref }: { ref: string }) => send(ref),
-    findMessages: async () => known,
+    findMessages: () => asked.then(() => known),
     answers: async () => health,
   } as unknown as WhatsAppClient;
   sends = createSends({
@@ -79,8 +82,11 @@ test("a message is under way until it has an outcome, or waits in WhatsApp's own
   };
   expect(sends.underWay()).toBe(false);
   known = [found(0)];
+  let answer = () => {};
+  asked = new Promise((resolve) => (answer = resolve));
   expect(await sends.send(command(10))).toMatchObject({ outcome: "pending" });
   expect(sends.underWay()).toBe(true);
+  answer();
   await eventually(() => sends.underWay()).toBe(false); // it was looked up for the last time
   expect(sends.find("m")).toMatchObject({ outcome: "pending" });
 });

@@ -49,11 +49,13 @@ export const startRunnerProcess = async (
   // After the start, errors tell of signals and messages that found nobody; its end is told by `exit`.
   child.on("error", () => {});
   let alive = true;
-  const ended = once(child, "exit").then(async ([code]) => {
+  // `once()` would be rejected by one of those errors.
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const ended = exited.then(async (code) => {
     signalGroup(pid, "SIGKILL");
     await groupEnded(pid, KILL_TIMEOUT_MS);
     alive = false;
-    return code as number | null;
+    return code;
   });
   const listening = portOf(child);
   // Whoever asks for the port hears of its failure; nobody has to ask.
