@@ -52,10 +52,12 @@ export type Step =
   | (typeof steps)[number]
   | "restore.imported"
   | "restore.switched"
+  | "canary.found"
   | "canary.begun"
   | "canary.ready"
   | "canary.proven"
-  | "canary.rejected";
+  | "canary.rejected"
+  | "canary.refused";
 
 /** What a subscriber of the channel is given. */
 export type StepPassed = { step: Step; details: Readonly<Record<string, unknown>> };

@@ -45,10 +45,12 @@ export function createBuildStore({
 
     /** A copy of it is kept. */
     found(version: string): void {
-      db.insert(whatsappBuilds)
+      const { changes } = db
+        .insert(whatsappBuilds)
         .values({ version, state: "found", foundAt: clock.now() })
         .onConflictDoNothing()
         .run();
+      if (changes > 0) passStep("canary.found", { version });
     },
 
     /** One session tries it from now on. */
@@ -97,6 +99,7 @@ export function createBuildStore({
           if (compareVersions(build.version, version) <= 0)
             set(build.version, { state: "refused", retryAt: null, why });
       });
+      passStep("canary.refused", { version });
     },
   };
 }

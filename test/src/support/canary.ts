@@ -94,6 +94,18 @@ export function createFleet(stage: Stage, count: number) {
         seen: () => ({ builds: builds(), statuses: statuses() }),
       }),
 
+    /** Resolves once the session that tries it runs it: what is sent before goes out on the build before. */
+    isTriedOn: (version: string) =>
+      until(
+        `a session to be connected on ${version}`,
+        async () => {
+          const { body } = await engine.api("GET /sessions");
+          const shown = body.sessions as unknown as { status: string; whatsappVersion: string }[];
+          return shown.some((one) => one.status === "connected" && one.whatsappVersion === version);
+        },
+        { timeoutMs: 90_000, seen: builds },
+      ),
+
     /** How many sessions' pages are of this build now. */
     on: async (version: string): Promise<number> =>
       (await simulator.control.pages()).filter((page) => page.version === version && page.account !== null)
