@@ -127,10 +127,14 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       await start(more);
     },
     async stop() {
+      const last = programs.at(-1);
+      const fallen = last?.running === false ? (await last.ended).code : null;
       const hung = setTimeout(() => programs.at(-1)?.kill("SIGKILL"), STOP_TIMEOUT_MS);
       await kill("SIGTERM");
       clearTimeout(hung);
       await remove();
+      // No test waits for this, and what fails after it says nothing of the cause.
+      if (fallen === 1) throw new Error(`The engine fell over: ${last!.stderr().slice(-4_000)}`);
     },
   };
 }
