@@ -4,6 +4,7 @@ import { PNG } from "pngjs";
 import { startEngine, type RuntimeKind } from "@whatsapp-engine/test/support/engine.js";
 import { linkSession } from "@whatsapp-engine/test/support/session.js";
 import { measureBuilds } from "./builds.ts";
+import { measureCanary } from "./canary.ts";
 import { measureCapacity } from "./capacity.ts";
 import { measureCreateToQr, measureMemory, measureRunnerDirect, measureSends } from "./engine-run.ts";
 import { measureLibraryAlone } from "./library-alone.ts";
@@ -15,7 +16,7 @@ import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
- * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`: see the files of
+ * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`, `-- canary`: see the files of
  * these names. Prints Markdown for bench/README.md.
  */
 
@@ -133,6 +134,7 @@ async function main(): Promise<void> {
   if (wanted.includes("capacity")) await measureCapacity(say);
   if (wanted.includes("program-start")) await measureProgramStart(say);
   if (wanted.includes("builds")) await measureBuilds(makeImage(), say);
+  if (wanted.includes("canary")) await measureCanary(makeImage(), say);
   const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
     (kind) => wanted.length === 0 || wanted.includes(kind),
   );
