@@ -81,7 +81,7 @@ const cases: Case[] = [
   {
     name: "an ack later than the caller waits",
     to: "6281300000007",
-    fault: { kind: "late", ackMs: 4_000 },
+    fault: { kind: "late", ackMs: 12_000 },
     http: 202,
     final: "sent",
     taken: 1,
