@@ -228,7 +228,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       const size = Number(about["content-length"]);
       if (statusCode === 200 && size <= MAX_PAGE_ANSWER_BYTES)
         return read(whatsappPageSchema, { status: statusCode, text: await body.text() });
-      body.destroy();
+      await body.dump();
       if (statusCode === 404) return null;
       throw useless(`runner answered ${statusCode}, with ${size} bytes`);
     },
