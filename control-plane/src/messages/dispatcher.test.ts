@@ -137,6 +137,17 @@ it("asks again about a message whose answer was lost, and repeats none that is n
   expect(handed).toEqual(["lost"]);
 });
 
+it("hands over again what its runner never heard of, however long it waited before", async () => {
+  await add("of yesterday");
+  skewMs = 25 * HOUR_MS;
+  send = () => Promise.reject(new RunnerUnavailable(new Error("no answer")));
+  await dispatcher.settle("a");
+  await vi.waitFor(() => expect(handed).toEqual(["of yesterday"]), SOON);
+  send = async (messageId) => sent(messageId);
+  await becomes("of yesterday", "sent");
+  expect(handed).toEqual(["of yesterday", "of yesterday"]);
+});
+
 it.each<[string, typeof find]>([
   ["never heard of", async () => null],
   ["once could not send", async (messageId) => ({ ...notSent, messageId })],

@@ -240,17 +240,22 @@ export function createDispatcher(deps: {
       return "next";
     }
     const limit = store.limits.newChatsRefused(row.sessionId, row.id);
-    return transmit(client, row, {
-      messageId: row.id,
-      attempt: row.attempts + 1,
-      to: row.recipient,
-      type: row.type,
-      text: row.body,
-      content: row.content,
-      media,
-      timeoutMs: deps.sendTimeoutMs,
-      ...(limit !== null && { newChatsRefused: limit }),
-    });
+    const attempt = row.attempts + 1;
+    return transmit(
+      client,
+      { ...row, attempts: attempt, handedAt: now },
+      {
+        messageId: row.id,
+        attempt,
+        to: row.recipient,
+        type: row.type,
+        text: row.body,
+        content: row.content,
+        media,
+        timeoutMs: deps.sendTimeoutMs,
+        ...(limit !== null && { newChatsRefused: limit }),
+      },
+    );
   }
 
   async function transmit(

@@ -237,6 +237,37 @@ it("a chat in which somebody writes goes on: the page knows it", async () => {
   expect(store.limits.tryAgain()).toEqual(["a"]);
 });
 
+it("one to new people tries first, though another was refused before it", async () => {
+  await add("known");
+  await send("known");
+  await add("again", "known");
+  await add("a1");
+  await refuse("again");
+  await refuse("a1");
+  now += HOUR_MS;
+  store.limits.tryAgain();
+  expect(line()).toEqual(["a1"]);
+});
+
+it("an end that cannot be believed is none", async () => {
+  await add("a1");
+  await refuse("a1", { until: now + 1_000 * 365 * 24 * HOUR_MS });
+  expect(store.limits.of("a")).toMatchObject({ until: null });
+  expect(nextTry()).toBe(HOUR_MS);
+});
+
+it("the one that tries is waited for where a build of WhatsApp Web did not take it: what comes after it stays behind it", async () => {
+  await add("a1", "a");
+  await add("a2", "a");
+  await refuse("a1");
+  now += HOUR_MS;
+  store.limits.tryAgain();
+  expect(line()).toEqual(["a1"]);
+  database.db.update(messages).set({ waitsFor: "whatsapp_build" }).where(eq(messages.id, "a1")).run();
+  store.limits.tryAgain();
+  expect(line()).toEqual([]);
+});
+
 it("another account that is linked has no limit that is known", async () => {
   const row = { id: "a", desired: "running", status: "connected", createdAt: 0, updatedAt: 0 } as const;
   database.db
@@ -279,6 +310,21 @@ describe("where messages are to fail", () => {
     expect(store.limits.of("a")).not.toBeNull();
     await send("b1");
     expect(store.limits.of("a")).toBeNull();
+  });
+
+  it("one to somebody who was written to before tries nothing", async () => {
+    open("fail");
+    await add("known");
+    await send("known");
+    await add("a1");
+    await refuse("a1");
+    now += HOUR_MS;
+    await add("again", "known");
+    expect(store.limits.newChatsRefused("a", "again")).toBe("account_restricted");
+    await send("again");
+    expect(store.limits.of("a")).not.toBeNull();
+    await add("b1");
+    expect(store.limits.newChatsRefused("a", "b1")).toBeNull();
   });
 
   it("what was held before goes on", async () => {

@@ -14,6 +14,8 @@ import type { MessageRow } from "./rows.ts";
 /** WhatsApp's clock need not be ours: an end that it names is waited for a little longer. */
 const AFTER_END_MS = 5_000;
 const LONGEST_RETRY_MS = 24 * 60 * 60_000;
+/** An end that is further away than the month that WhatsApp counts is none that can be believed. */
+const FURTHEST_END_MS = 32 * 24 * 60 * 60_000;
 
 export type LimitSettings = {
   /** `wait`: messages that a limit of the account keeps back stay in line until it is over; `fail`: they fail. */
@@ -46,6 +48,9 @@ export function createLimits(deps: {
     return read;
   }
   const waiting = sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`;
+  /** Somebody to whom a message went out from here: that another does says little of a limit for new chats. */
+  const isKnown = sql`exists (select 1 from messages k where k.session_id = ${messages.sessionId}
+    and k.recipient = ${messages.recipient} and k.status in ('sent', 'delivered', 'read'))`;
   const held = and(waiting, inArray(messages.waitsFor, [...codes]));
 
   // Asked for every message that is accepted.
@@ -117,7 +122,7 @@ export function createLimits(deps: {
   function refused({ id, sessionId }: MessageRow, code: AccountLimit, until: number | null): void {
     const now = clock.now();
     const before = limits().get(sessionId);
-    const end = until !== null && until > now ? until : null;
+    const end = until !== null && until > now && until <= now + FURTHEST_END_MS ? until : null;
     const tried = before?.triedBy === id || (before?.triedBy === null && now >= before.nextTryAt);
     if (before && !tried) {
       // Of those that were under way together, one may know more.
@@ -132,17 +137,20 @@ export function createLimits(deps: {
     put({ sessionId, account, code, since, until: end, nextTryAt, refusals, triedBy: null }, true);
   }
 
-  /** The first of the messages that are held, if any is in line. */
+  /** The first of the messages that are held, if any is in line; of those to new people, if there are. */
   const firstHeld = (sessionId: string): string | undefined =>
     db
       .select({ id: messages.id })
       .from(messages)
       .where(and(eq(messages.sessionId, sessionId), held, isNotNull(messages.position)))
-      .orderBy(messages.position)
+      .orderBy(isKnown, messages.position)
       .limit(1)
       .get()?.id;
 
-  /** Whether the message that tries is on its way: one that left the line tries nothing. */
+  /**
+   * Whether the message that tries is on its way, or waits for another build of WhatsApp Web, before what comes after it in
+   * its chat: one that left the line tries nothing.
+   */
   const isTrying = (id: string): boolean =>
     db
       .select({ id: messages.id })
@@ -151,7 +159,7 @@ export function createLimits(deps: {
         and(
           eq(messages.id, id),
           sql`(${messages.status} = 'sending' or (${messages.status} = 'queued'
-            and ${messages.position} is not null and ${messages.waitsFor} is null))`,
+            and ${messages.position} is not null and coalesce(${messages.waitsFor}, 'whatsapp_build') = 'whatsapp_build'))`,
         ),
       )
       .get() !== undefined;
@@ -191,6 +199,11 @@ export function createLimits(deps: {
       const row = limits().get(sessionId);
       if (!row || row.triedBy === messageId) return null;
       if (settings.onLimit === "wait" || row.triedBy !== null || clock.now() < row.nextTryAt) return row.code;
+      const known = db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(and(eq(messages.id, messageId), isKnown));
+      if (known.get() !== undefined) return row.code;
       put({ ...row, triedBy: messageId }, false);
       return null;
     },
