@@ -19,6 +19,7 @@ CREATE TABLE `whatsapp_builds` (
 	`ready_after_seq` integer,
 	`troubles` text,
 	`proven_at` integer,
+	`rejected_at` integer,
 	`cautious` integer DEFAULT false NOT NULL,
 	`retry_at` integer,
 	`why` text
@@ -35,7 +36,8 @@ CREATE VIEW `whatsapp_build_overview` AS
   select b.version, b.state,
     (select count(*) from sessions s where s.whatsapp_version = b.version and s.desired = 'running') as sessions,
     case b.state when 'trying' then b.session_id end as canary, strftime('%Y-%m-%d %H:%M:%S', b.found_at / 1000, 'unixepoch') as found,
-    strftime('%Y-%m-%d %H:%M:%S', b.tried_at / 1000, 'unixepoch') as tried, strftime('%Y-%m-%d %H:%M:%S', b.proven_at / 1000, 'unixepoch') as proven, strftime('%Y-%m-%d %H:%M:%S', b.retry_at / 1000, 'unixepoch') as retry, b.why
+    strftime('%Y-%m-%d %H:%M:%S', b.tried_at / 1000, 'unixepoch') as tried, strftime('%Y-%m-%d %H:%M:%S', b.proven_at / 1000, 'unixepoch') as proven,
+    strftime('%Y-%m-%d %H:%M:%S', b.rejected_at / 1000, 'unixepoch') as rejected, strftime('%Y-%m-%d %H:%M:%S', b.retry_at / 1000, 'unixepoch') as retry, b.why
   from whatsapp_builds b order by b.found_at desc;--> statement-breakpoint
 CREATE VIEW `backlog` AS 
   select w.session_id as session, coalesce(s.status, 'deleted') as session_status, s.reason as session_reason,

@@ -33,6 +33,8 @@ const MAX_TROUBLES = 100;
 const HELD_MS = 10_000;
 /** How often the same message is. */
 const MAX_TRIES = 2;
+/** And when its build is left: it may be handed over on the way, but not for ever. */
+const MAX_ATTEMPTS = 5;
 /** From the start of a runner to its connection, in times of what the runner allows for a code. */
 const READY_FACTOR = 2;
 
@@ -67,7 +69,7 @@ export function createBuilds(deps: {
   /** Whether the machine has room for a browser more. */
   hasRoom: () => boolean;
   /** Ends a session's runner in order and starts another, where `wanted` still says so when it is its turn. */
-  restartIf: (sessionId: string, wanted: (row: SessionRow) => boolean) => Promise<void>;
+  restartIf: (sessionId: string, wanted: () => boolean) => Promise<void>;
   /** Messages that a build did not take go on, but for those of `kept` that were held after `heldBefore`. */
   letGoOfBuilds: (kept: ReadonlySet<string>, heldBefore: number) => void;
   /** For all sessions; then nobody takes part. */
@@ -97,7 +99,7 @@ export function createBuilds(deps: {
           .where(ne(sessionRows.desired, "deleted"))
           .get()!.n >= 2));
 
-  const sight = (row: SessionRow, runnerSince: number | null = null): Sight => ({
+  const sight = (row: SessionRow, runnerSince: number | null): Sight => ({
     runnerSince,
     id: row.id,
     running: row.desired === "running",
@@ -107,12 +109,15 @@ export function createBuilds(deps: {
     version: row.whatsappVersion,
     pinned: row.whatsappVersionPin !== null,
     connectedAt: row.connectedAt,
+    changedAt: row.updatedAt,
   });
-  const sights = (): Sight[] =>
+  /** Of this session, or of all. */
+  const sights = (sessionId?: string): Sight[] =>
     db
       .select({ row: sessionRows, since: runners.createdAt })
       .from(sessionRows)
       .leftJoin(runners, eq(runners.id, sessionRows.runnerId))
+      .where(sessionId === undefined ? undefined : eq(sessionRows.id, sessionId))
       .all()
       .map(({ row, since }) => sight(row, since));
 
@@ -189,16 +194,16 @@ export function createBuilds(deps: {
     }
   }
 
-  const isLeaving = (row: SessionRow): boolean => {
+  const isLeaving = (sessionId: string): boolean => {
     const builds = store.all();
-    return isMisplaced(sight(row), builds, fleetVersion(builds, copies.has));
+    return sights(sessionId).some((one) => isMisplaced(one, builds, fleetVersion(builds, copies.has)));
   };
 
   /** By a restart, which keeps the login and sends nothing twice. */
   function move({ sessionId, refused }: { sessionId: string; refused: boolean }): void {
     const tried = store.all().some((build) => build.sessionId === sessionId && build.state !== "refused");
     if (!moves.mayLeave(sessionId, refused ? "refused" : tried ? "tried" : "left")) return;
-    background.run(() => deps.restartIf(sessionId, isLeaving));
+    background.run(() => deps.restartIf(sessionId, () => isLeaving(sessionId)));
   }
 
   function tick(reads: boolean): void {
@@ -226,14 +231,12 @@ export function createBuilds(deps: {
     const builds = store.all();
     const trial = trialOf(builds);
     const kept = new Set(trial?.sessionId ? [trial.sessionId] : []);
-    const fleet = fleetVersion(builds, copies.has);
     const ended = builds.filter(({ state }) => state === "rejected" || state === "found");
-    for (const { sessionId } of ended) {
-      const row =
-        sessionId === null
-          ? undefined
-          : db.select().from(sessionRows).where(eq(sessionRows.id, sessionId)).get();
-      if (row && isMisplaced(sight(row), builds, fleet)) kept.add(row.id);
+    const fleet = fleetVersion(builds, copies.has);
+    for (const { sessionId, version } of ended) {
+      if (sessionId === null) continue;
+      const stillOnIt = fleet !== null && live.get(sessionId)?.state?.whatsappVersion === version;
+      if (stillOnIt || isLeaving(sessionId)) kept.add(sessionId);
     }
     deps.letGoOfBuilds(kept, clock.now() - HELD_MS);
   }
@@ -273,19 +276,30 @@ export function createBuilds(deps: {
 
     /**
      * The page did not take a message, within the transaction that says so. Answers whether it is to be tried again: where its
-     * session is on the build that it tries, once; twice where none of its kind went out on it, as then it is not the message.
+     * session is on the build that it tries, once; twice where none of its kind went out on it, as then it is not the message;
+     * and where the session is about to leave that build.
      */
     onPageTrouble(
-      { id, sessionId, type }: Pick<MessageRow, "id" | "sessionId" | "type">,
+      { id, sessionId, type, attempts }: Pick<MessageRow, "id" | "sessionId" | "type" | "attempts">,
       words: string,
     ): boolean {
-      const trial = trialOf(store.all());
-      if (trial?.sessionId !== sessionId || !enabled()) return false;
-      const row = db.select().from(sessionRows).where(eq(sessionRows.id, sessionId)).get();
-      if (row?.whatsappVersion !== trial.version) return false;
+      if (!enabled()) return false;
+      const builds = store.all();
+      const version = db
+        .select({ version: sessionRows.whatsappVersion })
+        .from(sessionRows)
+        .where(eq(sessionRows.id, sessionId))
+        .get()?.version;
+      const trial = builds.find((build) => build.version === version && build.sessionId === sessionId);
+      // What was under way when it was decided goes on where the session is on its way to.
+      if (trial?.state === "rejected" || trial?.state === "found")
+        return fleetVersion(builds, copies.has) !== null && attempts <= MAX_ATTEMPTS;
+      if (trial?.state !== "trying") return false;
       const troubles = trial.troubles ?? [];
       const tries = troubles.filter(({ messageId }) => messageId === id).length;
-      const may = tries > 0 && evidence.acknowledged(sessionId, type, trial.triedAt!) ? 1 : MAX_TRIES;
+      const { readyAt } = trial;
+      const went = readyAt !== null && evidence.acknowledged(sessionId, type, readyAt);
+      const may = tries > 0 && went ? 1 : MAX_TRIES;
       if (tries >= may || troubles.length >= MAX_TROUBLES) return false;
       store.note(trial.version, [...troubles, { messageId: id, kind: type, words, at: clock.now() }]);
       setImmediate(() => background.run(async () => tick(true))); // it may be the one that decides

@@ -35,7 +35,9 @@ const LAST_EVENTS = 5_000;
 const TROUBLE = sql.raw(`(m.status = 'unknown' or m.error_code = 'page_error'
   or (m.error_code = 'invalid_media' and m.error_message like '${NOT_TAKEN_BY_PAGE}%'))`);
 const ACKNOWLEDGED = sql.raw("m.status in ('sent', 'delivered', 'read')");
-const FALLS = sql.raw("('page_crashed', 'page_hung', 'connect_timeout', 'start_timeout', 'unknown_state')");
+const FALLS = sql.raw(
+  "('page_crashed', 'page_hung', 'connect_timeout', 'start_timeout', 'unknown_state', 'start_failed', 'browser_gone', 'out_of_memory')",
+);
 
 /** Reads from the database what happened on a build, so that a restart of the engine loses nothing of it. */
 export function createEvidence({ db }: { db: Db }) {

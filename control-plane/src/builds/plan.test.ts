@@ -21,6 +21,7 @@ const build = (version: string, change: Partial<WhatsAppBuildRow> = {}): WhatsAp
   readyAfterSeq: null,
   troubles: null,
   provenAt: null,
+  rejectedAt: null,
   cautious: false,
   retryAt: null,
   why: null,
@@ -43,6 +44,7 @@ const session = (change: Partial<Sight> = {}): Sight => ({
   version: OLD,
   pinned: false,
   connectedAt: NOW - MINUTE,
+  changedAt: NOW - MINUTE,
   runnerSince: NOW - MINUTE,
   ...change,
 });
@@ -162,7 +164,7 @@ describe("a trial", () => {
       ]);
     }
   });
-  it.each(["page_hung", "page_crashed", "connect_timeout", null] as const)(
+  it.each(["page_hung", "page_crashed", "connect_timeout", "start_failed", null] as const)(
     "fails where it is not ready in time: %s",
     (reason) => {
       expect(plan({ builds: [late, proven], sessions: lateOn({ reason }) })).toMatchObject([
@@ -178,7 +180,7 @@ describe("a trial", () => {
     "banned",
     "conflict",
     "runtime_unavailable",
-    "start_failed",
+    "browser_gone",
   ] as const)("ends without a verdict where what failed is no page: %s", (reason) => {
     const sessions = lateOn({ status: "disconnected", reason });
     expect(plan({ builds: [late, proven], sessions })).toMatchObject([{ action: "abandon" }]);
@@ -224,6 +226,64 @@ describe("a trial", () => {
     expect(plan({ builds: [long, proven], sessions: [on], trial: little })).toMatchObject([
       { action: "prove", cautious: true },
     ]);
+    // Not one that failed before, nor where something failed now, nor at once.
+    for (const change of [
+      { rejectedAt: NOW - 24 * 60 * MINUTE },
+      { readyAt: NOW - 59 * MINUTE },
+    ] satisfies Partial<WhatsAppBuildRow>[])
+      expect(plan({ builds: [{ ...long, ...change }, proven], sessions: [on], trial: little })).toEqual([]);
+    const once = () => ({ ...little(), lastTroubleAt: NOW - 90 * MINUTE });
+    expect(plan({ builds: [long, proven], sessions: [on], trial: once })).toEqual([]);
+  });
+  it("proves nothing while its session is not up, and ends where it stays so", () => {
+    const down = (change: Partial<Sight>) =>
+      plan({
+        builds: [trying, proven],
+        sessions: [session({ version: NEW, status: "disconnected", ...change })],
+      });
+    expect(down({ reason: "page_hung" })).toEqual([]);
+    expect(down({ reason: "page_hung", changedAt: NOW - 5 * MINUTE })).toMatchObject([{ action: "reject" }]);
+    expect(down({ reason: "runner_lost", changedAt: NOW - 5 * MINUTE })).toMatchObject([
+      { action: "abandon" },
+    ]);
+    expect(down({ reason: "banned" })).toMatchObject([{ action: "abandon" }]);
+  });
+  it("fails where it shows a code to an account that was connected on it", () => {
+    for (const change of [
+      { status: "qr_ready" },
+      { status: "disconnected", reason: "qr_expired", running: false },
+    ] satisfies Partial<Sight>[])
+      expect(
+        plan({ builds: [trying, proven], sessions: [session({ version: NEW, ...change })] }),
+      ).toMatchObject([{ action: "reject" }]);
+  });
+  it("ends where one start after the other fails", () => {
+    const starting = { ...trying, triedAt: NOW - 13 * MINUTE, readyAt: null };
+    const tried = (change: Partial<Sight>) =>
+      plan({
+        builds: [starting, proven],
+        sessions: [session({ version: NEW, status: "disconnected", ...change })],
+      });
+    expect(tried({ reason: "start_failed" })).toMatchObject([{ action: "reject" }]);
+    expect(tried({ reason: "start_failed", runnerSince: null })).toMatchObject([{ action: "reject" }]);
+    expect(tried({ reason: "runtime_unavailable", version: OLD })).toMatchObject([{ action: "abandon" }]);
+  });
+  it("is judged though another account is banned, or is pinned to what does not come up", () => {
+    const bad = () => ({ ...good, kinds: { image: kind(0, 2) } });
+    const others = [
+      session({ id: "t", status: "disconnected", reason: "banned" }),
+      session({ id: "u", status: "disconnected", reason: "start_failed", pinned: true }),
+    ];
+    expect(plan({ builds: [trying, proven], sessions: [on, ...others], trial: bad })).toMatchObject([
+      { action: "reject" },
+    ]);
+  });
+  it("that WhatsApp does not let in fails alone, where others are let in with what they have", () => {
+    const told = session({ version: NEW, status: "disconnected", reason: "deprecated_version" });
+    expect(plan({ builds: [trying, proven], sessions: [told, session({ id: "t" })] })).toMatchObject([
+      { action: "reject", version: NEW },
+    ]);
+    expect(plan({ builds: [trying, proven], sessions: [told] })).toMatchObject([{ action: "refuse" }]);
   });
   it("is rejected by what happened", () => {
     const bad = () => ({ ...good, kinds: { image: kind(0, 2) } });
@@ -243,6 +303,7 @@ it.each<[string, Partial<Evidence>, boolean]>([
   ["two of its kind", { kinds: { image: kind(3, 2) } }, true],
   ["few of many", { kinds: { text: kind(100, 3) } }, false],
   ["as many as before", { kinds: { text: kind(6, 4) }, usualShare: 0.3 }, false],
+  ["nearly all, though much failed before too", { kinds: { text: kind(1, 9) }, usualShare: 0.5 }, true],
   ["a mend that did not help", { failedMends: ["download_mimetype"] }, true],
   ["a page that fell over twice", { falls: 2 }, false],
   ["a page that fell over three times", { falls: 3 }, true],
@@ -262,7 +323,12 @@ it("keeps copies of what is tried, and of the three that were proven last", () =
 });
 
 describe("sessions on a build that failed", () => {
-  const rejected = build(NEW, { state: "rejected", retryAt: NOW + 1 });
+  const rejected = build(NEW, {
+    state: "rejected",
+    sessionId: "s",
+    rejectedAt: NOW - 30_000,
+    retryAt: NOW + 1,
+  });
   it("go back to the proven one", () => {
     const sessions = [
       session({ version: NEW }),
@@ -276,15 +342,32 @@ describe("sessions on a build that failed", () => {
   });
   it("go back where their trial came to nothing", () => {
     const found = build(NEW, { sessionId: "s", retryAt: NOW + 1 });
-    const sessions = [session({ version: NEW }), session({ id: "t", version: NEW })];
-    expect(plan({ builds: [found, proven], sessions })).toEqual([
+    expect(plan({ builds: [found, proven], sessions: [session({ version: NEW })] })).toEqual([
       { action: "move", sessionId: "s", refused: false },
     ]);
   });
-  it("are left alone while they start", () => {
+  it("go back where they came to it before another has tried it", () => {
+    const sessions = [session({ id: "t", version: NEW }), session({ id: "u", version: NEWEST })];
     expect(
-      plan({ builds: [rejected, proven], sessions: [session({ version: NEW, status: "connecting" })] }),
-    ).toEqual([]);
+      plan({
+        builds: [trying, proven],
+        sessions: [session({ version: NEW }), ...sessions],
+        trial: () => null,
+      }),
+    ).toEqual([
+      { action: "move", sessionId: "t", refused: false },
+      { action: "move", sessionId: "u", refused: false },
+    ]);
+    expect(plan({ builds: [build(NEW)], sessions, use: () => null })).toEqual([]);
+  });
+  it("are left alone while they start with another, and not while they start with it", () => {
+    const starting = (runnerSince: number) =>
+      plan({
+        builds: [rejected, proven],
+        sessions: [session({ version: NEW, status: "connecting", runnerSince })],
+      });
+    expect(starting(NOW)).toEqual([]);
+    expect(starting(NOW - MINUTE)).toEqual([{ action: "move", sessionId: "s", refused: false }]);
   });
   it("move on where WhatsApp refuses it", () => {
     const told = session({ status: "disconnected", reason: "deprecated_version" });

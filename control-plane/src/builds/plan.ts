@@ -14,6 +14,8 @@ export type Sight = {
   version: string | null;
   pinned: boolean;
   connectedAt: number | null;
+  /** When its status changed last. */
+  changedAt: number;
   /** When its present runner was started; null: it has none, or waits for its turn. */
   runnerSince: number | null;
 };
@@ -65,16 +67,27 @@ const PAGE_REASONS: ReadonlySet<SessionReason | null> = new Set<SessionReason>([
   "page_hung",
   "page_crashed",
   "unknown_state",
+  "start_failed",
+]);
+/** What concerns one account alone, for as long as it lasts. */
+const ACCOUNT_REASONS: ReadonlySet<SessionReason | null> = new Set<SessionReason>([
+  "conflict",
+  "banned",
+  "proxy_blocked",
+  "deprecated_version",
 ]);
 const UNLINKED_BY_API: ReadonlySet<string | null> = new Set(Object.values(unlinkDetails));
 
+/** A start may fail, and be tried again, for so many times what one may take. */
+const STARTS = 3;
 /** How often the page may be opened anew during a trial; a browser falls over now and then. */
 const MAX_FALLS = 2;
-/** Messages that failed, so that one bad file is no bad build; and their share of all of their kind. */
+/** How often messages failed, so that one failure is no bad build; and their share of all of their kind. */
 const MIN_TROUBLES = 2;
 const MIN_SHARE = 0.2;
-/** How much above the share of before. */
+/** How much above the share of before; but where this much fails it is too much, whatever was usual. */
 const ABOVE = 3;
+const TOO_MUCH = 0.8;
 /** A session that received as much as this in the hour before, and nothing in the hour since, is deaf. */
 const DEAF_AFTER = 10;
 
@@ -119,8 +132,15 @@ function refusals({ builds, sessions }: Known): Step[] {
     const told = sessions.find(
       (one) => !one.pinned && one.reason === "deprecated_version" && one.version === version,
     );
-    const why = `WhatsApp does not let it in any more, as session '${told?.id}' was told.`;
-    return told ? [{ action: "refuse", version, why }] : [];
+    if (!told) return [];
+    const why = `WhatsApp does not let it in any more, as session '${told.id}' was told.`;
+    // With a build go all that are older; not where others are let in with one.
+    const isAlone =
+      state === "trying" &&
+      builds.some((build) => build.state === "proven" && sessions.some((one) => isOn(one, build.version)));
+    return [
+      isAlone ? { action: "reject", version, sessionId: told.id, why } : { action: "refuse", version, why },
+    ];
   });
 }
 
@@ -136,17 +156,27 @@ function judgeTrial(known: Known, build: WhatsAppBuildRow): Step[] {
   const unlinked = session.reason === "logged_out" && !UNLINKED_BY_API.has(session.detail);
   if (onIt && unlinked)
     return reject("WhatsApp unlinked the session that tried it, which may have had another cause.");
+  if (onIt && readyAt !== null && (session.status === "qr_ready" || session.reason === "qr_expired"))
+    return reject("It did not know the login any more, and showed a code.");
   if (!session.running) return abandon("The session that tried it was stopped.");
   // What falls over everywhere at once is the network, or WhatsApp, and tells nothing of a build.
   if (othersAreDown(known, session)) return [];
+  if (ACCOUNT_REASONS.has(session.reason))
+    return abandon(`WhatsApp keeps the session that tried it away (${session.reason}).`);
   if (readyAt === null) return judgeStart(known, build, session);
+  if (session.status !== "connected" && known.now > session.changedAt + known.limits.readyMs)
+    return onIt && PAGE_REASONS.has(session.reason)
+      ? reject(`Its page is not up any more (${session.reason}).`)
+      : abandon(`The session that tried it is not up any more (${session.reason}).`);
   const evidence = known.trial();
   if (evidence === null) return [];
   const fault = faultOf(evidence);
   if (fault !== null) return reject(fault);
+  if (!isOn(session, version)) return []; // it is seen when it is back whether it holds
   const lacking = lackingFor(known, evidence, readyAt);
   if (lacking === null) return [prove(version, false, `Session '${session.id}' showed it.`)];
-  return isLong(known, build)
+  const unblemished = build.rejectedAt === null && evidence.lastTroubleAt === null;
+  return unblemished && isLong(known, build) && known.now >= readyAt + known.limits.proveMs
     ? [prove(version, true, `Nothing failed on it, though too little happened: ${lacking}.`)]
     : [];
 }
@@ -159,6 +189,11 @@ function judgeStart(known: Known, { version, triedAt }: WhatsAppBuildRow, sessio
   ];
   if (status === "connected" && onIt)
     return [{ action: "ready", version, sessionId: id, at: Math.max(connectedAt ?? 0, triedAt!) }];
+  const isLate = known.now > triedAt! + STARTS * known.limits.readyMs;
+  if (isLate && status !== "connected" && (runnerSince === null || runnerSince >= triedAt!))
+    return onIt && PAGE_REASONS.has(reason)
+      ? reject(`It did not get ready in several starts (${reason})`)
+      : [{ action: "abandon", version, why: `The session that tried it did not come up (${reason}).` }];
   if (status === "connected" || runnerSince === null || runnerSince < triedAt!) return []; // not started with it yet
   if (onIt && status === "qr_ready") return reject("It did not know the login, and showed a code");
   if (onIt && reason === "start_timeout") return reject("It did not get ready (start_timeout)");
@@ -170,7 +205,14 @@ function judgeStart(known: Known, { version, triedAt }: WhatsAppBuildRow, sessio
 
 /** Whether most of the other sessions that are to run are not connected either. */
 function othersAreDown({ sessions }: Known, session: Sight): boolean {
-  const others = sessions.filter((one) => one.running && one.id !== session.id && one.status !== "qr_ready");
+  const others = sessions.filter(
+    (one) =>
+      one.running &&
+      one.id !== session.id &&
+      !one.pinned &&
+      one.status !== "qr_ready" &&
+      !ACCOUNT_REASONS.has(one.reason),
+  );
   return others.filter(({ status }) => status !== "connected").length * 2 > others.length;
 }
 
@@ -225,7 +267,8 @@ export function faultOf(evidence: Evidence): string | null {
   const { kinds, falls, failedMends, usualShare, isDeaf, receivedBefore } = evidence;
   for (const [kind, { acknowledged, troubles, lastTrouble }] of Object.entries(kinds)) {
     const share = troubles / (troubles + acknowledged);
-    if (troubles < MIN_TROUBLES || share < Math.max(MIN_SHARE, ABOVE * usualShare)) continue;
+    if (troubles < MIN_TROUBLES || share < Math.min(TOO_MUCH, Math.max(MIN_SHARE, ABOVE * usualShare)))
+      continue;
     return `Messages of kind ${kind} failed in the page, or have no outcome, ${troubles} times, and ${acknowledged} were acknowledged; the last: ${lastTrouble}`;
   }
   if (failedMends.length > 0)
@@ -251,9 +294,12 @@ function lackingFor(known: Known, evidence: Evidence, since: number): string | n
   return null;
 }
 
-/** Whether a session runs a build that it is to leave: one that it tried, one that WhatsApp refuses, or none of what it is to try. */
+/**
+ * Whether a session runs a build that it is to leave: one that it tried, one that WhatsApp refuses, one that another is to try
+ * before (its page was opened anew while the engine had no copy for it), or none of what it is to try.
+ */
 export function isMisplaced(
-  session: Pick<Sight, "id" | "running" | "status" | "reason" | "version" | "pinned">,
+  session: Omit<Sight, "detail" | "connectedAt" | "changedAt">,
   builds: readonly WhatsAppBuildRow[],
   fleet: string | null,
 ): boolean {
@@ -265,8 +311,15 @@ export function isMisplaced(
   const build = builds.find((one) => one.version === version);
   if (build?.state === "refused")
     return reason === "deprecated_version" || (status === "connected" && fleet !== null && fleet !== version);
+  if (fleet === null) return false;
+  const { runnerSince } = session;
+  const triedIt = build?.state === "rejected" && build.sessionId === id;
+  // On its way up with it, and not with another: what the row says of its build is of before then.
+  if (triedIt && runnerSince !== null && runnerSince < build.rejectedAt!) return true;
   const left = build?.state === "rejected" || (build?.state === "found" && build.sessionId === id);
+  const early = build?.state !== "proven" && compareVersions(version, fleet) > 0;
   return (
-    left && fleet !== null && (status === "connected" || status === "qr_ready" || PAGE_REASONS.has(reason))
+    (left && (status === "connected" || status === "qr_ready" || PAGE_REASONS.has(reason))) ||
+    (early && status === "connected")
   );
 }

@@ -36,6 +36,7 @@ export function createScout(deps: {
     let unfollow = async (): Promise<void> => {};
     const up = new Promise<RunnerClient | null>((resolve) => {
       late.addEventListener("abort", () => resolve(null));
+      if (late.aborted) resolve(null);
       const onState = (state: RunnerState, client: RunnerClient) => {
         const { status, reason, detail, whatsappVersion } = state;
         // A page that gets no further was served all the same.

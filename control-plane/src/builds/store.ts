@@ -82,7 +82,8 @@ export function createBuildStore({
       { why, returnsTo }: { why: string; returnsTo: string | null },
     ): void {
       db.transaction(() => {
-        set(version, { state: "rejected", retryAt: clock.now() + RETRY_MS, why });
+        const rejectedAt = clock.now();
+        set(version, { state: "rejected", rejectedAt, retryAt: rejectedAt + RETRY_MS, why });
         appendEvent(sessionId, "whatsapp.build_rejected", { whatsappVersion: version, why, returnsTo });
       });
       passStep("canary.rejected", { version });

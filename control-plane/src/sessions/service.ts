@@ -228,9 +228,9 @@ export function createSessionService(deps: {
       }),
 
     /** The same for a session that is to run and of which `wanted` still says so, once it is its turn. */
-    restartIf: (sessionId: string, wanted: (row: SessionRow) => boolean): Promise<void> =>
+    restartIf: (sessionId: string, wanted: () => boolean): Promise<void> =>
       exclusively(sessionId, (row) => {
-        if (row.desired !== "running" || !wanted(row)) return;
+        if (row.desired !== "running" || !wanted()) return;
         started(row);
         reconciler.request(sessionId);
       }),

@@ -18,6 +18,8 @@ export const whatsappBuilds = sqliteTable("whatsapp_builds", {
   /** Messages that the page did not take in this trial; each goes back into the line once. */
   troubles: text({ mode: "json" }).$type<{ messageId: string; kind: string; words: string; at: number }[]>(),
   provenAt: integer("proven_at"),
+  /** When a trial of it failed last. */
+  rejectedAt: integer("rejected_at"),
   /** Taken over for want of traffic, and so by one session at a time. */
   cautious: integer({ mode: "boolean" }).notNull().default(false),
   /** When it may be tried again. */
@@ -36,11 +38,13 @@ export const whatsappBuildOverview = sqliteView("whatsapp_build_overview", {
   found: text(),
   tried: text(),
   proven: text(),
+  rejected: text(),
   retry: text(),
   why: text(),
 }).as(sql`
   select b.version, b.state,
     (select count(*) from sessions s where s.whatsapp_version = b.version and s.desired = 'running') as sessions,
     case b.state when 'trying' then b.session_id end as canary, ${readable("b.found_at")} as found,
-    ${readable("b.tried_at")} as tried, ${readable("b.proven_at")} as proven, ${readable("b.retry_at")} as retry, b.why
+    ${readable("b.tried_at")} as tried, ${readable("b.proven_at")} as proven,
+    ${readable("b.rejected_at")} as rejected, ${readable("b.retry_at")} as retry, b.why
   from whatsapp_builds b order by b.found_at desc`);

@@ -29,7 +29,8 @@ export function createFleet(stage: Stage, count: number) {
   const sessions = Array.from({ length: count }, (_, n) => ({
     id: `s${n}`,
     account: `628123456780${n}`,
-    friend: `6289000000${n}0`,
+    // Several, so that some are on their way to each when a build is rejected.
+    friends: Array.from({ length: 8 }, (_, friend) => `6289000000${n}${friend}`),
   }));
   const builds = () => query(engine.dataDir, "select version, state, session_id, why from whatsapp_builds");
   const stateOf = (version: string) => builds().find((build) => build["version"] === version)?.["state"];
@@ -41,11 +42,15 @@ export function createFleet(stage: Stage, count: number) {
 
   /** So many of each session, every fifth a picture; each says its number. */
   async function send(from: number, messages: number): Promise<void> {
-    for (const { id, friend } of sessions) {
+    for (const { id, friends } of sessions) {
       for (let n = from; n < from + messages; n += 1) {
         const picture = { type: "image", media: { base64: png, mimetype: "image/png" }, caption: `${n}` };
         const what = n % 5 === 0 ? picture : { message: `${n}` };
-        const answer = await engine.api(`POST /sessions/${id}/send`, { to: friend, async: true, ...what });
+        const answer = await engine.api(`POST /sessions/${id}/send`, {
+          to: friends[n % friends.length],
+          async: true,
+          ...what,
+        });
         expect(answer.status, answer.text).toBe(202);
       }
     }
