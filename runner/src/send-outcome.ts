@@ -74,13 +74,17 @@ export const limitDetails: Readonly<Record<AccountLimit, string>> = {
     "The account wrote to as many new people as WhatsApp lets it in a month; chats that exist go on (WhatsApp's error 475).",
 };
 
+/** What the page says is a number that JavaScript has a date for. */
+const isTime = (unixMs: unknown): unixMs is number =>
+  typeof unixMs === "number" && !Number.isNaN(new Date(unixMs).getTime());
+
 const refusedBy = (refusal: FoundMessage["refusal"]): Change => {
   const { code = null, untilUnixMs = null } = refusal ?? {};
   const limit =
     code === RESTRICTED ? "account_restricted" : code === LIMIT_REACHED ? "account_limit_reached" : null;
   if (limit === null)
     return notSent("rejected", `WhatsApp refused the message${code === null ? "" : ` (error ${code})`}.`);
-  const until = untilUnixMs === null ? null : new Date(untilUnixMs).toISOString();
+  const until = isTime(untilUnixMs) ? new Date(untilUnixMs).toISOString() : null;
   return (send) => ({
     ...send,
     outcome: "not_sent",

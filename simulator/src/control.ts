@@ -1,4 +1,4 @@
-import { shownLimits, type AccountLimit, type Phone } from "./accounts.ts";
+import { shownLimits, type Account, type AccountLimit, type Phone } from "./accounts.ts";
 import { digitsOf, isPerson } from "./directory.ts";
 import { newId } from "./doings.ts";
 import type { Fault, FaultScope } from "./faults.ts";
@@ -30,7 +30,10 @@ export type Inbound = {
 
 export type Group = { subject: string; participants: string[]; announce?: boolean };
 
-/** Everything that can be made to happen. `account` is the phone number of a linked account. */
+/**
+ * Everything that can be made to happen. `account` is the phone number of a linked account; what happens to it is over when its
+ * pages have done it.
+ */
 export type Control = {
   /** Scans a code as the phone of an account would. */
   scan(qr: string, phone: Phone): Promise<{ account: string; lid: string }>;
@@ -112,6 +115,16 @@ export const createControl = ({
     return page ? [page] : pagesOf(accounts.get(target));
   };
 
+  const caughtUp = async (account: Account): Promise<void> => {
+    await Promise.all(pagesOf(account).map((page) => page.caughtUp()));
+  };
+  /** Has it happen to a message, or to the account. */
+  const happens = async (phoneNumber: string, what: (account: Account) => void): Promise<void> => {
+    const account = accounts.get(phoneNumber);
+    what(account);
+    await caughtUp(account);
+  };
+
   const pair = async (page: PageSession, phone: Phone) => {
     const { phoneNumber, me } = await page.pair(phone);
     return { account: phoneNumber, lid: me.lid };
@@ -191,20 +204,20 @@ export const createControl = ({
       account.history.add(message);
       const people = doings.people([remote, participant]);
       tell(account, { push: "message", message, chat: account.history.chat(remote), people });
+      await caughtUp(account);
       return { id: keyText(message.key) };
     },
 
-    ack: async (phoneNumber, messageId, level) => {
-      const account = accounts.get(phoneNumber);
-      const message = account.history.find(messageId);
-      if (!message) throw new Error(`The account ${phoneNumber} has no message ${messageId}.`);
-      outbox.acknowledge(account, message, level);
-    },
+    ack: (phoneNumber, messageId, level) =>
+      happens(phoneNumber, (account) =>
+        outbox.acknowledge(account, doings.messageOf(account, messageId), level),
+      ),
 
-    react: async (phoneNumber, messageId, { from, emoji }) =>
-      doings.react(accounts.get(phoneNumber), messageId, chatOf(from), emoji),
-    edit: async (phoneNumber, messageId, text) => doings.edit(accounts.get(phoneNumber), messageId, text),
-    revoke: async (phoneNumber, messageId) => doings.revoke(accounts.get(phoneNumber), messageId),
+    react: (phoneNumber, messageId, { from, emoji }) =>
+      happens(phoneNumber, (account) => doings.react(account, messageId, chatOf(from), emoji)),
+    edit: (phoneNumber, messageId, text) =>
+      happens(phoneNumber, (account) => doings.edit(account, messageId, text)),
+    revoke: (phoneNumber, messageId) => happens(phoneNumber, (account) => doings.revoke(account, messageId)),
     call: async (phoneNumber, { from, isVideo = false }) => {
       const account = accounts.get(phoneNumber);
       const [id, remote] = [newId(), chatOf(from)];
@@ -228,6 +241,7 @@ export const createControl = ({
       };
       account.history.add(message);
       tell(account, { push: "message", message, chat: account.history.chat(remote), people });
+      await caughtUp(account);
       return { id };
     },
     reactions: async (phoneNumber, messageId) =>
@@ -235,12 +249,12 @@ export const createControl = ({
         from,
         emoji,
       })),
-    age: async (phoneNumber, messageId, seconds) => {
-      const account = accounts.get(phoneNumber);
-      const message = doings.messageOf(account, messageId);
-      message.t -= seconds;
-      tell(account, { push: "changed", key: keyText(message.key), message });
-    },
+    age: (phoneNumber, messageId, seconds) =>
+      happens(phoneNumber, (account) => {
+        const message = doings.messageOf(account, messageId);
+        message.t -= seconds;
+        tell(account, { push: "changed", key: keyText(message.key), message });
+      }),
     expireMedia: async (phoneNumber, messageId) => {
       const { media: file } = doings.messageOf(accounts.get(phoneNumber), messageId);
       if (file) media.remove(file.directPath);
@@ -251,11 +265,11 @@ export const createControl = ({
 
     refused: async (account) =>
       outbox.refusals().filter((one) => account === undefined || one.account === digitsOf(account)),
-    limitAccount: async (phoneNumber, limit) => {
-      const account = accounts.get(phoneNumber);
-      account.limit = limit;
-      tell(account, { push: "limits", limits: shownLimits(account) });
-    },
+    limitAccount: (phoneNumber, limit) =>
+      happens(phoneNumber, (account) => {
+        account.limit = limit;
+        tell(account, { push: "limits", limits: shownLimits(account) });
+      }),
 
     fault: async (fault, scope = "next") => faults.add(fault, scope),
     clearFaults: async () => faults.clear(),
@@ -266,16 +280,22 @@ export const createControl = ({
       for (const page of pagesOf(account)) page.endLogin(true);
     },
     linkedDevices: async (phoneNumber) => accounts.get(phoneNumber).devices.size,
-    drop: async (phoneNumber, state = "TIMEOUT") => {
-      for (const page of pagesOf(accounts.get(phoneNumber))) page.setState(state);
+    drop: (phoneNumber, state = "TIMEOUT") =>
+      happens(phoneNumber, (account) => {
+        for (const page of pagesOf(account)) page.setState(state);
+      }),
+    restore: (phoneNumber) =>
+      happens(phoneNumber, (account) => {
+        for (const page of pagesOf(account)) {
+          page.setState("OPENING");
+          page.setState("CONNECTED");
+        }
+      }),
+    setState: async (target, state) => {
+      const pages = targets(target);
+      for (const page of pages) page.setState(state);
+      await Promise.all(pages.map((page) => page.caughtUp()));
     },
-    restore: async (phoneNumber) => {
-      for (const page of pagesOf(accounts.get(phoneNumber))) {
-        page.setState("OPENING");
-        page.setState("CONNECTED");
-      }
-    },
-    setState: async (target, state) => targets(target).forEach((page) => page.setState(state)),
     failStorage: async (target, wiped = false) =>
       targets(target).forEach((page) => page.push({ push: "failStorage", wiped })),
     hangPage: async (target, milliseconds = 3_600_000) =>

@@ -25,6 +25,9 @@ export type PageInfo = {
   qr: string | null;
 };
 
+/** A page that hangs, or was killed, is not waited for. */
+const SILENT_MS = 1_000;
+
 /** One browser page: its connection's state, its codes, its login. */
 export const createPageSession = (
   { build, version }: { build: Build; version: string },
@@ -46,6 +49,9 @@ export const createPageSession = (
   const listening = new Promise<void>((resolve) => {
     heard = resolve;
   });
+  /** Who waits until the page has come to a mark. */
+  const marks = new Map<number, () => void>();
+  let marked = 0;
   let synced = false;
   let passkeyGiven: (() => void) | undefined;
   let reload: NodeJS.Timeout | undefined;
@@ -199,6 +205,17 @@ export const createPageSession = (
     },
     /** Says it at once, whatever the connection's state. */
     push,
+    /** Resolves when the page has done all that it was told so far; after a moment where it is silent. */
+    caughtUp: async (): Promise<void> => {
+      const mark = ++marked;
+      await new Promise<void>((resolve) => {
+        const silent = setTimeout(resolve, SILENT_MS).unref();
+        marks.set(mark, () => (clearTimeout(silent), resolve()));
+        push({ push: "mark", mark });
+      });
+      marks.delete(mark);
+    },
+    reached: (mark: number) => marks.get(mark)?.(),
 
     /** The login ends at the server; the page is told only where it did not ask for it itself. */
     endLogin: (tell: boolean) => {
@@ -213,6 +230,7 @@ export const createPageSession = (
     close: () => {
       clearTimeout(rotation);
       clearTimeout(reload);
+      for (const gone of marks.values()) gone();
     },
   };
   return page;

@@ -138,6 +138,7 @@ export type Calls = {
   react: [{ key: string; emoji: string }, boolean];
   edit: [{ key: string; text: string; at: number }, boolean];
   revoke: [{ key: string }, boolean];
+  reached: [{ mark: number }, void];
   /** On this account's side alone. */
   forget: [{ key: string }, void];
 };
@@ -165,6 +166,8 @@ export type Push =
   | { push: "passkey"; asked: boolean }
   /** A window over the page says what is new, until its button is pressed. */
   | { push: "whatsNew" }
+  /** The page says when it has come to this: all that was said before is done. */
+  | { push: "mark"; mark: number }
   | { push: "reload" }
   /** The login in the profile is void. */
   | { push: "forget" }

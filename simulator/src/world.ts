@@ -98,6 +98,7 @@ export const createWorld = (build?: Build) => {
         page.chatRead(chat);
         return account().history.earlier(chat, before);
       },
+      reached: ({ mark }) => page.reached(mark),
       windowAnswered: () => page.windowAnswered(),
       seen: ({ chat }) => account().history.seen(chat),
       react: ({ key, emoji }) => doings.asSet(() => doings.react(account(), key, account().me.pn, emoji)),

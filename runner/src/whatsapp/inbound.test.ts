@@ -1,7 +1,9 @@
+import { randomBytes } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
 import type { InboundEvent } from "../inbound.ts";
 import { eventually } from "../test-support/eventually.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
+import { sha256 } from "../test-support/kinds.ts";
 import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";
 
 let world: World;
@@ -204,6 +206,28 @@ test.each(["october-2026", "spring-2026"] as const)(
     expect(told(third).map(inShort)).toEqual([...once, expect.stringContaining("the last")]);
   },
 );
+
+test("the file of a message from long ago, which the page has to read from its disk, is handed out", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const first = await world.link();
+  const bytes = randomBytes(10_000);
+  const media = { base64: bytes.toString("base64"), mimetype: "image/jpeg" };
+  const id = await deliver({ type: "image", media });
+  // The page holds the newest of each chat, and the runner reads back to what it knows.
+  const old = [id];
+  for (let n = 0; n < 40; n++) old.push(await deliver({ body: `since then ${n}` }));
+  for (const one of old) await control.age(ACCOUNT, one, 24 * 60 * 60);
+  for (let n = 0; n < 20; n++) await deliver({ body: `today ${n}` });
+  await until(first, "message_received", { body: "today 19" });
+  await first.stop();
+  const second = await world.start();
+  await second.state(({ status }) => status === "connected");
+  const answer = await second.get(`/messages/${encodeURIComponent(id)}/media`);
+  expect(answer.status).toBe(200);
+  expect(sha256(Buffer.from(await answer.arrayBuffer()))).toBe(sha256(bytes));
+  expect(await control.linkedDevices(ACCOUNT)).toBe(1);
+});
 
 test("a call while the connection was down is told from its entry in the chat", async () => {
   world = await makeWorld();

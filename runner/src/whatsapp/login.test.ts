@@ -130,6 +130,26 @@ test("a window that asks something is left alone", async () => {
   expect(pressed).toEqual(["OK"]);
 });
 
+test("a window that stays, whoever answers it, holds up nothing", async () => {
+  world = await makeWorld();
+  const runner = await world.link();
+  const { page, leave } = await innerPage(world.profileDir);
+  // Each press has it shown anew.
+  const presses = await page.evaluate(`new Promise((resolve) => {
+    let presses = 0;
+    const show = () => {
+      document.querySelector("#stays")?.remove();
+      document.body.insertAdjacentHTML("beforeend", '<div role="dialog" id="stays"><button>OK</button></div>');
+      document.querySelector("#stays button").onclick = () => { presses += 1; if (presses < 1000) show(); };
+    };
+    show();
+    setTimeout(() => resolve(presses), 500);
+  })`);
+  await leave();
+  expect(presses).toBeLessThanOrEqual(20);
+  expect(await runner.send({ to: FRIEND, text: "after" })).toMatchObject({ outcome: "sent" });
+});
+
 test("when WhatsApp's codes run out it is asked for new ones", async () => {
   world = await makeWorld();
   await world.simulator.control.configure({ qr: { codes: 2 } });

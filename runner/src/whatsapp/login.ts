@@ -101,7 +101,7 @@ export const createLogin = (deps: Deps): Login => {
   };
 
   const unpaired = (): void => {
-    if (pairing) {
+    if (pairing && !view.passkey) {
       view.pairingFailed = true;
       nextCode.start(NEXT_CODE_MS);
       deps.onPairingFailed();
@@ -137,7 +137,8 @@ export const createLogin = (deps: Deps): Login => {
       case "unpaired_idle":
         unpaired();
         hideCode();
-        return newCodes();
+        if (!view.passkey) newCodes();
+        return;
       default:
         return publish();
     }

@@ -135,7 +135,7 @@ class MendedClient extends OpenClient {
     const version = await page.evaluate(watchSocket, unusedHandlers);
     if (version === null) return;
     await page.evaluate(watchPasskey);
-    await page.evaluate(answerWindow);
+    await page.evaluate(answerWindow, MAX_WINDOWS);
     this.served?.isOf(version);
     this.#options.listener.version(version);
     await super.inject();
@@ -178,7 +178,7 @@ class MendedClient extends OpenClient {
     await this.page.evaluate(installInbound, noticeTypes);
     await this.page.evaluate(hearInbound);
     await this.page.evaluate(gateSends, QUEUED_MS, BOTH_WITHIN_MS);
-    await this.page.evaluate(mendDownloads);
+    await this.page.evaluate(mendDownloads, MAX_FILE_TYPES, MAX_FAILED_DOWNLOADS);
     await this.page.evaluate(installFiles);
     await this.channel!.openFileInput();
     await super.attachEventListeners();
@@ -243,6 +243,12 @@ const isNetworkFailure = (cause: unknown): boolean =>
 const QUEUED_MS = 200;
 /** Of a send that failed: longest wait for its other promise to fail too. */
 const BOTH_WITHIN_MS = 1_000;
+/** Messages that were read from the page's disk, of which the file's type is remembered. */
+const MAX_FILE_TYPES = 100;
+/** Files in a row that came by no way, after which the mend of downloads counts as one that does not help. */
+const MAX_FAILED_DOWNLOADS = 3;
+/** Windows over one document that are answered. */
+const MAX_WINDOWS = 20;
 /** Refused messages whose code is remembered. */
 const MAX_REFUSALS = 1_000;
 /** Pause before WhatsApp Web is opened again after the network failed. */

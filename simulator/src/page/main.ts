@@ -74,6 +74,8 @@ const react = (said: Push): void => {
       return void socket.leave();
     case "whatsNew":
       return showWhatsNew(link);
+    case "mark":
+      return void link.call("reached", { mark: said.mark });
     case "reload":
       return location.reload();
     case "forget":

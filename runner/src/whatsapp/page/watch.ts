@@ -85,10 +85,12 @@ export const watchPasskey = (): void => {
  * that was just linked: some accounts are unlinked, and some never get ready, where nobody presses it. A window that asks
  * something has two buttons or a field, and is left alone.
  */
-export const answerWindow = (): void => {
+export const answerWindow = (most: number): void => {
   const { Socket } = window.require("WAWebSocketModel");
+  let answered = 0;
   const answer = () => {
-    if (Socket.state !== "CONNECTED") return;
+    // One that stays, whoever presses its button, is not for us to close.
+    if (Socket.state !== "CONNECTED" || answered >= most) return;
     for (const dialog of window.document.querySelectorAll('[role="dialog"]')) {
       if (dialog.querySelector("input, textarea, select, [contenteditable]") !== null) continue;
       // One that closes it has a sign and no text.
@@ -96,6 +98,7 @@ export const answerWindow = (): void => {
         ({ textContent }) => textContent?.trim(),
       );
       if (goOn === undefined || another !== undefined) continue;
+      answered += 1;
       goOn.click();
       window.tellEngine(JSON.stringify({ type: "mend", name: "window_answered" } satisfies PageReport));
     }
