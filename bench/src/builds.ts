@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { newestBuild, startSimulator, type Build } from "@whatsapp-engine/simulator";
 import { startEngine } from "@whatsapp-engine/test/support/engine.js";
 import { processesWith } from "@whatsapp-engine/test/support/processes.js";
@@ -6,7 +7,7 @@ import { callerOf } from "./caller.ts";
 import { measureCreateToQr } from "./engine-run.ts";
 import { pssMiB } from "./memory.ts";
 import { progress } from "./progress.ts";
-import { heading, row, summarise, timedMany } from "./statistics.ts";
+import { heading, row, summarise, timed, timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench -- builds`: what the mends cost that the newest build of WhatsApp Web needs, beside the oldest one that is
@@ -16,9 +17,11 @@ import { heading, row, summarise, timedMany } from "./statistics.ts";
 const ROUNDS = 15;
 const TEXTS = 40;
 const IMAGES = 20;
+/** How often it is looked whether a session is back. */
+const LOOK_MS = 5;
 const OLDEST: Build = "spring-2026";
 
-type Costs = { text: number[]; image: number[]; start: number[]; memory: number[] };
+type Costs = { text: number[]; image: number[]; start: number[]; again: number[]; memory: number[] };
 
 async function open(build: Build, image: Buffer) {
   const simulator = await startSimulator({ build });
@@ -30,7 +33,12 @@ async function open(build: Build, image: Buffer) {
   const picture = Buffer.from(JSON.stringify({ to, type: "image", media }));
   const send = (body: unknown) => call("POST", "/sessions/bench/send", 200, body);
   const median = ({ each }: { each: number[] }) => summarise(each).p50;
-  const costs: Costs = { text: [], image: [], start: [], memory: [] };
+  const costs: Costs = { text: [], image: [], start: [], again: [], memory: [] };
+  /** Most mends stand once a login is up. */
+  const restart = async () => {
+    await call("POST", "/sessions/bench/restart", 200);
+    while ((await call("GET", "/sessions/bench/status", 200))["status"] !== "connected") await delay(LOOK_MS);
+  };
   return {
     costs,
     async round(): Promise<void> {
@@ -38,6 +46,7 @@ async function open(build: Build, image: Buffer) {
       costs.image.push(median(await timedMany(IMAGES, 1, () => send(picture))));
       costs.memory.push(pssMiB(processesWith(engine.dataDir)));
       costs.start.push(...(await measureCreateToQr(engine, 1)));
+      costs.again.push(await timed(restart));
     },
     async close(): Promise<void> {
       await engine.stop();
@@ -66,6 +75,7 @@ export async function measureBuilds(image: Buffer, say: (text: string) => void):
     ["text, one after the other", "text", "ms"],
     ["image, 100 KB", "image", "ms"],
     ["start to QR", "start", "ms"],
+    ["restart of a linked session, to connected", "again", "ms"],
     ["memory of control plane, runner and browser", "memory", "MiB"],
   ] as const) {
     const [before, now] = [summarise(oldest.costs[kind]), summarise(newest.costs[kind])];
