@@ -127,7 +127,10 @@ export function createEvidence({ db }: { db: Db }) {
     }): Evidence {
       const { sessionId, triedAt, readyAt, afterSeq, failedMends, troubles, now } = trial;
       const since = sql`e.session_id = ${sessionId} and e.seq > ${afterSeq}`;
-      const received = exists(sql`select 1 from events e where ${since} and e.type = 'message.received'`);
+      // What the start read back from the chats was not heard.
+      const from = new Date(readyAt).toISOString().slice(0, "2026-01-01T00:00:00".length);
+      const received = exists(sql`select 1 from events e where ${since} and e.type = 'message.received'
+        and json_extract(e.data, '$.timestamp') >= ${from}`);
       const isDeaf =
         !received &&
         now - readyAt >= HOUR_MS &&
