@@ -237,6 +237,24 @@ it("a chat in which somebody writes goes on: the page knows it", async () => {
   expect(store.limits.tryAgain()).toEqual(["a"]);
 });
 
+it("a message that is held expires at its time", async () => {
+  await add("a1");
+  await store.add({
+    id: "a2",
+    sessionId: "a",
+    recipient: "a1",
+    type: "text",
+    body: "x",
+    expiresAt: now + 1_000,
+  });
+  await refuse("a1");
+  expect(store.find("a2")).toMatchObject({ status: "queued", waitsFor: "account_restricted" });
+  now += 1_000;
+  store.expire(now);
+  expect(store.find("a2")).toMatchObject({ status: "expired" });
+  expect(store.find("a1")).toMatchObject({ status: "queued" });
+});
+
 it("one to new people tries first, though another was refused before it", async () => {
   await add("known");
   await send("known");

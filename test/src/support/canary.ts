@@ -40,18 +40,22 @@ export function createFleet(stage: Stage, count: number) {
       "select session_id, type, status, waits_for, error_message, count(*) as n from messages group by 1, 2, 3, 4",
     );
 
-  /** So many of each session, every fifth a picture; each says its number. */
+  /**
+   * So many of each session, every fifth a picture; each says its number. Pictures come last, and of the session that is to try
+   * builds at the very end: it may be by them that a control plane dies.
+   */
   async function send(from: number, messages: number): Promise<void> {
-    for (const { id, friends } of sessions) {
-      for (let n = from; n < from + messages; n += 1) {
-        const picture = { type: "image", media: { base64: png, mimetype: "image/png" }, caption: `${n}` };
-        const what = n % 5 === 0 ? picture : { message: `${n}` };
-        const answer = await engine.api(`POST /sessions/${id}/send`, {
-          to: friends[n % friends.length],
-          async: true,
-          ...what,
-        });
-        expect(answer.status, answer.text).toBe(202);
+    const numbers = Array.from({ length: messages }, (_, n) => from + n);
+    const isPicture = (n: number) => n % 5 === 0;
+    for (const some of [numbers.filter((n) => !isPicture(n)), numbers.filter(isPicture)]) {
+      for (const { id, friends } of sessions.toReversed()) {
+        for (const n of some) {
+          const picture = { type: "image", media: { base64: png, mimetype: "image/png" }, caption: `${n}` };
+          const what = isPicture(n) ? picture : { message: `${n}` };
+          const to = friends[n % friends.length];
+          const answer = await engine.api(`POST /sessions/${id}/send`, { to, async: true, ...what });
+          expect(answer.status, answer.text).toBe(202);
+        }
       }
     }
   }
