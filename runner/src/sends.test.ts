@@ -12,6 +12,7 @@ import type { FoundMessage, PageHealth, WhatsAppClient } from "./whatsapp/client
 let dir = "";
 let journal: Journal;
 let sends: Sends;
+let client: WhatsAppClient;
 /** What the page does with a message it is told to send. */
 let send: (ref: string) => Promise<void>;
 let known: FoundMessage[];
@@ -27,19 +28,24 @@ beforeEach(async () => {
   asked = Promise.resolve();
   health = "answering";
   connected = true;
-  const client = {
+  client = {
     send: ({ ref }: { ref: string }) => send(ref),
     findMessages: () => asked.then(() => known),
     answers: async () => health,
   } as unknown as WhatsAppClient;
+  open({ textMs: 15_000, mediaMs: 15_000, lookUpAfterMs: [15_000] });
+});
+const open = (limits: NonNullable<Parameters<typeof createSends>[0]["limits"]>) => {
   sends = createSends({
     journal,
     connected: () => (connected ? client : null),
     chatOf: async (_client, to) => to,
     log: createLogger({ level: "silent", runnerId: "r" }),
-    limits: { textMs: 50, mediaMs: 50, lookUpAfterMs: [20, 60] },
+    limits,
   });
-});
+};
+/** The page is asked about a message soon. */
+const openImpatient = () => open({ textMs: 15_000, mediaMs: 15_000, lookUpAfterMs: [20, 60] });
 afterEach(async () => {
   await journal.close().catch(() => undefined);
   await rm(dir, { recursive: true });
@@ -76,6 +82,7 @@ test("the gate opens only once the key is on the disk", async () => {
 });
 
 test("a message is under way until it has an outcome, or waits in WhatsApp's own queue", async () => {
+  openImpatient();
   send = async (ref) => {
     expect(sends.underWay()).toBe(true);
     await sends.beforeSend(ref, key);
@@ -98,6 +105,7 @@ test("a journal that cannot be written keeps the gate shut", async () => {
 });
 
 test("given up before the gate: not sent, and a page that comes late finds it shut", async () => {
+  open({ textMs: 50, mediaMs: 50, lookUpAfterMs: [15_000] });
   let late: Promise<void> = never;
   send = () => never;
   expect(await sends.send(command())).toMatchObject({ outcome: "not_sent", error: { code: "rejected" } });
@@ -115,6 +123,7 @@ test("a message passes the gate once", async () => {
 });
 
 test("silence after the gate: the page is asked; it knows nothing, so nobody does", async () => {
+  openImpatient();
   send = async (ref) => {
     await sends.beforeSend(ref, key);
     await never;
@@ -134,6 +143,7 @@ test("silence after the gate: the page is asked; it knows nothing, so nobody doe
 });
 
 test("silence after the gate: the page is asked, and it knows", async () => {
+  openImpatient();
   send = async (ref) => {
     await sends.beforeSend(ref, key);
     known = [found(2)];

@@ -197,17 +197,18 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
         throw new Error("This message is not to be sent any more.");
       }
       follow(ref, key);
+      lookedUpLater.add(key); // before the record has the key: at no moment is it said that nothing is under way
       passStep("send.before_key_journaled", { messageId: ref });
       try {
         await journal.putSend({ ...send, key });
       } catch (cause) {
+        lookedUpLater.delete(key);
         log.error({ err: cause, messageId: ref }, "the journal was not written");
         change(send, notSent("rejected", "The runner cannot write its journal, so nothing was sent.")(send));
         throw cause;
       }
       passStep("send.key_journaled", { messageId: ref });
       gatePassed.get(ref)?.();
-      lookedUpLater.add(key);
       void lookUpLater(ref, key)
         .catch((cause: unknown) =>
           log.warn({ err: cause, messageId: ref }, "the page was not asked about a send"),
