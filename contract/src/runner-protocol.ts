@@ -109,7 +109,7 @@ export const MAX_SEND_TIMEOUT_MS = 60_000;
 
 export const sendCommandSchema = z.object({
   messageId: z.string().min(1).max(64),
-  /** The how manieth time it is handed over, from 1. */
+  /** Which time it is handed over, from 1. */
   attempt: z.number().int().optional(),
   /** Digits, or a chat id. A number is looked up on WhatsApp before anything is sent. */
   to: z.string(),

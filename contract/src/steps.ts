@@ -46,7 +46,7 @@ export const steps = [
 ] as const;
 /**
  * Also: a restored login is in its new profile; the session has it, and the one of before is still there. And what is written
- * of a build of WhatsApp Web: a session tries it, is connected on it, it is proven, it is rejected.
+ * of a build of WhatsApp Web: it is found, a session tries it and is connected on it, it is proven, rejected, or refused by WhatsApp.
  */
 export type Step =
   | (typeof steps)[number]

@@ -290,18 +290,18 @@ export function createBuilds(deps: {
         .from(sessionRows)
         .where(eq(sessionRows.id, sessionId))
         .get()?.version;
-      const trial = builds.find((build) => build.version === version && build.sessionId === sessionId);
+      const build = builds.find((one) => one.version === version && one.sessionId === sessionId);
       // What was under way when it was decided goes on where the session is on its way to.
-      if (trial?.state === "rejected" || trial?.state === "found")
+      if (build?.state === "rejected" || build?.state === "found")
         return fleetVersion(builds, copies.has) !== null && attempts <= MAX_ATTEMPTS;
-      if (trial?.state !== "trying") return false;
-      const troubles = trial.troubles ?? [];
+      if (build?.state !== "trying") return false;
+      const troubles = build.troubles ?? [];
       const tries = troubles.filter(({ messageId }) => messageId === id).length;
-      const { readyAt } = trial;
+      const { readyAt } = build;
       const went = readyAt !== null && evidence.acknowledged(sessionId, type, readyAt);
       const may = tries > 0 && went ? 1 : MAX_TRIES;
       if (tries >= may || troubles.length >= MAX_TROUBLES) return false;
-      store.note(trial.version, [...troubles, { messageId: id, kind: type, words, at: clock.now() }]);
+      store.note(build.version, [...troubles, { messageId: id, kind: type, words, at: clock.now() }]);
       setImmediate(() => background.run(async () => tick(true))); // it may be the one that decides
       return true;
     },

@@ -13,6 +13,8 @@ import type { MessageRow } from "./rows.ts";
 
 /** WhatsApp's clock need not be ours: an end that it names is waited for a little longer. */
 const AFTER_END_MS = 5_000;
+/** Messages that went out last, whose recipients are no new people. */
+const KNOWN_MOST = 10_000;
 const LONGEST_RETRY_MS = 24 * 60 * 60_000;
 /** An end that is further away than the month that WhatsApp counts is none that can be believed. */
 const FURTHEST_END_MS = 32 * 24 * 60 * 60_000;
@@ -48,9 +50,13 @@ export function createLimits(deps: {
     return read;
   }
   const waiting = sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`;
-  /** Somebody to whom a message went out from here: that another does says little of a limit for new chats. */
-  const isKnown = sql`exists (select 1 from messages k where k.session_id = ${messages.sessionId}
-    and k.recipient = ${messages.recipient} and k.status in ('sent', 'delivered', 'read'))`;
+  /**
+   * Of those to whom messages went out lately: that another does says little of a limit for new chats. A list that is read
+   * once, of bounded length: to look for each held message in all that ever went out would hold up everything.
+   */
+  const isKnown = (sessionId: string) => sql`${messages.recipient} in (select k.recipient from messages k
+    where k.session_id = ${sessionId} and k.handed_at is not null and k.status in ('sent', 'delivered', 'read')
+    order by k.handed_at desc limit ${KNOWN_MOST})`;
   const held = and(waiting, inArray(messages.waitsFor, [...codes]));
 
   // Asked for every message that is accepted.
@@ -143,7 +149,7 @@ export function createLimits(deps: {
       .select({ id: messages.id })
       .from(messages)
       .where(and(eq(messages.sessionId, sessionId), held, isNotNull(messages.position)))
-      .orderBy(isKnown, messages.position)
+      .orderBy(isKnown(sessionId), messages.position)
       .limit(1)
       .get()?.id;
 
@@ -202,7 +208,7 @@ export function createLimits(deps: {
       const known = db
         .select({ id: messages.id })
         .from(messages)
-        .where(and(eq(messages.id, messageId), isKnown));
+        .where(and(eq(messages.id, messageId), isKnown(sessionId)));
       if (known.get() !== undefined) return row.code;
       put({ ...row, triedBy: messageId }, false);
       return null;
