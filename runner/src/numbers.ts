@@ -4,7 +4,10 @@ import type { WhatsAppClient } from "./whatsapp/client.ts";
 const KEPT_MS = 60 * 60 * 1000;
 const MAX_KEPT = 10_000;
 
-/** Finds the chat a message goes to. Numbers are looked up on WhatsApp; those found are remembered for an hour. */
+/**
+ * Finds the chat a message goes to. Numbers are looked up on WhatsApp; those found are remembered for an hour, and no longer than
+ * the page does: a page that was not told the person's LID can open no chat with them.
+ */
 export const createNumbers = (now: () => number = Date.now) => {
   const kept = new Map<string, { chatId: string; until: number }>();
   return {
@@ -20,5 +23,7 @@ export const createNumbers = (now: () => number = Date.now) => {
       if (kept.size > MAX_KEPT) kept.delete(kept.keys().next().value!);
       return chatId;
     },
+    /** Another page knows nobody. */
+    forget: (): void => kept.clear(),
   };
 };

@@ -61,11 +61,12 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       awaitsPage: null,
     },
   });
+  const numbers = createNumbers();
   const sends = createSends({
     journal,
     log,
     connected: () => session.connected(),
-    chatOf: createNumbers().chatOf,
+    chatOf: numbers.chatOf,
   });
   const inbox = createInbox({ journal, log, messageIdOf: sends.idOf });
   const oomKills = createOomKills();
@@ -96,6 +97,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       inbound: inbox.received,
     },
     onReady: async (client, linkedAt) => {
+      numbers.forget();
       await Promise.all([sends.reconcile(client), inbox.sweep(client, linkedAt)]);
     },
     onUnlinked: sends.giveUp,

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Build } from "./builds.ts";
 import { startSimulator, type Simulator } from "./simulator.ts";
-import { createBench, MessageMedia, type Bench } from "./test-client.ts";
+import { createBench, MessageMedia, type Bench, type Client } from "./test-client.ts";
 
 const PHONE = "6281234567890";
 const FRIEND = "6281200000001";
@@ -16,6 +17,12 @@ afterEach(() => bench.close());
 const start = async (build: Build) => {
   simulator = await startSimulator({ build });
   bench = createBench(simulator);
+};
+
+/** What it says at the end of its login; how it begins another, which ends with the browser of the test, is left out. */
+const logsOut = (client: Client): Promise<unknown[]> => {
+  Object.assign(client, { inject: async () => {} });
+  return once(client, "disconnected");
 };
 
 /** What the library, as it is, comes to on each build; docs/whatsapp-changes.md has the reports. */
@@ -72,5 +79,67 @@ describe("the library as it is", () => {
         await expect(downloaded, kind).rejects.toThrow("InvalidMediaFileType");
       else expect((await downloaded).data, kind).toBe(picture.toString("base64"));
     }
+  });
+
+  it("tells nothing of a passkey that is asked for", async () => {
+    await start("october-2026");
+    await simulator.control.configure({ passkey: "UNPAIRED" });
+    const { client, qr } = await bench.start(await bench.profile());
+    const code = await qr;
+    const told: string[] = [];
+    for (const event of ["qr", "authenticated", "auth_failure", "ready", "disconnected"])
+      client.on(event, () => told.push(event));
+    void simulator.control.scan(code, { phoneNumber: PHONE });
+    await delay(1_000);
+    const [page] = await simulator.control.pages();
+    expect(page).toMatchObject({ state: "UNPAIRED", account: null });
+    expect(told).toEqual([]);
+  });
+
+  it("takes a page whose storage failed for one that was unlinked", async () => {
+    await start("october-2026");
+    const { client } = await bench.link(PHONE);
+    const disconnected = logsOut(client);
+    await simulator.control.failStorage(PHONE);
+    expect(await disconnected).toEqual(["LOGOUT"]);
+    expect(await simulator.control.linkedDevices(PHONE)).toBe(1);
+  });
+
+  it("leaves the window over an account that was just linked, and is unlinked at the reload", async () => {
+    await start("october-2026");
+    await simulator.control.configure({ afterLinking: { window: true, reloadMs: 500 } });
+    const { client } = await bench.link(PHONE);
+    expect(await logsOut(client)).toEqual(["LOGOUT"]);
+    expect(await simulator.control.linkedDevices(PHONE)).toBe(0);
+  });
+
+  it("says nothing of a limit, and the next message is refused too", async () => {
+    await start("october-2026");
+    const { client } = await bench.link(PHONE);
+    await simulator.control.limitAccount(PHONE, { code: 463, until: Date.now() + 60_000 });
+    for (const body of ["one", "two"]) await client.sendMessage(`${FRIEND}@c.us`, body);
+    expect(await simulator.control.sent()).toEqual([]);
+    expect(await simulator.control.refused()).toHaveLength(2);
+  });
+
+  it.each(["spring-2026", "october-2026"] as const)(
+    "cannot write to whom the page was told no LID of on %s",
+    async (build) => {
+      await start(build);
+      await simulator.control.configure({ lids: "chat", ways: { minifiedErrors: false } });
+      const { client } = await bench.link(PHONE);
+      const sending = () => client.sendMessage(`${FRIEND}@c.us`, "a text");
+      await expect(sending()).rejects.toThrow("Lid is missing in chat table");
+      await client.getNumberId(FRIEND);
+      await sending();
+      expect(await simulator.control.sent()).toMatchObject([{ body: "a text" }]);
+    },
+  );
+
+  it("is told errors of one letter on october-2026", async () => {
+    await start("october-2026");
+    const { client } = await bench.link(PHONE);
+    await simulator.control.fault({ kind: "throw", taken: false });
+    await expect(client.sendMessage(`${FRIEND}@c.us`, "a text")).rejects.toThrow(/^r\b/);
   });
 });

@@ -17,6 +17,11 @@ export type Ways = {
   emptyMediaId: boolean;
   /** Errors of the page's own scripts read `r: r` outside of it. */
   minifiedErrors: boolean;
+  /**
+   * The socket stands in a worker, as it does for some accounts. The reports do not say what is different then; here what it tells
+   * of its state comes to the page later than all else that is said.
+   */
+  socketInWorker: boolean;
   /** Its code for files fails, whatever the file. */
   refusesMedia: boolean;
   /** It never shows a code, nor gets a login up. */
@@ -29,6 +34,7 @@ const spring: Ways = {
   downloadsByMimetype: false,
   emptyMediaId: false,
   minifiedErrors: false,
+  socketInWorker: false,
   refusesMedia: false,
   neverReady: false,
 };

@@ -112,11 +112,14 @@ export const createPageSession = (
 
   const startPairing = async () => {
     clearTimeout(rotation);
+    const { passkey } = settings;
+    const ask = () => push({ push: "passkey", asked: true });
+    if (passkey !== "no" && settings.passkeyFirst) ask();
     setState("PAIRING");
     await pause(settings.delays.pairingMs);
-    if (settings.passkey === "no") return;
-    setState(settings.passkey);
-    push({ push: "passkey", asked: true });
+    if (passkey === "no") return;
+    setState(passkey);
+    if (!settings.passkeyFirst) ask();
     await new Promise<void>((resolve) => (passkeyGiven = resolve));
     passkeyGiven = undefined;
     push({ push: "passkey", asked: false });

@@ -102,6 +102,7 @@ describe("sending on a build before 2.3000.1042401057", () => {
 
   it("addresses chats by LID where set so", async () => {
     await control().configure({ lids: "chat" });
+    await client().getNumberId("6281200000003"); // tells the page the LID
     const message = await client().sendMessage("6281200000003@c.us", "By LID");
     await control().configure({ lids: "off" });
 

@@ -25,7 +25,10 @@ export type Settings = {
   qr: { firstMs: number; nextMs: number; codes: number };
   /** Sync ends at once, before the library listens (wwebjs#3785). */
   readyLost: boolean;
-  /** `chat`: chats stand under LIDs. `sibling`: chats stand under numbers, messages sent there under the LID. */
+  /**
+   * `chat`: chats stand under LIDs, and nobody can be written to whose LID the page was not told before. `sibling`: chats stand
+   * under numbers, messages sent there under the LID.
+   */
   lids: "off" | "chat" | "sibling";
   /** What becomes of messages without an ack when the browser comes up again. */
   queueAfterRestart: "send" | "lose" | "keep";
@@ -34,6 +37,8 @@ export type Settings = {
   uploadsFail: boolean;
   /** Whether a phone that scans or enters a code asks its owner for a passkey first; the state of the page's socket until then. */
   passkey: "no" | "PAIRING" | "UNPAIRED";
+  /** The page shows that screen before its socket tells of the scan, and not after. */
+  passkeyFirst: boolean;
   /**
    * What WhatsApp Web does to an account that was just linked: a window over the page with a button to go on, and after a while
    * (null: never) a reload of the page by itself. The reports differ in why some are unlinked at the reload; here it is an open
@@ -60,6 +65,7 @@ export const defaultSettings = (build: Build = newestBuild): Settings => ({
   registeredByDefault: true,
   uploadsFail: false,
   passkey: "no",
+  passkeyFirst: false,
   afterLinking: { window: false, reloadMs: null },
   actions: "take",
 });

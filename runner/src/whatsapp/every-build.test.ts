@@ -32,6 +32,25 @@ const incoming = [
   ["document", "application/zip"],
 ] as const;
 
+const incomingWithoutFile = [
+  { type: "chat", body: "an answer", expected: { body: "an answer" } },
+  {
+    type: "location",
+    content: { lat: -6.2, lng: 106.8, loc: "Monas\nJakarta" },
+    expected: { body: "Monas\nJakarta", location: { latitude: -6.2, longitude: 106.8 } },
+  },
+  {
+    type: "vcard",
+    body: "BEGIN:VCARD\nFN:Budi\nEND:VCARD",
+    expected: { body: "BEGIN:VCARD\nFN:Budi\nEND:VCARD" },
+  },
+  {
+    type: "poll_creation",
+    content: { pollName: "Lunch?", pollOptions: [{ name: "Soto", localId: 0 }] },
+    expected: { body: "Lunch?" },
+  },
+];
+
 test.each(cases)(
   "$build, LIDs $lids: every kind goes out once, with its bytes, by the key that was journaled",
   async (of) => {
@@ -71,7 +90,7 @@ test.each(cases)(
 );
 
 test.each(cases)(
-  "$build, LIDs $lids: every kind comes in, and its bytes are fetched; reactions go and come",
+  "$build, LIDs $lids: every kind comes in, and its bytes are fetched; what is done to a message goes and comes",
   async (of) => {
     world = await makeWorld(of.build);
     const { control } = world.simulator;
@@ -94,5 +113,35 @@ test.each(cases)(
       expect(await act(runner, id, "react", { emoji: "👍🏽" })).toEqual({ outcome: "done", detail: null });
       expect(await control.reactions(ACCOUNT, id)).toEqual([{ from: `${ACCOUNT}@c.us`, emoji: "👍🏽" }]);
     }
+
+    const told = (type: string, whatsappId: string | null) =>
+      runner
+        .line(
+          ({ line, ...rest }) =>
+            line === "event" &&
+            "event" in rest &&
+            rest.event.type === type &&
+            "whatsappId" in rest.event &&
+            rest.event.whatsappId === whatsappId,
+        )
+        .then((line) => ("event" in line ? line.event : null));
+    const { whatsappId: question } = await runner.send({ to: FRIEND, text: "a question" });
+    for (const { expected, ...inbound } of incomingWithoutFile) {
+      const { id } = await control.deliver(ACCOUNT, { from: FRIEND, quotedId: question!, ...inbound });
+      expect(await told("message_received", id)).toMatchObject({
+        kind: inbound.type,
+        hasMedia: false,
+        phoneNumber: FRIEND,
+        quotedId: question,
+        ...expected,
+      });
+    }
+    const { id: text } = await control.deliver(ACCOUNT, { from: FRIEND, body: "wrogn" });
+    await control.edit(ACCOUNT, text, "wrong");
+    expect(await told("message_edited", text)).toMatchObject({ body: "wrong", phoneNumber: FRIEND });
+    await control.revoke(ACCOUNT, text);
+    expect(await told("message_revoked", text)).toMatchObject({ phoneNumber: FRIEND });
+    await control.react(ACCOUNT, question!, { from: FRIEND, emoji: "❤️" });
+    expect(await told("message_reaction", question)).toMatchObject({ emoji: "❤️", phoneNumber: FRIEND });
   },
 );

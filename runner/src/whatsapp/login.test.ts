@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { builds } from "@whatsapp-engine/simulator";
 import { logoutResultSchema, unlinkDetails } from "@whatsapp-engine/contract";
 import { afterEach, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
@@ -57,12 +58,17 @@ test("a pairing that fails is auth_failed, and then there is a new code that wor
   await runner.state((state) => state.status === "connected");
 });
 
-test.each(["PAIRING", "UNPAIRED"] as const)(
-  "a phone that asks for a passkey says so, shows no code meanwhile, and links once it has it: %s",
-  async (passkey) => {
+test.each([
+  { passkey: "PAIRING", passkeyFirst: false },
+  { passkey: "UNPAIRED", passkeyFirst: false },
+  { passkey: "PAIRING", passkeyFirst: true },
+  { passkey: "UNPAIRED", passkeyFirst: true },
+] as const)(
+  "a phone that asks for a passkey says so, shows no code meanwhile, and links once it has it: $passkey, its screen first: $passkeyFirst",
+  async (asks) => {
     world = await makeWorld();
     const { control } = world.simulator;
-    await control.configure({ passkey });
+    await control.configure(asks);
     const runner = await world.start();
     const { qr } = await runner.state((state) => state.qr !== null);
     const scanned = control.scan(qr!.code, { phoneNumber: ACCOUNT });
@@ -74,6 +80,7 @@ test.each(["PAIRING", "UNPAIRED"] as const)(
     await control.givePasskey(page!.pageId);
     await scanned;
     await runner.state(({ status }) => status === "connected");
+    if (asks.passkeyFirst) expect(statuses(runner)).not.toContain("auth_failed");
   },
 );
 
@@ -150,16 +157,45 @@ test("a window that stays, whoever answers it, holds up nothing", async () => {
   expect(await runner.send({ to: FRIEND, text: "after" })).toMatchObject({ outcome: "sent" });
 });
 
-test("when WhatsApp's codes run out it is asked for new ones", async () => {
+test.each(builds)(
+  "when WhatsApp's six codes run out, a seventh is shown and scanned: %s build",
+  async (build) => {
+    world = await makeWorld(build);
+    const runner = await world.start();
+    for (let number = 1; number <= 7; number++) {
+      const { qr } = await runner.state((state) => state.qr?.number === number);
+      if (number === 7) await world.simulator.control.scan(qr!.code, { phoneNumber: ACCOUNT });
+      else await world.simulator.control.expireQr(qr!.code);
+    }
+    const { mends } = await runner.state(({ status }) => status === "connected");
+    expect(mends.includes("new_codes")).toBe(build === "july-2026" || build === "october-2026");
+  },
+);
+
+test("a socket that stands in a worker: linked, connected again, unlinked by the phone", async () => {
   world = await makeWorld();
-  await world.simulator.control.configure({ qr: { codes: 2 } });
-  const runner = await world.start();
-  for (const number of [1, 2, 3]) {
-    const { qr } = await runner.state((state) => state.qr?.number === number);
-    if (number === 3) await world.simulator.control.scan(qr!.code, { phoneNumber: ACCOUNT });
-    else await world.simulator.control.expireQr(qr!.code);
-  }
-  await runner.state(({ status }) => status === "connected");
+  const { control } = world.simulator;
+  await control.configure({ ways: { socketInWorker: true } });
+  const first = await world.link();
+  expect(await first.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent" });
+  await control.drop(ACCOUNT);
+  await first.state(({ reason }) => reason === "reconnecting");
+  const from = first.states.length;
+  await control.restore(ACCOUNT);
+  await eventually(() => first.states.slice(from).map(({ status }) => status)).toContain("connected");
+  const left = first.states.length;
+  await control.failStorage(ACCOUNT);
+  await eventually(() => first.states.slice(left).map(({ reason }) => reason)).toContain("reconnecting");
+  await eventually(() => first.states.at(-1)!.status).toBe("connected");
+  await first.stop();
+
+  const second = await world.start();
+  await second.state(({ status }) => status === "connected");
+  expect(second.states.some(({ qr }) => qr !== null)).toBe(false);
+  expect(await control.linkedDevices(ACCOUNT)).toBe(1);
+  await control.logoutFromPhone(ACCOUNT);
+  await second.state(({ reason }) => reason === "logged_out");
+  expect(await readdir(world.profileDir)).toEqual(["generation.json", "journal.ndjson", "outgoing"]);
 });
 
 test("a code that nobody scans: qr_expired, no browser any more, and the runner still answers", async () => {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
+import { eventually } from "../test-support/eventually.ts";
 import { FRIEND, makeWorld, type World } from "../test-support/world.ts";
 
 let world: World | undefined;
@@ -54,6 +55,20 @@ test.each(["sibling", "chat"] as const)("LIDs: %s", async (lids) => {
     (line) => line.line === "event" && line.event.type === "message_ack" && line.event.ack === 3,
   );
   expect(read).toMatchObject({ event: { messageId: record.messageId, whatsappId: sent!.id } });
+});
+
+test("a number that was looked up in the page before is looked up again, so that the page knows its LID", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  await control.configure({ lids: "chat" });
+  const runner = await world.link();
+  await control.fault({ kind: "throw", taken: false });
+  expect(await runner.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "not_sent" });
+  const seen = runner.states.length;
+  await control.crashPage("6281111111111");
+  await eventually(() => runner.states.slice(seen).map(({ status }) => status)).toContain("connecting");
+  await eventually(() => runner.states.at(-1)!.status).toBe("connected");
+  expect(await runner.send({ to: FRIEND, text: "hello" })).toMatchObject({ outcome: "sent", error: null });
 });
 
 test("groups, and a number that is not on WhatsApp", async () => {

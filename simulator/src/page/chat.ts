@@ -109,10 +109,13 @@ export const createChats = (
   };
 
   const open = async (wid: Wid): Promise<Chat> => {
-    const listing: Listing | null = await contacts.lookUp(wid);
+    const known = contacts.known(wid);
+    const listing: Listing | null = known ?? (await contacts.ask(wid));
     if (!listing)
       throw pageError(wid.isGroup() ? `No such group: ${wid.toString()}` : "No LID for user", minifiedErrors);
     const { chat: id, pn, group } = listing;
+    // Where chats stand under LIDs, the page must have been told a person's before.
+    if (!known && id.endsWith("@lid")) throw pageError("Lid is missing in chat table", minifiedErrors);
     const name = group?.subject ?? pn.replace(/@.*/, "");
     return all.get(id) ?? make({ id, name, unreadCount: 0, t: 0, ...(group && { group }) });
   };

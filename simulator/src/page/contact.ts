@@ -31,21 +31,21 @@ export const createContacts = (link: Link, me: () => Wid | undefined) => {
   const all = new Contacts();
   const listings = new Map<string, Listing>();
 
-  const lookUp = async (wid: Wid): Promise<Listing | null> => {
-    const known = listings.get(wid.toString()) ?? (await link.call("find", { id: wid.toString() }));
-    if (!known) return null;
-    listings.set(known.pn, known).set(known.lid, known);
-    return known;
-  };
-
   const known = (wid: Wid): Listing | undefined => listings.get(wid.toString());
+  const ask = (wid: Wid): Promise<Listing | null> => link.call("find", { id: wid.toString() });
+  const lookUp = async (wid: Wid): Promise<Listing | null> => {
+    const listing = known(wid) ?? (await ask(wid));
+    if (listing) listings.set(listing.pn, listing).set(listing.lid, listing);
+    return listing;
+  };
   const asWid = (id: string | undefined) => (id === undefined ? undefined : createWid(id));
   const getCurrentLid = (wid: Wid) => (wid.isLid() ? wid : asWid(known(wid)?.lid));
   const getPhoneNumber = (wid: Wid) => (wid.isLid() ? asWid(known(wid)?.pn) : wid);
 
   return {
     all,
-    lookUp,
+    known,
+    ask,
     /** WhatsApp tells with a message who its writer is. */
     know: (people: readonly Listing[]) => {
       for (const person of people) listings.set(person.pn, person).set(person.lid, person);

@@ -75,7 +75,7 @@ const react = (said: Push): void => {
     case "whatsNew":
       return showWhatsNew(link);
     case "mark":
-      return void link.call("reached", { mark: said.mark });
+      return void socket.caughtUp().then(() => link.call("reached", { mark: said.mark }));
     case "reload":
       return location.reload();
     case "forget":

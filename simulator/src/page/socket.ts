@@ -8,6 +8,17 @@ import { createWid, type Wid } from "./wid.ts";
 /** Clearing its databases takes real WhatsApp Web a moment between the unlinking and the page that follows it. */
 const CLEARING_MS = 250;
 
+/** What a worker says comes later than what the page hears by itself, in its order. */
+const createWorker = () => {
+  const worker = new Worker(URL.createObjectURL(new Blob(["onmessage = () => postMessage(null)"])));
+  const waiting: (() => void)[] = [];
+  worker.addEventListener("message", () => waiting.shift()?.());
+  return (run: () => void): void => {
+    waiting.push(run);
+    worker.postMessage(null);
+  };
+};
+
 class Socket extends Model<{ state: string; hasSynced: boolean }> {
   declare state: string;
   declare hasSynced: boolean;
@@ -80,12 +91,15 @@ class Connection extends Model<{
   }
 }
 
+type SocketChange = { state?: string; ref?: string; synced?: boolean };
+
 /** Connection, login and what the account is called: everything up to `ready`. */
-export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => {
+export const createSocket = (link: Link, device: Device, { newCodes, socketInWorker }: Ways) => {
   const cmd = new Commands(link);
   const stream = new Stream({ mode: "QR", available: true });
   const conn = new Connection({ ref: undefined, pushname: undefined, wid: undefined, platform: "android" });
   const linking = new Emitter();
+  const told = socketInWorker ? createWorker() : (run: () => void) => run();
   let passkeyScreen: HTMLElement | undefined;
   let me: { pn: Wid; lid: Wid } | undefined;
 
@@ -100,6 +114,20 @@ export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => 
   const getMaybeMeLidUser = () => me?.lid;
   const refreshQR = () => link.call("refreshQr", {});
   if (newCodes === "WAWebCmd") Object.assign(cmd, { refreshQR });
+
+  const apply = ({ state, ref, synced }: SocketChange): void => {
+    if (ref !== undefined) conn.set({ ref });
+    if (state !== undefined) {
+      stream.set({
+        mode: state === "CONNECTED" ? "MAIN" : state.startsWith("UNPAIRED") ? "QR" : "SYNCING",
+      });
+      socket.set({ state });
+    }
+    if (synced !== undefined) {
+      cmd.trigger("offline_progress_update_from_bridge");
+      socket.set({ hasSynced: synced });
+    }
+  };
 
   return {
     leave,
@@ -127,19 +155,9 @@ export const createSocket = (link: Link, device: Device, { newCodes }: Ways) => 
       conn.set({ pushname: pushName, wid: me.pn });
     },
 
-    setState: ({ state, ref, synced }: { state?: string; ref?: string; synced?: boolean }) => {
-      if (ref !== undefined) conn.set({ ref });
-      if (state !== undefined) {
-        stream.set({
-          mode: state === "CONNECTED" ? "MAIN" : state.startsWith("UNPAIRED") ? "QR" : "SYNCING",
-        });
-        socket.set({ state });
-      }
-      if (synced !== undefined) {
-        cmd.trigger("offline_progress_update_from_bridge");
-        socket.set({ hasSynced: synced });
-      }
-    },
+    setState: (change: SocketChange) => told(() => apply(change)),
+    /** Resolves when all that was told of its state so far is the page's. */
+    caughtUp: () => new Promise<void>(told),
 
     modules: {
       WAWebSocketModel: { Socket: socket },

@@ -45,10 +45,14 @@ export const installInbound = (notices: readonly string[]): void => {
     }
   };
 
+  /** A message may stand under a person's LID in a chat that stands under their number. */
+  const isSameChat = (one: string, other: string): boolean =>
+    one === other || (phoneNumberOf(one) !== null && phoneNumberOf(one) === phoneNumberOf(other));
+
   const quotedIdOf = (chatId: string, { quotedStanzaID, quotedParticipant }: Msg): string | null => {
     if (!quotedStanzaID) return null;
     const held = Msg.getModelsArray().find(
-      ({ id }) => id.id === quotedStanzaID && idOf(id.remote) === chatId,
+      ({ id }) => id.id === quotedStanzaID && isSameChat(idOf(id.remote)!, chatId),
     );
     if (held !== undefined) return textOf(held.id);
     const writer = idOf(quotedParticipant);
