@@ -40,7 +40,7 @@ export type Settings = {
   /** The page shows that screen before its socket tells of the scan, and not after. */
   passkeyFirst: boolean;
   /**
-   * What WhatsApp Web does to an account that was just linked: a window over the page with a button to go on, and after a while
+   * What WhatsApp Web does to an account that was just linked: a window over the page with a button to go on (since July), and after a while
    * (null: never) a reload of the page by itself. The reports differ in why some are unlinked at the reload; here it is an open
    * window, and a status chat that was read.
    */
@@ -66,7 +66,7 @@ export const defaultSettings = (build: Build = newestBuild): Settings => ({
   uploadsFail: false,
   passkey: "no",
   passkeyFirst: false,
-  afterLinking: { window: false, reloadMs: null },
+  afterLinking: { window: build !== "spring-2026", reloadMs: null },
   actions: "take",
 });
 
