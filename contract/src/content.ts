@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { numberAsWrittenSchema } from "./ids.ts";
 
 /** WhatsApp's own id of a message: `true_6281234567890@c.us_3EB0…`; in a group its writer's id follows. */
 export const whatsappIdSchema = z
@@ -26,7 +27,7 @@ export const locationSchema = z
 
 export const contactSchema = z.strictObject({
   name: oneLine(255),
-  phoneNumber: z.string().min(1).max(32).meta({ example: "6281234567890" }),
+  phoneNumber: numberAsWrittenSchema.meta({ example: "6281234567890" }),
 });
 
 /** Contacts in one message, so that it stays far below what WhatsApp takes. */
@@ -59,7 +60,7 @@ export const contentFields = {
   quotedId: whatsappIdSchema
     .optional()
     .meta({ description: "The message this one answers: its WhatsApp id" }),
-  mentions: z.array(z.string().min(1).max(64)).max(MAX_MENTIONS).optional().meta({
+  mentions: z.array(numberAsWrittenSchema).max(MAX_MENTIONS).optional().meta({
     description: "Phone numbers or chat ids (…@c.us, …@lid) that the text names as `@6281234567890`",
   }),
 };

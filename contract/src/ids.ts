@@ -11,3 +11,11 @@ export const phoneDigitsSchema = z.string().regex(/^[1-9][0-9]{6,14}$/);
 
 /** A WhatsApp chat id: a person (`@c.us`, `@lid`) or a group (`@g.us`). */
 export const chatIdSchema = z.string().regex(/^[0-9-]{5,40}@(c\.us|g\.us|lid)$/);
+
+/** A phone number, or a chat id, as a person or a spreadsheet writes it; a JSON number counts by its digits. */
+export const numberAsWrittenSchema = z
+  .union([
+    z.string().min(1).max(64),
+    z.int("write the number as a text: as a JSON number it is not exact").nonnegative(),
+  ])
+  .transform(String);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { waitReasonSchema } from "./account-limit.ts";
 import { contentFields } from "./content.ts";
-import { sessionIdSchema } from "./ids.ts";
+import { numberAsWrittenSchema, sessionIdSchema } from "./ids.ts";
 import { checkKind, messageTypeSchema, type MessageParts, type MessageType } from "./kinds.ts";
 import { sendOptions } from "./send-options.ts";
 
@@ -44,7 +44,7 @@ export const mediaSchema = z
 
 export const uploadSchema = z.strictObject({ bytes: z.instanceof(Uint8Array), ...aboutMedia });
 
-export const recipientSchema = z.string().min(1).max(64).meta({
+export const recipientSchema = numberAsWrittenSchema.meta({
   description: "Phone number in any usual form, or a chat id (…@c.us, …@g.us, …@lid)",
   example: "6281234567890",
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { sessionLimitSchema } from "./account-limit.ts";
-import { sessionIdSchema } from "./ids.ts";
+import { numberAsWrittenSchema, sessionIdSchema } from "./ids.ts";
 
 /** The six public states of a session. */
 export const sessionStatuses = [
@@ -101,7 +101,7 @@ export type Session = z.infer<typeof sessionSchema>;
 export const createSessionSchema = z
   .strictObject({
     sessionId: sessionIdSchema,
-    phoneNumber: z.string().max(32).optional().meta({
+    phoneNumber: numberAsWrittenSchema.optional().meta({
       description: "The account that must link; any other one is logged out again",
       example: "6281234567890",
     }),
@@ -185,7 +185,7 @@ export const qrAnswerSchema = z.object({
 
 export const pairingCodeRequestSchema = z
   .strictObject({
-    phoneNumber: z.string().max(32).optional().meta({
+    phoneNumber: numberAsWrittenSchema.optional().meta({
       description: "The account to link; without it the session's `phoneNumber`",
       example: "6281234567890",
     }),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { sessionIdSchema } from "./ids.ts";
+import { numberAsWrittenSchema, sessionIdSchema } from "./ids.ts";
 
 /** Who asked that somebody be not written to: the operator, or the person, by a word such as STOP. */
 export const suppressionSources = ["operator", "recipient"] as const;
@@ -22,7 +22,7 @@ export type Suppression = z.infer<typeof suppressionSchema>;
 
 export const addSuppressionSchema = z
   .strictObject({
-    recipient: z.string().min(1).max(64).meta({
+    recipient: numberAsWrittenSchema.meta({
       description: "Phone number in any usual form, or a chat id (…@c.us, …@g.us, …@lid)",
       example: "6281234567890",
     }),

@@ -1,6 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, whatsappIdSchema, type ActionResult } from "@whatsapp-engine/contract";
-import { toDigits } from "../phone-number.ts";
+import { toDigits } from "../people/recipient.ts";
 import type { RunnerClient, RunnerMedia } from "../runner-client.ts";
 import type { ConnectedRunner } from "../sessions/connected.ts";
 import type { SessionService } from "../sessions/service.ts";

@@ -10,7 +10,7 @@ import {
 import type { BulkRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import { toRecipient } from "../phone-number.ts";
+import { toRecipient } from "../people/recipient.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { hashOf, refuseIfOther, type MessageService } from "./service.ts";

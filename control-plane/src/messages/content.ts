@@ -1,6 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, type MessageContent, type SendMessage } from "@whatsapp-engine/contract";
-import { toDigits, toRecipient } from "../phone-number.ts";
+import { toDigits, toRecipient } from "../people/recipient.ts";
 
 type Input = Pick<
   SendMessage,

@@ -6,7 +6,7 @@ import type { Clock } from "../clock.ts";
 import { publicEventOf } from "../events/from-runner.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
-import { toRecipient } from "../phone-number.ts";
+import { toRecipient } from "../people/recipient.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { createConnectedRunner } from "../sessions/connected.ts";

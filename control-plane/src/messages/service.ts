@@ -9,7 +9,7 @@ import {
 } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import { toRecipient } from "../phone-number.ts";
+import { toRecipient } from "../people/recipient.ts";
 import { decodeCursor, encodeCursor } from "../sessions/cursor.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { toContent } from "./content.ts";

@@ -1,6 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, type PairingCodeRequest } from "@whatsapp-engine/contract";
-import { toDigits } from "../phone-number.ts";
+import { toDigits } from "../people/recipient.ts";
 import type { LiveSessions } from "./live.ts";
 import type { SessionService } from "./service.ts";
 import type { SessionRow } from "./store.ts";

@@ -13,7 +13,7 @@ import {
 } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import { toDigits } from "../phone-number.ts";
+import { toDigits } from "../people/recipient.ts";
 import type { Admission } from "./admission.ts";
 import type { createBackoff } from "./backoff.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";

@@ -1,0 +1,133 @@
+import {
+  getCountryCallingCode,
+  parsePhoneNumberFromString,
+  type CountryCode,
+  type PhoneNumber,
+} from "libphonenumber-js/max";
+import { AppError } from "@whatsapp-engine/contract";
+import { isNumber } from "./forms.ts";
+
+/** Longest text that is looked at. */
+const MAX_LENGTH = 64;
+/** ITU-T E.164. */
+const MAX_DIGITS = 15;
+/** Digits that a slash may stand behind: an area's, with the country's before them. A whole number is longer. */
+const MAX_AREA_DIGITS = 7;
+const MIN_AFTER_SLASH = 4;
+
+/** Digits of other scripts that people type numbers with: full-width, Arabic, Persian; each by its zero. */
+const ZEROS = [0xff10, 0x0660, 0x06f0];
+
+/**
+ * A person's number as a caller wrote it, as digits in international form; it never guesses.
+ *
+ * `+…` and `00…` are international, and so are digits that begin with the default country's own calling code and make a number
+ * so. All others must make a number in exactly one way, national or international. What is international for sure may be a
+ * number that the library's tables do not have yet: WhatsApp is asked for each before anything is sent.
+ *
+ * Throws `invalid_phone_number`, naming `field`, with the readings that there are.
+ */
+export function toDigits(text: string, field: string, defaultCountry: CountryCode): string {
+  const refuse = (why: string, seen = text): never => {
+    throw new AppError("invalid_phone_number", `${field} is not a phone number: ${why}.`, {
+      details: [{ field, message: `${JSON.stringify(seen)}: ${why}` }],
+    });
+  };
+  if (text.length > MAX_LENGTH)
+    refuse(`it is longer than ${MAX_LENGTH} characters`, text.slice(0, MAX_LENGTH));
+  const written = plain(text);
+  const why = whyNotNumber(written);
+  if (why !== null) refuse(why);
+  const digits = written.replaceAll(/\D/g, "");
+  const example = `write it with + and the country's code, such as +6281234567890`;
+
+  const international = /^\(?\+/.test(written) ? digits : digits.startsWith("00") ? digits.slice(2) : null;
+  if (international !== null)
+    return readInternational(international) ?? refuse(`no country has a number like this; ${example}`);
+
+  const abroad = readInternational(digits);
+  const number = parsePhoneNumberFromString(digits, defaultCountry);
+  const national = number && digitsOf(number);
+  const isOwn = digits.startsWith(getCountryCallingCode(defaultCountry));
+  if (abroad !== null && isOwn && isNumber(abroad)) return abroad;
+  const readings = [...new Set([abroad, national])].filter((one) => one != null).filter(isNumber);
+  const [only, another] = readings;
+  if (only !== undefined && another === undefined) return only;
+  if (only === undefined)
+    return refuse(
+      `it is no number of ${countryNames.of(defaultCountry)}, nor of another country; ${example}`,
+    );
+  return refuse(`it may be ${readings.map(shown).join(", or ")}; write the one that is meant with its +`);
+}
+
+/** Without what cannot be seen; spaces, dashes and digits of all kinds as the usual ones. */
+function plain(text: string): string {
+  return text
+    .replaceAll(/\p{Cf}/gu, "")
+    .replaceAll(/[\p{Zs}\t]/gu, " ")
+    .replaceAll(/[\p{Pd}\u2212]/gu, "-")
+    .replaceAll("\uFF0B", "+")
+    .replaceAll(/\p{Nd}/gu, usualDigit)
+    .trim();
+}
+
+function usualDigit(digit: string): string {
+  const zero = ZEROS.find((one) => digit.codePointAt(0)! - one >= 0 && digit.codePointAt(0)! - one < 10);
+  return zero === undefined ? digit : String(digit.codePointAt(0)! - zero);
+}
+
+/** Why a text cannot be one person's number, whatever its digits are; null: it may be one. */
+function whyNotNumber(written: string): string | null {
+  if (written === "") return "it is empty";
+  if (/^\d+([.,]\d+)?e\+?\d+$/i.test(written))
+    return "a spreadsheet has rounded it; format the column as text and enter the number again";
+  if (/^\+?\d+[.,]\d{1,2}$/.test(written))
+    return "it has decimals, as a spreadsheet's number; write its digits alone";
+  if (!/^[+0-9 ().\-/]+$/.test(written))
+    return "it holds something else than digits, spaces, dots, dashes and brackets";
+  if (written.lastIndexOf("+") > written.search(/\d/)) return "a + stands behind its digits";
+  const [before, after, more] = written.split("/").map((part) => part.replaceAll(/\D/g, "").length);
+  if (after !== undefined && (more !== undefined || before! > MAX_AREA_DIGITS || after < MIN_AFTER_SLASH))
+    return "it seems to be more than one number; give one";
+  return null;
+}
+
+/** Digits in international form, where there is a country with numbers of that length, or WhatsApp writes one so; else null. */
+function readInternational(digits: string): string | null {
+  if (digits.length > MAX_DIGITS) return null;
+  const number = parsePhoneNumberFromString(`+${digits}`);
+  if (number?.isPossible() === true) return digitsOf(number);
+  return isNumber(digits) ? digits : null;
+}
+
+const digitsOf = ({ number }: PhoneNumber): string => number.slice(1);
+const countryNames = new Intl.DisplayNames("en", { type: "region" });
+
+/** `+81 23 456 7890 (Japan)` */
+function shown(digits: string): string {
+  const number = parsePhoneNumberFromString(`+${digits}`)!;
+  const country = number.country ? ` (${countryNames.of(number.country)})` : "";
+  return `${number.formatInternational()}${country}`;
+}
+
+/**
+ * A recipient: a number's digits in international form, also of a person's `…@c.us` or `…@s.whatsapp.net`; or a chat id (`…@lid`,
+ * `…@g.us`). The number of a device in an id is left out. An id that WhatsApp may have told is not checked as a number.
+ * Throws `invalid_phone_number`, naming `field`.
+ */
+export function toRecipient(text: string, field: string, defaultCountry: CountryCode): string {
+  if (!text.includes("@")) return toDigits(text, field, defaultCountry);
+  const id = text.length > MAX_LENGTH ? "" : text.replaceAll(/\p{Cf}/gu, "").trim();
+  const person = /^([1-9]\d{4,19})(?:\.\d{1,3})?(?::\d{1,3})?@(c\.us|s\.whatsapp\.net|lid)$/.exec(id);
+  if (person) return person[2] === "lid" ? `${person[1]}@lid` : person[1]!;
+  if (/^[1-9]\d{4,24}(-\d{5,15})?@g\.us$/.test(id)) return id;
+  throw new AppError("invalid_phone_number", `${field} is neither a phone number nor a chat id.`, {
+    details: [
+      {
+        field,
+        message:
+          "a chat id is 6281234567890@c.us (a person, by the number in international form), …@lid (a person) or …@g.us (a group)",
+      },
+    ],
+  });
+}
