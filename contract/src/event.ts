@@ -13,6 +13,7 @@ export const eventTypes = [
   "message.edited",
   "message.revoked",
   "call.received",
+  "suppression.added",
   "whatsapp.build_rejected",
 ] as const;
 export const eventTypeSchema = z.enum(eventTypes);

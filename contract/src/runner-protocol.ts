@@ -113,6 +113,8 @@ export const sendCommandSchema = z.object({
   attempt: z.number().int().optional(),
   /** Digits, or a chat id. A number is looked up on WhatsApp before anything is sent. */
   to: z.string(),
+  /** The other way in which the same number may be written at WhatsApp; looked up where `to` is not there. Digits. */
+  otherForm: z.string().optional(),
   type: messageTypeSchema,
   text: z.string().nullable(),
   content: messageContentSchema.nullable(),

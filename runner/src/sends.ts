@@ -136,8 +136,9 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
   };
 
   const hand = async (command: SendCommand, client: WhatsAppClient): Promise<void> => {
-    const { messageId, to, type, text, content, media, newChatsRefused: limit } = command;
-    const chatId = await chatOf(client, to);
+    const { messageId, to, type, text, content, media, newChatsRefused: limit, otherForm } = command;
+    const chatId =
+      (await chatOf(client, to)) ?? (otherForm === undefined ? null : await chatOf(client, otherForm));
     if (chatId === null) settle(messageId, notSent("not_on_whatsapp", "This number is not on WhatsApp."));
     else if (limit !== undefined && !(await client.knowsChat(chatId)))
       settle(messageId, notSent(limit, limitDetails[limit]));

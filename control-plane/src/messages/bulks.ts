@@ -10,6 +10,7 @@ import {
 import type { BulkRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
+import type { People } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -26,6 +27,7 @@ export type BulkAccepted = {
 /** Many messages in one call: all are accepted or none, and each has its own outcome. */
 export function createBulkService(deps: {
   store: MessageStore;
+  people: Pick<People, "formsOf">;
   messages: Pick<MessageService, "prepareContent" | "times">;
   dispatcher: Dispatcher;
   sessions: Pick<SessionService, "get">;
@@ -85,7 +87,7 @@ export function createBulkService(deps: {
         recipient = toRecipient(own.to, "to", deps.defaultCountry);
         const before = seen.get(recipient);
         if (before !== undefined) miss("to", `is the same recipient as recipients.${before}`);
-        seen.set(recipient, index);
+        for (const form of deps.people.formsOf(recipient)) seen.set(form, index);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         miss("to", error.details[0]?.message ?? error.message);

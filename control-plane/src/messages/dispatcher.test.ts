@@ -15,6 +15,7 @@ import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
+import { createPeople } from "../people/people.ts";
 
 const TO = "6281111111111";
 const OTHER = "6282222222222";
@@ -68,6 +69,7 @@ beforeEach(() => {
   const { db } = database;
   store = createMessageStore({
     db,
+    people: createPeople({ db, clock }),
     clock,
     appendEvent: createEventStore({ db, clock }).append,
     maxQueued: 500,
@@ -85,7 +87,7 @@ beforeEach(() => {
   } as unknown as RunnerClient;
   live = createLiveSessions();
   connect(client);
-  pace = createPace({ db, clock, defaults: NO_LIMITS });
+  pace = createPace({ db, people: createPeople({ db, clock }), clock, defaults: NO_LIMITS });
   suppressed = new Set();
   profileSince = 0;
   dispatcher = createDispatcher({

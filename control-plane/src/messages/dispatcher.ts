@@ -4,6 +4,7 @@ import type { Log } from "../logger.ts";
 import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
+import { otherFormOf } from "../people/forms.ts";
 import type { Pace } from "./pace.ts";
 import { isLimited, isNotConnected, isOfBefore, isPageTrouble, type MessageRow } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
@@ -240,6 +241,7 @@ export function createDispatcher(deps: {
       return "next";
     }
     const limit = store.limits.newChatsRefused(row.sessionId, row.id);
+    const otherForm = otherFormOf(row.recipient);
     const attempt = row.attempts + 1;
     return transmit(
       client,
@@ -254,6 +256,7 @@ export function createDispatcher(deps: {
         media,
         timeoutMs: deps.sendTimeoutMs,
         ...(limit !== null && { newChatsRefused: limit }),
+        ...(otherForm !== null && { otherForm }),
       },
     );
   }

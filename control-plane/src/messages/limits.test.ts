@@ -14,6 +14,7 @@ import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
+import { createPeople } from "../people/people.ts";
 
 const HOUR_MS = 3_600_000;
 const START = Date.parse("2026-11-01T00:00:00.000Z");
@@ -27,6 +28,7 @@ const open = (onLimit: "wait" | "fail" = "wait") => {
   const { db } = database;
   store = createMessageStore({
     db,
+    people: createPeople({ db, clock }),
     clock,
     appendEvent: createEventStore({ db, clock }).append,
     maxQueued: 100,

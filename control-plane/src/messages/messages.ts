@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import { publicEventOf } from "../events/from-runner.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
+import { createPeople } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { SessionService } from "../sessions/service.ts";
@@ -55,17 +56,18 @@ export function createMessages(deps: {
   log: Log;
 }) {
   const { db, clock, log, settings } = deps;
-  const store = createMessageStore({ ...deps, ...settings });
+  const people = createPeople({ db, clock });
+  const store = createMessageStore({ ...deps, ...settings, people });
   const media = createMediaStore(deps);
-  const pace = createPace({ db, clock, defaults: settings.pace });
-  const suppressions = createSuppressions({ db, clock, log, stopWords: settings.stopWords });
+  const pace = createPace({ db, people, clock, defaults: settings.pace });
+  const suppressions = createSuppressions({ ...deps, people, stopWords: settings.stopWords });
   const retention = createRetention({ db, clock, log, retentionMs: settings.retentionMs });
   const fetcher = createMediaFetcher({
     maxBytes: settings.media.maxBytes,
     timeoutMs: settings.media.fetchTimeoutMs,
     permits: settings.media.allowPrivate ? () => true : isPublicAddress,
   });
-  const shared = { ...deps, ...settings, store, media, pace, suppressed: suppressions.has, fetcher };
+  const shared = { ...deps, ...settings, store, media, pace, people, suppressed: suppressions.has, fetcher };
   // Of a short time half remains for the answer.
   const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
   const dispatcher = createDispatcher({
@@ -75,6 +77,13 @@ export function createMessages(deps: {
   });
   const service = createMessageService({ ...shared, dispatcher, maxMediaBytes: settings.media.maxBytes });
   const bulks = createBulkService({ ...shared, dispatcher, messages: service });
+
+  /** WhatsApp tells with what comes in who it is from, by LID and number. */
+  function learn(event: RunnerEvent): void {
+    if (!("phoneNumber" in event) || event.phoneNumber === null) return;
+    const from = ("author" in event && event.author) || event.from;
+    people.learn(event.phoneNumber, from, "received");
+  }
 
   const actions = createMessageActions({ ...shared, connectedRunner: createConnectedRunner(deps) });
 
@@ -90,6 +99,7 @@ export function createMessages(deps: {
     /** Takes over what a journal event means, inside the transaction that stores it. */
     onEvent(sessionId: string, event: RunnerEvent, at: string): void {
       service.onEvent(event, at);
+      learn(event);
       if (event.type === "message_received") {
         suppressions.onReceived(sessionId, event);
         store.limits.onReceived(sessionId, [event.phoneNumber, event.chatId]);

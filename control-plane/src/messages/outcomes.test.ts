@@ -10,6 +10,7 @@ import { createEventStore } from "../events/store.ts";
 import { createOutcomes } from "./outcomes.ts";
 import type { MessageRow } from "./rows.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
+import { createPeople } from "../people/people.ts";
 
 /** Longer than any test. */
 const LONG_MS = 600_000;
@@ -27,6 +28,7 @@ beforeEach(async () => {
   const clock = { now: Date.now };
   store = createMessageStore({
     db,
+    people: createPeople({ db, clock }),
     clock,
     appendEvent: createEventStore({ db, clock }).append,
     maxQueued: 10,

@@ -77,13 +77,14 @@ export function createRecipientTimes({ recipientPauseMs, recipientPerDay }: Pace
       last = at;
     },
 
-    readyAt(recipient: string): number {
-      const times = byRecipient.get(recipient);
-      if (!times) return 0;
-      return Math.max(
-        newest(times, size) + recipientPauseMs,
-        recipientPerDay === 0 ? 0 : oldest(times) + DAY_MS,
-      );
+    /** `forms`: all by which the one recipient is written to. */
+    readyAt(forms: readonly string[]): number {
+      const at = forms
+        .flatMap((form) => byRecipient.get(form)?.at ?? [])
+        .toSorted((one, other) => other - one);
+      if (at.length === 0) return 0;
+      const oldestThatCounts = at[size - 1] ?? -Infinity;
+      return Math.max(at[0]! + recipientPauseMs, recipientPerDay === 0 ? 0 : oldestThatCounts + DAY_MS);
     },
   };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createPace, type Pace, type PaceLimits } from "./pace.ts";
+import { createPeople, type People } from "../people/people.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -24,12 +25,15 @@ const B = "6282222222222";
 let dir: string;
 let database: OpenDatabase;
 let now: number;
+let people: People;
 let pace: Pace;
 let defaults: PaceLimits;
 let handedCount: number;
 
 const restart = () => {
-  pace = createPace({ db: database.db, clock: { now: () => now }, defaults });
+  const deps = { db: database.db, clock: { now: () => now } };
+  people = createPeople(deps);
+  pace = createPace({ ...deps, people, defaults });
 };
 const start = (limits: Partial<PaceLimits>) => {
   defaults = { ...NONE, ...limits };
@@ -316,5 +320,28 @@ describe("limits", () => {
     pace.reread("a");
     expect(waits()).toBe(0);
     expect(waits(A)).toBe(0);
+  });
+});
+
+describe("one person by several forms", () => {
+  it.each([
+    ["5511987654321", "551187654321"],
+    ["525512345678", "5215512345678"],
+  ])("%s and %s are one recipient", (one, other) => {
+    start({ recipientPauseMs: MINUTE, recipientPerDay: 2 });
+    hand(one);
+    expect(waits(other)).toBe(MINUTE);
+    now += MINUTE;
+    hand(other);
+    expect(waits(one)).toBe(DAY - MINUTE);
+  });
+
+  it("and so are a number and a LID, from when WhatsApp tells", () => {
+    const LID = "123456789012345@lid";
+    start({ recipientPauseMs: MINUTE });
+    hand();
+    expect(waits(LID)).toBe(0);
+    people.learn(A, LID, "received");
+    expect(waits(LID)).toBe(MINUTE);
   });
 });

@@ -2,6 +2,7 @@ import { and, asc, desc, eq, gt, lte } from "drizzle-orm";
 import type { OwnPace, PaceLimits } from "@whatsapp-engine/contract";
 import { messages, paces, type Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
+import { sameForm, type People } from "../people/people.ts";
 import {
   createRecipientTimes,
   createSessionTimes,
@@ -10,7 +11,6 @@ import {
   type RecipientTimes,
   type SessionTimes,
 } from "./pace-times.ts";
-import { sameChat } from "./recipient.ts";
 
 /** 0: no limit. `burst` is at least 1 and counts only with `perMinute`. */
 export type { PaceLimits };
@@ -40,7 +40,17 @@ const NONE_OWN: OwnPace = {
  * Of the kept libraries none fits: bottleneck, limiter and p-throttle forget at a restart; rate-limiter-flexible keeps
  * rows of its own, in fixed windows, and answers whether, not when.
  */
-export function createPace({ db, clock, defaults }: { db: Db; clock: Clock; defaults: PaceLimits }) {
+export function createPace({
+  db,
+  people,
+  clock,
+  defaults,
+}: {
+  db: Db;
+  people: Pick<People, "formsOf">;
+  clock: Clock;
+  defaults: PaceLimits;
+}) {
   /** Limits that are a session's own; read again after each change of one. */
   let own: Map<string, OwnPace> | undefined;
   const known = new Map<string, Known>();
@@ -100,7 +110,7 @@ export function createPace({ db, clock, defaults }: { db: Db; clock: Clock; defa
       .where(and(handedUntil(sessionId, now + DAY_MS), gt(messages.handedAt, now - times.keepMs)))
       .orderBy(asc(messages.handedAt))
       .all();
-    for (const { recipient, at } of rows) times.handed(sameChat(recipient), Math.min(at ?? 0, now));
+    for (const { recipient, at } of rows) times.handed(sameForm(recipient), Math.min(at ?? 0, now));
     return times;
   }
 
@@ -137,7 +147,7 @@ export function createPace({ db, clock, defaults }: { db: Db; clock: Clock; defa
       return Math.max(0, Math.ceil(state.session.readyAt()));
     },
 
-    /** The same for the session's next message to this recipient. */
+    /** The same for the session's next message to this person, by whichever form. */
     recipientReadyAt(sessionId: string, recipient: string): number {
       const state = of(sessionId);
       const { recipientPauseMs, recipientPerDay } = state.limits;
@@ -145,7 +155,7 @@ export function createPace({ db, clock, defaults }: { db: Db; clock: Clock; defa
       const now = clock.now();
       if (!state.recipients || state.recipients.newest() > now)
         state.recipients = readRecipients(sessionId, state.limits, now);
-      return state.recipients.readyAt(sameChat(recipient));
+      return state.recipients.readyAt(people.formsOf(recipient));
     },
 
     /** A message was handed to the session's runner, and its row says so. */
@@ -153,7 +163,7 @@ export function createPace({ db, clock, defaults }: { db: Db; clock: Clock; defa
       // What was not read yet is read at its first use, with this one in it.
       const state = known.get(sessionId);
       state?.session?.handed(at);
-      state?.recipients?.handed(sameChat(recipient), at);
+      state?.recipients?.handed(sameForm(recipient), at);
     },
 
     /** Rows of hand-overs were changed (a message proved unsent has none any more): they are read again. */

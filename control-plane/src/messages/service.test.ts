@@ -15,6 +15,7 @@ import { createMediaStore } from "./media-store.ts";
 import { createPace } from "./pace.ts";
 import { createMessageService, type MessageService } from "./service.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
+import { createPeople } from "../people/people.ts";
 
 const TO = "6281111111111";
 const NO_LIMITS = { perMinute: 0, burst: 1, pauseMs: 0, perDay: 0, recipientPauseMs: 0, recipientPerDay: 0 };
@@ -39,6 +40,7 @@ beforeEach(() => {
   const log = pino({ level: "silent" });
   store = createMessageStore({
     db,
+    people: createPeople({ db, clock }),
     clock,
     appendEvent: createEventStore({ db, clock }).append,
     maxQueued: 3,
@@ -51,11 +53,12 @@ beforeEach(() => {
     store,
     media: createMediaStore({ dataDir: dir, clock }),
     live: createLiveSessions(),
-    pace: createPace({ db, clock, defaults: NO_LIMITS }),
+    pace: createPace({ db, people: createPeople({ db, clock }), clock, defaults: NO_LIMITS }),
     profileSince: () => 0,
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,
     fetcher: (fetcher = createMediaFetcher({ maxBytes: 1_024, timeoutMs: 1_000, permits: () => false })),
+    people: createPeople({ db, clock }),
     wakeSession: () => undefined,
     maxMediaBytes: 1_024,
     sendTimeoutMs: 20,

@@ -9,6 +9,7 @@ import {
 } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
+import type { People } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
 import { decodeCursor, encodeCursor } from "../sessions/cursor.ts";
 import type { SessionService } from "../sessions/service.ts";
@@ -39,6 +40,7 @@ export function createMessageService(deps: {
   media: MediaStore;
   dispatcher: Dispatcher;
   sessions: Pick<SessionService, "get" | "reachable">;
+  people: Pick<People, "isSame">;
   suppressed: (sessionId: string, recipient: string) => boolean;
   fetcher: MediaFetcher;
   maxMediaBytes: number;
@@ -93,8 +95,7 @@ export function createMessageService(deps: {
   }
 
   /** The row that a message with this content would be; its media is on disk then. */
-  async function prepare(sessionId: string, input: SendMessage): Promise<NewMessage> {
-    const recipient = toRecipient(input.to, "to", deps.defaultCountry);
+  async function prepare(sessionId: string, recipient: string, input: SendMessage): Promise<NewMessage> {
     refuseIfSuppressed(sessionId, recipient);
     return { id: randomUUID(), sessionId, recipient, ...times(input), ...(await prepareContent(input)) };
   }
@@ -124,21 +125,26 @@ export function createMessageService(deps: {
 
   async function accept(sessionId: string, input: SendMessage): Promise<MessageRow> {
     const { clientMessageId } = input;
-    const requestHash = clientMessageId === undefined ? null : hashOf(input);
+    const recipient = toRecipient(input.to, "to", deps.defaultCountry);
+    const requestHash = clientMessageId === undefined ? null : hashOf({ ...input, to: undefined });
+    const refuseIfAnother = (row: MessageRow) => {
+      refuseIfOther(row, requestHash);
+      if (!deps.people.isSame(row.recipient, recipient)) throw idempotencyConflict();
+    };
     const before =
       clientMessageId === undefined ? undefined : store.findByClientId(sessionId, clientMessageId);
     if (before) {
-      refuseIfOther(before, requestHash);
+      refuseIfAnother(before);
       return before;
     }
     if (input.async || input.scheduledAt !== undefined) deps.sessions.get(sessionId);
     else refuseUnlessConnected(sessionId);
-    const message = await prepare(sessionId, input);
+    const message = await prepare(sessionId, recipient, input);
     const { row, created } = await store.add({
       ...message,
       ...(clientMessageId === undefined ? {} : { clientMessageId, requestHash }),
     });
-    if (!created) refuseIfOther(row, requestHash);
+    if (!created && clientMessageId !== undefined) refuseIfAnother(row);
     dispatcher.wake(sessionId);
     return row;
   }
@@ -251,9 +257,11 @@ export function hashOf(request: unknown): string {
 }
 
 export function refuseIfOther({ requestHash }: { requestHash: string | null }, hash: string | null): void {
-  if (requestHash === hash) return;
-  throw new AppError(
+  if (requestHash !== hash) throw idempotencyConflict();
+}
+
+const idempotencyConflict = () =>
+  new AppError(
     "idempotency_conflict",
     "This idempotency key was used with another request; use a new key for a new message.",
   );
-}

@@ -6,6 +6,7 @@ import { events, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createMessageStore } from "./store.ts";
+import { createPeople } from "../people/people.ts";
 
 const TAKEN = "2026-01-02T03:04:05.000Z";
 const message = {
@@ -38,6 +39,7 @@ const clock = { now: () => now };
 const open = () =>
   createMessageStore({
     db: database.db,
+    people: createPeople({ db: database.db, clock }),
     clock,
     appendEvent: createEventStore({ db: database.db, clock }).append,
     maxQueued: 4,

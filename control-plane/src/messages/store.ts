@@ -3,6 +3,7 @@ import { bulks, createGroupCommit, isUnsent, messages, type BulkRow, type Db } f
 import { passStep, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
+import type { People } from "../people/people.ts";
 import { createLine } from "./line.ts";
 import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
@@ -15,13 +16,14 @@ export function createMessageStore(deps: {
   db: Db;
   clock: Clock;
   appendEvent: AppendEvent;
+  people: Pick<People, "learn" | "formsOf">;
   accountLimits: LimitSettings;
   /** The page did not take this message. Within a transaction: whether it is kept for another try, as a build is tried. */
   onPageTrouble?: (row: MessageRow, words: string) => boolean;
   /** Most messages of one session that may wait in line. */
   maxQueued: number;
 }) {
-  const { db, appendEvent } = deps;
+  const { db, appendEvent, people } = deps;
   const limits = createLimits({ ...deps, settings: deps.accountLimits });
   const commit = createGroupCommit(db);
   const commitWithoutSync = createGroupCommit(db, { sync: false });
@@ -59,6 +61,9 @@ export function createMessageStore(deps: {
       timestamp: row.sentAt === null ? null : iso(row.sentAt),
     });
     if (row.status !== "queued") limits.onEnd(row);
+    // Its id names the chat that WhatsApp has for the number.
+    const chat = /^true_(\d+@(?:c\.us|lid))_/.exec(row.whatsappId ?? "")?.[1];
+    if (chat !== undefined && row.status === "sent") people.learn(row.recipient, chat, "sent");
   }
 
   /** Once it is committed, those who wait for the message hear of it. */
@@ -171,7 +176,7 @@ export function createMessageStore(deps: {
             eq(messages.sessionId, sessionId),
             status && eq(messages.status, status),
             status && UNSENT.includes(status) ? isUnsent : undefined, // so that their index is used
-            to === undefined ? undefined : eq(messages.recipient, to),
+            to === undefined ? undefined : inArray(messages.recipient, people.formsOf(to)),
             bulkId === undefined ? undefined : eq(messages.bulkId, bulkId),
             cursor &&
               or(

@@ -2,24 +2,30 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "@whatsapp-engine/contract";
-import { messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSuppressions, type Suppressions } from "./suppressions.ts";
+import { createPeople, type People } from "../people/people.ts";
 
 const NOW = Date.UTC(2026, 0, 2);
 const A = "6281111111111";
 const B = "6282222222222";
 const LID = "123456789012345@lid";
+const LID2 = "222222222222222@lid";
 const GROUP = "120363000000000001@g.us";
 
 let dir: string;
 let database: OpenDatabase;
 let suppressions: Suppressions;
 let lines: string[];
+let people: People;
+let told: unknown[];
 const open = (stopWords: string[]) =>
   createSuppressions({
     db: database.db,
+    people,
+    appendEvent: (...event) => void told.push(event),
     clock: { now: () => NOW },
     stopWords,
     log: pino({}, { write: (line) => void lines.push(line) }),
@@ -28,6 +34,8 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "suppressions-"));
   database = openDatabase(dir);
   lines = [];
+  told = [];
+  people = createPeople({ db: database.db, clock: { now: () => NOW } });
   suppressions = open(["STOP", "Berhenti"]);
 });
 afterEach(() => {
@@ -45,6 +53,30 @@ const refusal = (work: () => unknown): AppError => {
   throw new Error("was not refused");
 };
 const all = () => suppressions.list({ limit: 500 }).suppressions;
+
+describe("an entry of an operator's", () => {
+  it("of a number holds for the LID that WhatsApp tells of it, and of a LID for the number", () => {
+    suppressions.add({ recipient: A });
+    suppressions.add({ recipient: LID2, sessionId: "a" });
+    people.learn(A, LID, "received");
+    people.learn(B, LID2, "sent");
+    expect(suppressions.has("b", LID)).toBe(true);
+    expect(suppressions.has("a", B)).toBe(true);
+    expect(suppressions.has("b", B)).toBe(false);
+    expect(suppressions.add({ recipient: LID, note: "again" })).toMatchObject({ created: false });
+    expect(told).toEqual([
+      ["a", "suppression.added", { recipient: LID2, source: "operator", note: null, whatsappId: null }],
+    ]);
+  });
+
+  it("does not follow a number to the account that has it next", () => {
+    people.learn(A, LID, "sent");
+    suppressions.add({ recipient: LID });
+    people.learn(A, LID2, "sent");
+    expect(suppressions.has("a", A)).toBe(false);
+    expect(suppressions.has("a", LID)).toBe(true);
+  });
+});
 
 describe("suppression", () => {
   it("holds for one session, or for all", () => {
@@ -134,7 +166,43 @@ describe("a stop word", () => {
     expect(lines[0]).not.toContain(A);
   });
 
-  it.each(["Please do not stop", "stop it", "STOP.", "", "berhentistop"])("is not in %j", (body) => {
+  it.each([
+    "STOP.",
+    "Stop!",
+    "  stop \n",
+    "\u{201C}stop\u{201D}",
+    "'berhenti'",
+    "*STOP*",
+    "STOP \u{1F64F}",
+    "\u{200E}STOP\u{200F}",
+    "S\u{200B}TOP",
+    "\u{FF33}\u{FF34}\u{FF2F}\u{FF30}",
+    "> Our offer of today\n> is over soon\n\nstop",
+  ])("is heard in %j", (body) => {
+    suppressions.onReceived("a", { from: `${A}@c.us`, body });
+    expect(all()).toMatchObject([{ recipient: A, source: "recipient" }]);
+  });
+
+  it("is told as an event, with the message that said it", () => {
+    suppressions.onReceived("a", { from: LID, body: "STOP", phoneNumber: A, whatsappId: "false_1" });
+    expect(told).toEqual([
+      ["a", "suppression.added", { recipient: A, source: "recipient", note: null, whatsappId: "false_1" }],
+    ]);
+    suppressions.onReceived("a", { from: LID, body: "stop!", phoneNumber: A });
+    expect(told).toHaveLength(1);
+  });
+
+  it.each([
+    "Please do not stop",
+    "stop it",
+    "",
+    "berhentistop",
+    "> STOP",
+    "non-stop",
+    "sto p",
+    "!",
+    `${"!".repeat(100_000)}stop`,
+  ])("is not in %j", (body) => {
     suppressions.onReceived("a", { from: `${A}@c.us`, body });
     expect(all()).toEqual([]);
   });
@@ -164,32 +232,23 @@ describe("a stop word", () => {
     expect(all().map(({ recipient }) => recipient)).toEqual([LID, A].toSorted());
   });
 
-  it("behind a LID without a number counts for whom this session wrote to in that chat", () => {
-    const sent = (id: string, sessionId: string, recipient: string, whatsappId: string | null) => ({
-      id,
-      sessionId,
-      recipient,
-      type: "text" as const,
-      status: "sent" as const,
-      whatsappId,
-      createdAt: NOW,
-      updatedAt: NOW,
-    });
-    database.db
-      .insert(messages)
-      .values([
-        sent("1", "a", A, `true_${LID}_3EB0AA`),
-        sent("2", "a", A, `true_${LID}_3EB0BB`),
-        sent("3", "b", B, `true_${LID}_3EB0CC`),
-        sent("4", "a", B, `true_1${LID}_3EB0DD`),
-        sent("5", "a", B, `true_${B}@c.us_3EB0EE`),
-        sent("6", "a", B, null),
-      ])
-      .run();
+  it("behind a LID without a number counts for the number that WhatsApp told before", () => {
+    people.learn(A, LID, "sent");
     suppressions.onReceived("a", { from: LID, body: "STOP", phoneNumber: null });
-    expect(all().map(({ recipient, sessionId }) => [recipient, sessionId])).toEqual(
-      [LID, A].toSorted().map((recipient) => [recipient, "a"]),
-    );
+    expect(all().map(({ recipient }) => recipient)).toEqual([LID, A].toSorted());
+  });
+
+  it.each([
+    ["551187654321", "5511987654321"],
+    ["5511987654321", "551187654321"],
+    ["5215512345678", "525512345678"],
+    ["541123456789", "5491123456789"],
+  ])("of %s holds for %s too", (wrote, recipient) => {
+    suppressions.onReceived("a", { from: `${wrote}@c.us`, body: "STOP" });
+    expect(suppressions.has("a", recipient)).toBe(true);
+    expect(suppressions.list({ recipient, limit: 10 }).suppressions).toMatchObject([{ recipient: wrote }]);
+    expect(suppressions.remove(recipient, "a")).toMatchObject({ recipient: wrote });
+    expect(suppressions.has("a", wrote)).toBe(false);
   });
 
   it("is undone with the transaction that stores its message", () => {

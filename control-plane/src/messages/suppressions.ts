@@ -1,10 +1,11 @@
-import { and, asc, eq, gt, gte, inArray, lt, or, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, or, sql } from "drizzle-orm";
 import { AppError, type Suppression } from "@whatsapp-engine/contract";
-import { messages, suppressions, type Db, type SuppressionRow } from "@whatsapp-engine/db";
+import { suppressions, type Db, type SuppressionRow } from "@whatsapp-engine/db";
 import { z } from "zod";
 import { iso, type Clock } from "../clock.ts";
+import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
-import { sameChat } from "./recipient.ts";
+import type { People } from "../people/people.ts";
 
 /** Stands for all sessions in the table. */
 const ALL = "";
@@ -18,13 +19,21 @@ export type Inbound = {
   body: string;
   /** Digits of who wrote it, where WhatsApp tells them. */
   phoneNumber?: string | null;
+  whatsappId?: string;
 };
 
 export type Suppressions = ReturnType<typeof createSuppressions>;
 
 /** Who must not be written to, by a session or by all. */
-export function createSuppressions(deps: { db: Db; clock: Clock; stopWords: readonly string[]; log: Log }) {
-  const { db, clock, log } = deps;
+export function createSuppressions(deps: {
+  db: Db;
+  people: Pick<People, "formsOf">;
+  appendEvent: AppendEvent;
+  clock: Clock;
+  stopWords: readonly string[];
+  log: Log;
+}) {
+  const { db, people, clock, log } = deps;
   const stopWords = new Set(deps.stopWords.map(normalised));
 
   const placeholder = sql.placeholder;
@@ -40,33 +49,20 @@ export function createSuppressions(deps: { db: Db; clock: Clock; stopWords: read
     .limit(1)
     .prepare();
 
+  /** Whichever form of the person it names. */
   const entry = (sessionId: string, recipient: string) =>
-    and(eq(suppressions.sessionId, sessionId), eq(suppressions.recipient, sameChat(recipient)));
+    and(eq(suppressions.sessionId, sessionId), inArray(suppressions.recipient, people.formsOf(recipient)));
 
-  /**
-   * Numbers this session has written to in the chat with a LID: WhatsApp files a message under the LID, in its id
-   * (`true_<LID>@lid_<hash>`), whatever number it was sent to.
-   */
-  function numbersBehind(sessionId: string, lid: string): string[] {
-    const prefix = `true_${lid}_`;
-    return db
-      .selectDistinct({ recipient: messages.recipient })
-      .from(messages)
-      .where(
-        and(
-          gte(messages.whatsappId, prefix),
-          lt(messages.whatsappId, `${prefix}\u{10FFFF}`),
-          eq(messages.sessionId, sessionId),
-        ),
-      )
-      .all()
-      .map(({ recipient }) => recipient);
-  }
+  /** Within a transaction. `whatsappId`: the message by which the person asked. */
+  const tell = ({ sessionId, ...row }: SuppressionRow, whatsappId: string | null = null): void => {
+    const { recipient, source, note } = row;
+    deps.appendEvent(sessionId, "suppression.added", { recipient, source, note, whatsappId });
+  };
 
   return {
     /** Whether the session must not write to the recipient. */
     has: (sessionId: string, recipient: string): boolean =>
-      find.get({ sessionId, recipient: sameChat(recipient) }) !== undefined,
+      people.formsOf(recipient).some((form) => find.get({ sessionId, recipient: form }) !== undefined),
 
     /** Adds an entry, or puts another note to the one that is there. Without `sessionId` it holds for all sessions. */
     add(input: { recipient: string; sessionId?: string | undefined; note?: string | undefined }): {
@@ -74,33 +70,33 @@ export function createSuppressions(deps: { db: Db; clock: Clock; stopWords: read
       suppression: Suppression;
     } {
       const { sessionId = ALL, note } = input;
-      const recipient = sameChat(input.recipient);
+      const [recipient] = people.formsOf(input.recipient) as [string];
       return db.transaction((tx) => {
-        const row = tx
-          .insert(suppressions)
-          .values({ sessionId, recipient, source: "operator", note, createdAt: clock.now() })
-          .onConflictDoNothing()
-          .returning()
-          .get();
-        if (row) return { created: true, suppression: toSuppression(row) };
-        const there = tx
+        const [there] = tx
           .update(suppressions)
           .set({ note: note ?? sql`${suppressions.note}` })
           .where(entry(sessionId, recipient))
           .returning()
+          .all();
+        if (there) return { created: false, suppression: toSuppression(there) };
+        const row = tx
+          .insert(suppressions)
+          .values({ sessionId, recipient, source: "operator", note, createdAt: clock.now() })
+          .returning()
           .get();
-        return { created: false, suppression: toSuppression(there) };
+        if (sessionId !== ALL) tell(row);
+        return { created: true, suppression: toSuppression(row) };
       });
     },
 
     /** Takes the entry away again. Throws `suppression_not_found`, saying where there is one. */
     remove(recipient: string, sessionId: string = ALL): Suppression {
-      const row = db.delete(suppressions).where(entry(sessionId, recipient)).returning().get();
+      const [row] = db.delete(suppressions).where(entry(sessionId, recipient)).returning().all();
       if (row) return toSuppression(row);
       const others = db
         .select({ sessionId: suppressions.sessionId })
         .from(suppressions)
-        .where(eq(suppressions.recipient, sameChat(recipient)))
+        .where(inArray(suppressions.recipient, people.formsOf(recipient)))
         .limit(10)
         .all()
         .map((other) => (other.sessionId === ALL ? "all sessions" : `session '${other.sessionId}'`));
@@ -126,7 +122,7 @@ export function createSuppressions(deps: { db: Db; clock: Clock; stopWords: read
         .where(
           and(
             sessionId === undefined ? undefined : inArray(suppressions.sessionId, [ALL, sessionId]),
-            recipient === undefined ? undefined : eq(suppressions.recipient, sameChat(recipient)),
+            recipient === undefined ? undefined : inArray(suppressions.recipient, people.formsOf(recipient)),
             after &&
               or(
                 gt(suppressions.sessionId, after.sessionId),
@@ -147,28 +143,42 @@ export function createSuppressions(deps: { db: Db; clock: Clock; stopWords: read
 
     /**
      * Adds who asked by one of the stop words not to be written to by this session; inside the transaction that stores
-     * the message. A word in a group is said to the group's members, and stops nothing. Behind a LID, where WhatsApp does
-     * not tell the number, the numbers that were written to in that chat are added besides it.
+     * the message. A word in a group is said to the group's members, and stops nothing. It holds for the person, by
+     * whichever form they are written to; a number is put beside a LID where one is known, for people who read the list.
      */
-    onReceived(sessionId: string, { from, body, phoneNumber }: Inbound): void {
-      if (stopWords.size === 0 || !/@(c\.us|lid)$/.test(from) || !stopWords.has(normalised(body))) return;
-      const told = phoneNumber ? [phoneNumber] : [];
-      const found = from.endsWith("@lid") && !phoneNumber ? numbersBehind(sessionId, from) : told;
-      const recipients = new Set([from, ...found].map(sameChat));
+    onReceived(sessionId: string, { from, body, phoneNumber, whatsappId }: Inbound): void {
+      if (stopWords.size === 0 || !/@(c\.us|lid)$/.test(from) || body.length > MAX_ASKING) return;
+      if (!stopWords.has(normalised(body))) return;
+      const [chat, ...others] = people.formsOf(from) as [string, ...string[]];
+      const numbers = phoneNumber ? [phoneNumber] : others.filter(() => chat.endsWith("@lid"));
       const createdAt = clock.now();
-      const values = [...recipients].map((recipient) => ({
+      const values = [...new Set([chat, ...numbers])].map((recipient) => ({
         sessionId,
         recipient,
         source: "recipient" as const,
         createdAt,
       }));
-      const { changes } = db.insert(suppressions).values(values).onConflictDoNothing().run();
-      if (changes > 0) log.info({ sessionId }, "a recipient asked not to be written to");
+      const added = db.insert(suppressions).values(values).onConflictDoNothing().returning().all();
+      const [row] = added.filter(({ recipient }) => !recipient.includes("@")).concat(added);
+      if (!row) return;
+      tell(row, whatsappId);
+      log.info({ sessionId }, "a recipient asked not to be written to");
     },
   };
 }
 
-const normalised = (text: string): string => text.trim().toLowerCase();
+/** Longer texts are no stop word, whatever stands around it. */
+const MAX_ASKING = 1_000;
+
+/** Without quoted lines, what cannot be seen, and what is no letter or digit at its ends. */
+const normalised = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .replaceAll(/\p{Cf}/gu, "")
+    .replaceAll(/^\s*>.*$/gm, " ")
+    .replaceAll(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "")
+    .replaceAll(/\s+/g, " ")
+    .toLowerCase();
 
 const toSuppression = (row: SuppressionRow): Suppression => ({
   recipient: row.recipient,

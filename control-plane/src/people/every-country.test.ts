@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, constantFrom, property } from "fast-check";
 import examples from "libphonenumber-js/mobile/examples";
 import {
   getCountries,
@@ -63,12 +63,12 @@ const read = (text: string, defaultCountry: CountryCode): string | null => {
 };
 
 describe("a number of every country", () => {
-  const anyNumber = fc.constantFrom(...numbers);
-  const anyCountry = fc.constantFrom(...countries);
+  const anyNumber = constantFrom(...numbers);
+  const anyCountry = constantFrom(...countries);
 
   it(`${Object.keys(certain).length} ways that say the country: the same person, whatever the default is`, () => {
-    fc.assert(
-      fc.property(anyNumber, anyCountry, fc.constantFrom(...Object.keys(certain)), (number, country, way) => {
+    assert(
+      property(anyNumber, anyCountry, constantFrom(...Object.keys(certain)), (number, country, way) => {
         expect(read(certain[way]!(number), country), way).toBe(digitsOf(number));
       }),
       { numRuns: 20_000 },
@@ -76,8 +76,8 @@ describe("a number of every country", () => {
   });
 
   it(`${Object.keys(open).length} ways that do not: the same person, or nobody; never refused where it is the default country's`, () => {
-    fc.assert(
-      fc.property(anyNumber, anyCountry, fc.constantFrom(...Object.keys(open)), (number, country, way) => {
+    assert(
+      property(anyNumber, anyCountry, constantFrom(...Object.keys(open)), (number, country, way) => {
         const isOwn = getCountryCallingCode(country) === number.countryCallingCode;
         const person = read(open[way]!(number), country);
         if (isOwn || person !== null) expect(person, `${way}, ${country}`).toBe(digitsOf(number));

@@ -5,7 +5,7 @@ import { parsePhoneNumberFromString } from "libphonenumber-js/max";
  * when the account was made. The kept library calls some of these invalid.
  *
  * - Brazil: `55`, two digits of the area, eight of the line, without the ninth digit (a 9 before them) that came between 2012 and
- *   2016. Accounts that are older go on without it.
+ *   2016. Accounts that are older go on without it. Lines of radios (70, 77 to 79) never got one.
  * - Mexico: `521` and ten digits; the 1 for mobile lines ended in August 2019.
  * - Argentina: `549` and ten digits; national, and where callers leave the 9 out, `54` and ten.
  *
@@ -13,8 +13,8 @@ import { parsePhoneNumberFromString } from "libphonenumber-js/max";
  * "sending messages to numbers of different countries" of green-api.com and whapi.cloud (all three).
  */
 const RULES: readonly { pattern: RegExp; other: string }[] = [
-  { pattern: /^55([1-9]\d)9([6-9]\d{7})$/, other: "55$1$2" },
-  { pattern: /^55([1-9]\d)([6-9]\d{7})$/, other: "55$19$2" },
+  { pattern: /^55([1-9]\d)9((?:[689]\d|7[1-6])\d{6})$/, other: "55$1$2" },
+  { pattern: /^55(?<area>[1-9]\d)(?<line>(?:[689]\d|7[1-6])\d{6})$/, other: "55$<area>9$<line>" },
   { pattern: /^521(\d{10})$/, other: "52$1" },
   { pattern: /^52(\d{10})$/, other: "521$1" },
   { pattern: /^549(\d{10})$/, other: "54$1" },

@@ -50,7 +50,9 @@ export function toDigits(text: string, field: string, defaultCountry: CountryCod
   const national = number && digitsOf(number);
   const isOwn = digits.startsWith(getCountryCallingCode(defaultCountry));
   if (abroad !== null && isOwn && isNumber(abroad)) return abroad;
-  const readings = [...new Set([abroad, national])].filter((one) => one != null).filter(isNumber);
+  const readings = [...new Set([abroad, national])].filter(
+    (one): one is string => typeof one === "string" && isNumber(one),
+  );
   const [only, another] = readings;
   if (only !== undefined && another === undefined) return only;
   if (only === undefined)

@@ -1,13 +1,14 @@
 import { parsePhoneNumberFromString } from "libphonenumber-js/max";
+import { otherFormOf } from "../people/forms.ts";
 
 /**
  * Whether the linked account is the one that must be linked. `different` only when it is certain: another country,
- * or last eight digits that differ. Where one country writes the same line in two ways (Brazil's ninth digit,
- * Argentina's 9, Mexico's 1), or the number is not known, it is `doubtful`: flagged, never logged out.
+ * or last eight digits that differ. The two ways in which one number is written at WhatsApp are the `same`. Where the number is
+ * not known, or the same but for its beginning, it is `doubtful`: flagged, never logged out.
  */
 export function compareAccounts(expected: string, linked: string | null): "same" | "different" | "doubtful" {
   if (linked === null) return "doubtful";
-  if (expected === linked) return "same";
+  if (expected === linked || otherFormOf(expected) === linked) return "same";
   const [a, b] = [expected, linked].map((digits) => parsePhoneNumberFromString(`+${digits}`));
   if (!a || !b) return "doubtful";
   if (a.countryCallingCode !== b.countryCallingCode) return "different";

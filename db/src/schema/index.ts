@@ -2,6 +2,7 @@ export * from "./account-limits.ts";
 export * from "./bulks.ts";
 export * from "./event-retention.ts";
 export * from "./events.ts";
+export * from "./known-accounts.ts";
 export * from "./message-counts.ts";
 export * from "./message-days.ts";
 export * from "./message-views.ts";

@@ -98,6 +98,28 @@ test("groups, and a number that is not on WhatsApp", async () => {
   });
 });
 
+test("a number that WhatsApp knows in its other form reaches that account, once", async () => {
+  world = await makeWorld();
+  const { control } = world.simulator;
+  const runner = await world.link();
+  const [asked, known] = ["5511987654321", "551187654321"];
+  await control.unregisterNumber(asked);
+  const record = await runner.send({ to: asked, otherForm: known, text: "hello" });
+  expect(record).toMatchObject({ outcome: "sent" });
+  expect(record.whatsappId).toContain(`true_${known}@c.us_`);
+  expect(await control.sent()).toMatchObject([{ to: `${known}@c.us`, body: "hello" }]);
+  await control.unregisterNumber(known);
+  expect(await runner.send({ to: "525512345678", otherForm: "5215512345678", text: "hello" })).toMatchObject({
+    outcome: "sent",
+  });
+  expect((await control.sent()).at(-1)).toMatchObject({ to: "525512345678@c.us" });
+  await control.unregisterNumber("5491123456789");
+  await control.unregisterNumber("541123456789");
+  expect(await runner.send({ to: "5491123456789", otherForm: "541123456789", text: "x" })).toMatchObject({
+    error: { code: "not_on_whatsapp" },
+  });
+});
+
 test("many at once: each once, and each chat's in order", async () => {
   world = await makeWorld();
   const runner = await world.link();

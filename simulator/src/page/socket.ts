@@ -15,7 +15,7 @@ const createWorker = () => {
   worker.addEventListener("message", () => waiting.shift()?.());
   return (run: () => void): void => {
     waiting.push(run);
-    worker.postMessage(null);
+    worker.postMessage(null); // oxlint-disable-line unicorn/require-post-message-target-origin -- a worker has none
   };
 };
 

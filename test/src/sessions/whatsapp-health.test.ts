@@ -51,7 +51,7 @@ describe("GET /health/whatsapp", () => {
             sessions: 2,
             connected: 1,
             libraryVersions: [expect.stringMatching(/^1\./)],
-            mends: ["message_key_text"],
+            mends: ["message_key_text", "window_answered"],
             mendCounts: {},
             troubles: {},
           },
