@@ -27,6 +27,10 @@ export function otherFormOf(digits: string): string | null {
   return rule ? digits.replace(rule.pattern, rule.other) : null;
 }
 
+/** Whether two texts of digits are one number, in whichever form. */
+export const isSameNumber = (one: string, other: string): boolean =>
+  one === other || otherFormOf(one) === other;
+
 /** Whether it is a number by its country's plan, or one as WhatsApp writes it. */
 export function isNumber(digits: string): boolean {
   const isValid = (one: string) => parsePhoneNumberFromString(`+${one}`)?.isValid() === true;

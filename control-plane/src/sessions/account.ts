@@ -1,5 +1,5 @@
 import { parsePhoneNumberFromString } from "libphonenumber-js/max";
-import { otherFormOf } from "../people/forms.ts";
+import { isSameNumber } from "../people/forms.ts";
 
 /**
  * Whether the linked account is the one that must be linked. `different` only when it is certain: another country,
@@ -8,7 +8,7 @@ import { otherFormOf } from "../people/forms.ts";
  */
 export function compareAccounts(expected: string, linked: string | null): "same" | "different" | "doubtful" {
   if (linked === null) return "doubtful";
-  if (expected === linked || otherFormOf(expected) === linked) return "same";
+  if (isSameNumber(expected, linked)) return "same";
   const [a, b] = [expected, linked].map((digits) => parsePhoneNumberFromString(`+${digits}`));
   if (!a || !b) return "doubtful";
   if (a.countryCallingCode !== b.countryCallingCode) return "different";

@@ -1,5 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, type PairingCodeRequest } from "@whatsapp-engine/contract";
+import { isSameNumber } from "../people/forms.ts";
 import { toDigits } from "../people/recipient.ts";
 import type { LiveSessions } from "./live.ts";
 import type { SessionService } from "./service.ts";
@@ -28,7 +29,7 @@ export function createPairing({
       });
     }
     const digits = toDigits(input.phoneNumber, "phoneNumber", defaultCountry);
-    if (expectedPhoneNumber === null || digits === expectedPhoneNumber) return digits;
+    if (expectedPhoneNumber === null || isSameNumber(digits, expectedPhoneNumber)) return digits;
     throw new AppError("session_conflict", `Session '${id}' exists for another phone number.`);
   }
 

@@ -13,6 +13,7 @@ import {
 } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
+import { isSameNumber } from "../people/forms.ts";
 import { toDigits } from "../people/recipient.ts";
 import type { Admission } from "./admission.ts";
 import type { createBackoff } from "./backoff.ts";
@@ -83,7 +84,7 @@ export function createSessionService(deps: {
 
   function sameAccount(row: SessionRow, phoneNumber: string | null): SessionRow {
     const known = row.expectedPhoneNumber ?? row.linkedPhoneNumber;
-    if (phoneNumber === null || phoneNumber === known) return row;
+    if (phoneNumber === null || (known !== null && isSameNumber(phoneNumber, known))) return row;
     throw new AppError(
       "session_conflict",
       `Session '${row.id}' exists for ${known ? "another" : "no particular"} phone number; delete it first, or use another id.`,
