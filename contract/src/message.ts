@@ -120,6 +120,9 @@ export const sentAnswerSchema = z.object({
   status: messageStatusSchema,
   whatsappId: z.string().nullable(),
   timestamp: time,
+  data: z
+    .object({ message_id: z.string() })
+    .meta({ description: "For the WA Blast application: the message's id" }),
 });
 
 /** `202`: accepted and not settled yet, or its outcome is unknown; the message's present status. */

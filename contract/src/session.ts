@@ -53,6 +53,11 @@ export const sessionReasons = [
 export const sessionReasonSchema = z.enum(sessionReasons);
 export type SessionReason = z.infer<typeof sessionReasonSchema>;
 
+/** What the WA Blast application reads of a session; the same stands beside it under our own names. */
+export const blastSessionSchema = z
+  .object({ status: sessionStatusSchema, reason: sessionReasonSchema.nullable() })
+  .meta({ description: "For the WA Blast application" });
+
 const isoTime = z.iso.datetime().meta({ description: "ISO 8601, UTC" });
 
 const hibernateAfterMinutesSchema = z.int().min(0).max(10_080).nullable().meta({
@@ -71,10 +76,19 @@ const whatsappVersionPinSchema = whatsappVersionSchema.nullable().meta({
   example: "2.3000.1042401057",
 });
 
+/** What people call it; empty counts as none. */
+const sessionNameSchema = z
+  .string()
+  .max(255)
+  .transform((name) => name.trim() || null)
+  .nullable()
+  .meta({ description: "What people call it; null or empty: nothing", example: "Customer service" });
+
 /** What the API says of a session. Times are ISO 8601 in UTC. */
 export const sessionSchema = z
   .object({
     sessionId: sessionIdSchema,
+    name: z.string().nullable().meta({ description: "What people call it" }),
     status: sessionStatusSchema,
     reason: sessionReasonSchema.nullable(),
     detail: z.string().nullable().meta({
@@ -101,8 +115,10 @@ export type Session = z.infer<typeof sessionSchema>;
 export const createSessionSchema = z
   .strictObject({
     sessionId: sessionIdSchema,
-    phoneNumber: numberAsWrittenSchema.optional().meta({
-      description: "The account that must link; any other one is logged out again",
+    name: sessionNameSchema.optional(),
+    phoneNumber: numberAsWrittenSchema.or(z.literal("")).nullish().meta({
+      description:
+        "The account that must link; any other one is logged out again. null or empty: whichever links",
       example: "6281234567890",
     }),
     hibernateAfterMinutes: hibernateAfterMinutesSchema.optional(),
@@ -114,6 +130,7 @@ export type CreateSession = z.infer<typeof createSessionSchema>;
 /** What can be changed of a session that is there; what is not given stays. */
 export const updateSessionSchema = z
   .strictObject({
+    name: sessionNameSchema.optional(),
     hibernateAfterMinutes: hibernateAfterMinutesSchema.optional(),
     whatsappVersionPin: whatsappVersionPinSchema.optional(),
   })
@@ -150,7 +167,11 @@ export const logoutAnswerSchema = z.object({
   }),
 });
 
-export const sessionStatusAnswerSchema = z.object({ success: z.literal(true), ...sessionSchema.shape });
+export const sessionStatusAnswerSchema = z.object({
+  success: z.literal(true),
+  ...sessionSchema.shape,
+  data: blastSessionSchema,
+});
 
 export const listSessionsQuerySchema = z.object({
   status: sessionStatusSchema.optional(),
@@ -167,20 +188,27 @@ export const sessionListSchema = z.object({
 /** Longest `?wait=` of a QR call, in seconds: callers such as Laravel give up at 30. */
 export const MAX_WAIT_SECONDS = 20;
 
+/** Without `?wait=`: pages that ask again and again give up at 10. */
+const DEFAULT_WAIT_SECONDS = 8;
+
 export const qrQuerySchema = z.object({
-  wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(MAX_WAIT_SECONDS).meta({
+  wait: z.coerce.number().min(0).max(MAX_WAIT_SECONDS).default(DEFAULT_WAIT_SECONDS).meta({
     description: "Seconds to wait for a code",
   }),
   format: z.enum(["json", "png", "svg", "text"]).optional(),
 });
 
+/** `qr` and what belongs to it are null while the session shows no code. */
 export const qrAnswerSchema = z.object({
   success: z.literal(true),
   sessionId: sessionIdSchema,
   status: sessionStatusSchema,
-  qr: z.string().meta({ description: "The code's raw text" }),
-  qrImage: z.string().meta({ description: "PNG as a data URL" }),
-  expiresAt: isoTime.meta({ description: "When WhatsApp replaces this code" }),
+  reason: sessionReasonSchema.nullable(),
+  detail: z.string().nullable().meta({ description: "Why there is no code, for people" }),
+  qr: z.string().nullable().meta({ description: "The code's raw text" }),
+  qrImage: z.string().nullable().meta({ description: "PNG as a data URL" }),
+  expiresAt: isoTime.nullable().meta({ description: "When WhatsApp replaces this code" }),
+  data: blastSessionSchema.extend({ qrCode: z.string().nullable() }),
 });
 
 export const pairingCodeRequestSchema = z

@@ -66,7 +66,10 @@ export function createEventFeed({ store }: { store: EventStore }): EventFeed {
 
   function requireSession(sessionId: string | undefined): void {
     if (sessionId === undefined || store.has(sessionId)) return;
-    throw new AppError("session_not_found", `There is no session '${sessionId}', and there was none.`);
+    throw new AppError(
+      "session_not_found",
+      `Session not found: there is none with the id '${sessionId}', and there was none.`,
+    );
   }
 
   return {

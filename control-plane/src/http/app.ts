@@ -15,6 +15,7 @@ import type { Screenshot } from "../sessions/screenshot.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { WebhookService } from "../webhooks/service.ts";
 import { createApiKeyCheck } from "./api-key.ts";
+import { blastPing, blastRoutes } from "./blast/blast.ts";
 import { createBodyDrain } from "./body-drain.ts";
 import { createBodySize } from "./body-size.ts";
 import { createClientIp } from "./client-ip.ts";
@@ -90,6 +91,7 @@ export function createApp(deps: AppDeps) {
   app.use(createBodyDrain());
   app.use(createClientIp(settings));
   app.route("/", healthRoutes(deps));
+  app.route("/", blastPing());
   app.doc31("/openapi.json", {
     openapi: "3.1.0",
     info: { title: "WhatsApp Engine", version: settings.version },
@@ -105,8 +107,8 @@ export function createApp(deps: AppDeps) {
   if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
   // A form of its own kind and size.
   app.route("/", restoreRoutes(deps));
-  app.use(requireJson);
   app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
+  app.use(requireJson);
   app.route("/", whatsappHealthRoutes(deps));
   app.route("/", cleanupRoutes(deps));
   app.route("/", sessionRoutes(deps));
@@ -115,6 +117,7 @@ export function createApp(deps: AppDeps) {
   app.route("/", screenshotRoutes(deps));
   app.route("/", backupRoutes(deps));
   app.route("/", messageRoutes(deps));
+  app.route("/", blastRoutes(deps));
   app.route("/", messageActionRoutes(deps));
   app.route("/", bulkRoutes(deps));
   app.route("/", paceRoutes(deps));

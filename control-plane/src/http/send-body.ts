@@ -47,32 +47,52 @@ const FORM = /^multipart\/form-data\b/i;
 /** Whether the call may come with a form. */
 export const takesForm = ({ req }: Context): boolean =>
   req.method === "POST" &&
-  /^\/sessions\/[^/]+\/send$/.test(req.path) &&
+  /^\/sessions\/[^/]+\/send(-media)?$/.test(req.path) &&
   FORM.test(req.header("Content-Type") ?? "");
 
-/** The message that the body asks to send. Throws `invalid_json`, `invalid_form`, `invalid_request`. */
-export async function readSendBody(c: Context<AppEnv>): Promise<SendMessage> {
-  if (FORM.test(c.req.header("Content-Type") ?? "")) return readForm(c);
+type Fields = Record<string, unknown>;
+
+/**
+ * The message that the body asks to send; what is null, or an empty part of a form, counts as absent. `translated`: what another
+ * application calls otherwise. Throws `invalid_json`, `invalid_form`, `invalid_request`.
+ */
+export async function readSendBody(
+  c: Context<AppEnv>,
+  translated: (fields: Fields) => Fields = (fields) => fields,
+): Promise<SendMessage> {
+  if (FORM.test(c.req.header("Content-Type") ?? "")) return readForm(c, translated);
   const body: unknown = await c.req.json().catch((cause: unknown) => {
     throw new AppError("invalid_json", "The body is empty or not valid JSON.", { cause });
   });
-  const { data, error } = sendMessageSchema.safeParse(body);
+  const given = withoutNulls(body);
+  const { data, error } = sendMessageSchema.safeParse(isObject(given) ? translated(given) : given);
   return data ?? refuseInvalid(error!, "body");
 }
 
-async function readForm(c: Context<AppEnv>): Promise<SendMessage> {
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function withoutNulls(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  const given = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(given.map(([name, field]) => [name, withoutNulls(field)]));
+}
+
+async function readForm(c: Context<AppEnv>, translated: (fields: Fields) => Fields): Promise<SendMessage> {
   const form = await c.req.formData().catch((cause: unknown) => {
     throw new AppError("invalid_form", "The body is not a complete multipart/form-data.", { cause });
   });
-  const fields: Record<string, unknown> = {};
+  const parts: Fields = {};
   for (const name of new Set(form.keys())) {
     const [value, ...more] = form.getAll(name);
     if (more.length > 0) throw invalidPart(name, "is given more than once");
     if (value instanceof File && name !== "file")
       throw invalidPart(name, "is a file; a file goes into the part `file`");
-    if (name !== "file") fields[name] = fieldOf(name, value as string);
-    else if (!(value instanceof File)) throw invalidPart(name, "must be a file, with a file name");
+    if (name === "file" && !(value instanceof File))
+      throw invalidPart(name, "must be a file, with a file name");
+    if (name !== "file" && value !== "") parts[name] = fieldOf(name, value as string);
   }
+  const fields = translated(parts);
   const file = form.get("file");
   if (!(file instanceof File)) {
     const { data, error } = sendMessageSchema.safeParse(fields);

@@ -65,7 +65,7 @@ export function createMessageService(deps: {
   function refuseUnlessConnected(sessionId: string): void {
     const { status, reason } = deps.sessions.reachable(sessionId);
     if (status === "connected" || reason === "hibernated" || reason === "waking") return;
-    const message = `Session '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}; it must be connected to send, or send with "async": true.`;
+    const message = `Session is not connected: '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}. Send when it is, or with "async": true.`;
     throw new AppError("session_not_connected", message, { extra: { status, reason } });
   }
 

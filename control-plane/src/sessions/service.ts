@@ -65,7 +65,7 @@ export function createSessionService(deps: {
   function required(sessionId: string): SessionRow {
     const row = store.find(sessionId);
     if (row && row.desired !== "deleted") return row;
-    throw new AppError("session_not_found", `There is no session '${sessionId}'.`);
+    throw new AppError("session_not_found", `Session not found: there is none with the id '${sessionId}'.`);
   }
 
   /** A session whose runner can be asked at all. Throws `runtime_unavailable` besides. */
@@ -95,13 +95,13 @@ export function createSessionService(deps: {
   function made(
     sessionId: string,
     phoneNumber: string | null,
-    { hibernateAfterMinutes = null, whatsappVersionPin = null }: CreateSession,
+    { name = null, hibernateAfterMinutes = null, whatsappVersionPin = null }: CreateSession,
   ): SessionRow {
     // A warm runner has opened what is good for all.
     const pinned = deps.versionPins.pinOf({ whatsappVersionPin }) !== null;
     deps.admission.check({ takesOver: !pinned && deps.warmRunners.hasReady() });
     const make = (warm: WarmRunnerRow | null) =>
-      store.create(sessionId, phoneNumber, { hibernateAfterMinutes, whatsappVersionPin, warm });
+      store.create(sessionId, phoneNumber, { name, hibernateAfterMinutes, whatsappVersionPin, warm });
     const row = pinned ? make(null) : deps.warmRunners.claim(sessionId, make);
     passStep("session.committed", { sessionId });
     log.info({ sessionId }, "session created");
@@ -156,10 +156,9 @@ export function createSessionService(deps: {
      * `capacity_exceeded`, `runtime_unavailable`.
      */
     async create(input: CreateSession): Promise<{ created: boolean; session: Session }> {
-      const phoneNumber =
-        input.phoneNumber === undefined
-          ? null
-          : toDigits(input.phoneNumber, "phoneNumber", deps.defaultCountry);
+      const phoneNumber = input.phoneNumber
+        ? toDigits(input.phoneNumber, "phoneNumber", deps.defaultCountry)
+        : null;
       // The usual repetition needs no lock, which a start may hold for a while.
       const existing = store.find(input.sessionId);
       if (existing?.desired === "running")
@@ -217,6 +216,19 @@ export function createSessionService(deps: {
       exclusively(sessionId, (row) => {
         const session = restarted(row);
         if (session !== row) reconciler.request(sessionId);
+        return shown(session);
+      }),
+
+    /**
+     * Starts a session that does not run, whatever stopped it, and one that is down for now at once; leaves alone one that
+     * runs or is on its way. The login stays. Throws `capacity_exceeded`.
+     */
+    reconnect: (sessionId: string): Promise<Session> =>
+      exclusively(sessionId, (row) => {
+        const isDown = row.desired === "stopped" || row.status === "disconnected";
+        if (!isDown) return shown(row);
+        const session = startedAnew(row);
+        reconciler.request(sessionId);
         return shown(session);
       }),
 
@@ -343,36 +355,41 @@ export function createSessionService(deps: {
         }
       }),
 
-    /** The code to scan, waiting for one if it is on its way. Throws `qr_not_available` with the status. */
+    /** The code to scan, waiting for one if it is on its way; null with the reason in words where there is none. */
     async qr(
       sessionId: string,
       waitSeconds: number,
       signal: AbortSignal,
-    ): Promise<{ session: Session; qr: QrCode }> {
+    ): Promise<{ session: Session; qr: QrCode } | { session: Session; qr: null; why: string }> {
       const settled = await live.waitFor(
         sessionId,
         () => {
-          const row = reachable(sessionId);
+          const row = required(sessionId);
           const qr = live.get(sessionId)?.state?.qr;
           if (row.status === "qr_ready" && qr) return { session: shown(row), qr };
-          const none = isLinked(row) || row.desired === "stopped" || row.reason === "passkey_required";
-          return none ? null : undefined;
+          return mayShowCode(row) ? undefined : null;
         },
         { timeoutMs: waitSeconds * 1000, signal },
       );
       if (settled) return settled;
       const row = required(sessionId);
-      throw new AppError("qr_not_available", whyNoCode(row), {
-        extra: { status: row.status, reason: row.reason },
-      });
+      return { session: shown(row), qr: null, why: whyNoCode(row) };
     },
   };
 }
+
+const mayShowCode = (row: SessionRow): boolean =>
+  !isLinked(row) &&
+  row.desired !== "stopped" &&
+  row.reason !== "passkey_required" &&
+  row.reason !== "runtime_unavailable";
 
 function whyNoCode(row: SessionRow): string {
   if (isLinked(row)) return "The session is linked already; there is nothing to scan.";
   if (row.reason === "passkey_required") return row.detail ?? "WhatsApp asks for a passkey on the phone.";
   if (isHibernated(row)) return "The session is linked and hibernates; a message wakes it, without a scan.";
+  if (row.reason === "runtime_unavailable")
+    return "The runtime does not answer; the session comes back with it.";
   if (row.desired === "stopped")
     return `The session has ended; POST /sessions/${row.id}/start starts it again.`;
   return `No code came in time; the session is ${standing(row)}. Call again in a moment.`;
@@ -380,6 +397,7 @@ function whyNoCode(row: SessionRow): string {
 
 export const toSession = (row: SessionRow, limit: SessionLimit | null): Session => ({
   sessionId: row.id,
+  name: row.name,
   status: row.status,
   reason: row.reason,
   detail: row.detail,

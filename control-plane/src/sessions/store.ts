@@ -108,10 +108,12 @@ export function createSessionStore({
       id: string,
       expectedPhoneNumber: string | null,
       {
+        name = null,
         hibernateAfterMinutes = null,
         whatsappVersionPin = null,
         warm = null,
       }: {
+        name?: string | null;
         hibernateAfterMinutes?: number | null;
         whatsappVersionPin?: string | null;
         warm?: Pick<WarmRunnerRow, "profileId" | "runnerId"> | null;
@@ -125,6 +127,7 @@ export function createSessionStore({
           .insert(sessions)
           .values({
             id,
+            name,
             desired: "running",
             status: "connecting",
             reason: "starting",
@@ -141,7 +144,7 @@ export function createSessionStore({
           .values({ id: profileId, sessionId: id, generation: warm ? WARM_GENERATION : 0, createdAt: now })
           .run();
         if (warm) tx.insert(runners).values({ id: warm.runnerId, profileId, createdAt: now }).run();
-        appendEvent(id, "session.created", {});
+        appendEvent(id, "session.created", { name });
         passStep("session.before_commit", { sessionId: id });
         return row;
       });
@@ -170,6 +173,7 @@ export function createSessionStore({
         if (row.status !== seen.status || row.reason !== seen.reason) {
           for (const status of pathBetween(seen.status, row.status)) {
             appendEvent(seen.id, "session.status", {
+              name: row.name,
               status,
               reason: status === row.status ? row.reason : null,
             });
@@ -182,7 +186,9 @@ export function createSessionStore({
     /** Writes settings only; what is not given stays. Compare and set, as `transition`. */
     configure(
       seen: SessionRow,
-      change: { [Name in "hibernateAfterMinutes" | "whatsappVersionPin"]?: SessionRow[Name] | undefined },
+      change: {
+        [Name in "name" | "hibernateAfterMinutes" | "whatsappVersionPin"]?: SessionRow[Name] | undefined;
+      },
     ): SessionRow {
       const row = db
         .update(sessions)
@@ -221,8 +227,8 @@ export function createSessionStore({
           .run();
         tx.insert(profiles).values({ id: profileId, sessionId, generation, createdAt }).run();
         for (const id of found.runnerIds) tx.insert(runners).values({ id, profileId, createdAt: now }).run();
-        appendEvent(sessionId, "session.created", {});
-        if (desired === "stopped") appendEvent(sessionId, "session.status", state);
+        appendEvent(sessionId, "session.created", { name: null });
+        if (desired === "stopped") appendEvent(sessionId, "session.status", { name: null, ...state });
       });
     },
 
@@ -269,7 +275,7 @@ export function createSessionStore({
           tx.insert(sessions)
             .values({ id, ...ended, ...linked, createdAt: now, updatedAt: now })
             .run();
-          appendEvent(id, "session.created", {});
+          appendEvent(id, "session.created", { name: null });
         }
         tx.insert(profiles)
           .values({

@@ -10,6 +10,8 @@ export const sessions = sqliteTable(
   "sessions",
   {
     id: text().primaryKey(),
+    /** What people call it. */
+    name: text(),
     desired: text({ enum: desiredStates }).notNull(),
     status: text({ enum: sessionStatuses }).notNull(),
     reason: text({ enum: sessionReasons }),

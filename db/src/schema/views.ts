@@ -10,12 +10,13 @@ const counted = (statuses: string) =>
 /** For administrators, in plain `sqlite3`: each session in one readable line. Times are UTC. */
 export const sessionOverview = sqliteView("session_overview", {
   session: text(),
+  name: text(),
   status: text(),
   reason: text(),
   detail: text(),
   wanted: text(),
   phoneNumber: text("phone_number"),
-  name: text(),
+  pushName: text("push_name"),
   whatsappVersion: text("whatsapp_version"),
   runner: text(),
   messagesSent: integer("messages_sent"),
@@ -25,8 +26,8 @@ export const sessionOverview = sqliteView("session_overview", {
   connected: text(),
   updated: text(),
 }).as(sql`
-  select s.id as session, s.status, s.reason, s.detail, s.desired as wanted,
-    coalesce(s.linked_phone_number, s.expected_phone_number) as phone_number, s.push_name as name,
+  select s.id as session, s.name, s.status, s.reason, s.detail, s.desired as wanted,
+    coalesce(s.linked_phone_number, s.expected_phone_number) as phone_number, s.push_name,
     s.whatsapp_version, s.runner_id as runner,
     ${counted("'sent', 'delivered', 'read'")} as messages_sent, ${counted("'failed'")} as messages_failed,
     ${counted("'unknown'")} as messages_unknown,

@@ -52,8 +52,8 @@ const cases: Case[] = [
     "phoneNumber",
   ],
   ["another phone number", ...create({ sessionId: "linked", phoneNumber: TO }), 409, "session_conflict"],
-  ["dots in the path, escaped", "GET /sessions/%2e%2e/status", undefined, 404, "not_found"],
-  ["dots in the path, as they are", "GET /sessions/../status", undefined, 404, "not_found"],
+  ["dots in the path, escaped", "GET /sessions/%2e%2e/qr", undefined, 404, "not_found"],
+  ["dots in the path, as they are", "GET /sessions/../qr", undefined, 404, "not_found"],
   [
     "dots in the path, twice escaped",
     "GET /sessions/%252e%252e/status",
@@ -103,7 +103,13 @@ const cases: Case[] = [
     "session_not_found",
   ],
   ["deleting a session that is not there", "DELETE /sessions/nobody", undefined, 404, "session_not_found"],
-  ["the code of a linked session", "GET /sessions/linked/qr", undefined, 409, "qr_not_available"],
+  [
+    "a picture of the code of a linked session",
+    "GET /sessions/linked/qr?format=png",
+    undefined,
+    409,
+    "qr_not_available",
+  ],
   [
     "a wait that is no number",
     "GET /sessions/linked/qr?wait=long",

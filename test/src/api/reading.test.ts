@@ -21,8 +21,9 @@ describe("reading", () => {
     const json = await get("/sessions/s1/qr");
     expect(json.body).toMatchObject({ success: true, sessionId: "s1", status: "qr_ready" });
     expect(Date.parse(json.body.expiresAt ?? "")).toBeGreaterThan(Date.now());
-    const { qr = "", qrImage = "" } = json.body;
-    expect(readQrCode(Buffer.from(qrImage.replace("data:image/png;base64,", ""), "base64"))).toBe(qr);
+    const { qr, qrImage, data } = json.body;
+    expect(data).toEqual({ status: "qr_ready", reason: null, qrCode: qrImage });
+    expect(readQrCode(Buffer.from(qrImage!.replace("data:image/png;base64,", ""), "base64"))).toBe(qr);
 
     for (const answer of [
       await get("/sessions/s1/qr?format=png"),
@@ -44,12 +45,10 @@ describe("reading", () => {
   it("waits for a code, or not", async () => {
     await stage.engine.api("POST /sessions", { sessionId: "late" });
     const now = await get("/sessions/late/qr?wait=0");
-    expect([now.status, now.body.error?.code, now.body.error?.status]).toEqual([
-      409,
-      "qr_not_available",
-      "connecting",
-    ]);
-    expect((await get("/sessions/late/qr?wait=20")).status).toBe(200);
+    expect(now).toMatchObject({ status: 200, body: { status: "connecting", qr: null, qrImage: null } });
+    const picture = await get("/sessions/late/qr?wait=0&format=png");
+    expect(picture).toMatchObject({ status: 409, body: { error: { code: "qr_not_available" } } });
+    expect((await get("/sessions/late/qr?wait=20")).body.qr).toMatch(/^2@/);
     await stage.engine.api("DELETE /sessions/late");
   });
 
@@ -92,6 +91,12 @@ describe("reading", () => {
         "GET /sessions",
         "GET /sessions/{sessionId}/qr",
         "GET /sessions/{sessionId}/status",
+        "GET /sessions/{sessionId}",
+        "GET /status",
+        "GET /ping",
+        "POST /sessions/{sessionId}/reconnect",
+        "POST /sessions/{sessionId}/send-simple",
+        "POST /sessions/{sessionId}/send-media",
         "DELETE /sessions/{sessionId}",
         "POST /sessions/{sessionId}/start",
         "POST /sessions/{sessionId}/stop",

@@ -64,7 +64,6 @@ onPrivateDocker("a Docker engine that is stopped, its containers with it, and st
     for (const call of [
       () => engine.api("POST /sessions/create", { sessionId: "new" }),
       () => send("never"),
-      () => engine.api("GET /sessions/a/qr"),
       () => engine.api("DELETE /sessions/a"),
       () => engine.api("GET /health/ready"),
     ]) {
@@ -76,6 +75,8 @@ onPrivateDocker("a Docker engine that is stopped, its containers with it, and st
       expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
     }
     expect((await engine.api("GET /health")).status).toBe(200);
+    const code = await engine.api("GET /sessions/a/qr");
+    expect(code).toMatchObject({ status: 200, body: { qr: null, reason: "runtime_unavailable" } });
     const after = rows();
     for (const table of TABLES) expect(after[table]).toEqual(expect.arrayContaining(before[table] ?? []));
     expect(after["sessions"]).toEqual(before["sessions"]);

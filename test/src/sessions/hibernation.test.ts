@@ -36,8 +36,8 @@ onEachRuntime("hibernation", (runtime) => {
     });
     expect(await runnersOf(stage.engine)).toEqual([]);
     expect(await hibernate()).toMatchObject({ status: 200, body: { session: hibernated } });
-    expect((await stage.engine.api("GET /sessions/s/qr")).body.error).toMatchObject({
-      code: "qr_not_available",
+    expect((await stage.engine.api("GET /sessions/s/qr")).body).toMatchObject({
+      qr: null,
       reason: "hibernated",
     });
 

@@ -15,8 +15,10 @@ export type Body = Partial<Omit<Session, "status">> & {
   session?: Session;
   sessions?: Session[];
   nextCursor?: string | null;
-  qr?: string;
-  qrImage?: string;
+  qr?: string | null;
+  qrImage?: string | null;
+  /** What the WA Blast application reads. */
+  data?: Record<string, unknown>;
   expiresAt?: string;
   message?: Message;
   messages?: Message[];

@@ -5,14 +5,13 @@ import {
   listMessagesQuerySchema,
   messageAnswerSchema,
   messageListSchema,
-  pendingAnswerSchema,
-  sentAnswerSchema,
   sessionIdSchema,
   type SendMessage,
 } from "@whatsapp-engine/contract";
 import type { MessageService } from "../../messages/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
+import { answerSent, sendResponses } from "../send-answer.ts";
 import { readSendBody, registerSendBody, sendBody } from "../send-body.ts";
 
 const params = z.object({ sessionId: sessionIdSchema });
@@ -35,39 +34,7 @@ const send = createRoute({
     }),
     body: sendBody,
   },
-  responses: {
-    200: {
-      description: "WhatsApp's server took it",
-      content: { "application/json": { schema: sentAnswerSchema } },
-    },
-    202: {
-      description: "accepted and not settled yet, or its outcome is unknown",
-      content: { "application/json": { schema: pendingAnswerSchema } },
-    },
-    ...errorResponses(
-      "invalid_request",
-      "invalid_json",
-      "invalid_form",
-      "invalid_session_id",
-      "invalid_phone_number",
-      "invalid_media",
-      "media_url_refused",
-      "recipient_suppressed",
-      "session_not_found",
-      "session_not_connected",
-      "idempotency_conflict",
-      "body_too_large",
-      "media_too_large",
-      "unsupported_media_type",
-      "not_on_whatsapp",
-      "media_unreachable",
-      "send_failed",
-      "page_error",
-      "queue_full",
-      "runner_unavailable",
-      "runtime_unavailable",
-    ),
-  },
+  responses: sendResponses,
 });
 
 const list = createRoute({
@@ -150,11 +117,7 @@ export function messageRoutes({ messages }: { messages: MessageService }) {
         ...withClientId("clientMessageId", body, headers["idempotency-key"]),
         ...(asksForAsync(headers.prefer) ? { async: true } : {}),
       };
-      const message = await messages.send(c.req.valid("param").sessionId, input);
-      const { messageId, status, whatsappId, timestamp } = message;
-      const answer = { success: true as const, messageId, status, whatsappId, timestamp };
-      if (status === "sent" || status === "delivered" || status === "read") return c.json(answer, 200);
-      return c.json({ ...answer, message }, 202);
+      return answerSent(c, await messages.send(c.req.valid("param").sessionId, input));
     })
     .openapi(list, (c) => {
       const { sessionId } = c.req.valid("param");

@@ -7,6 +7,13 @@ import {
 import type { Pairing } from "../../sessions/pairing.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
+import { readOptionalJson } from "../json-body.ts";
+
+/** As it stands in the document; the body, which may be left out, is read by hand. */
+const { $schema: _, ...requestSchema } = z.toJSONSchema(pairingCodeRequestSchema, { io: "input" }) as Record<
+  string,
+  unknown
+>;
 
 const route = createRoute({
   method: "post",
@@ -15,7 +22,7 @@ const route = createRoute({
   description: "The phone of the account is notified. A new code takes the place of the one before.",
   request: {
     params: z.object({ sessionId: sessionIdSchema }),
-    body: { content: { "application/json": { schema: pairingCodeRequestSchema } } },
+    body: { content: { "application/json": { schema: requestSchema } } },
   },
   responses: {
     200: { description: "the code", content: { "application/json": { schema: pairingCodeAnswerSchema } } },
@@ -39,7 +46,8 @@ const route = createRoute({
 export const pairingCodeRoutes = ({ pairing }: { pairing: Pairing }) =>
   createRouter().openapi(route, async (c) => {
     const { sessionId } = c.req.valid("param");
-    const { code, expiresAt } = await pairing.code(sessionId, c.req.valid("json"), c.req.raw.signal);
+    const input = await readOptionalJson(c, pairingCodeRequestSchema);
+    const { code, expiresAt } = await pairing.code(sessionId, input, c.req.raw.signal);
     // A code is a key to the account for as long as it lives.
     c.header("Cache-Control", "no-store");
     return c.json({ success: true as const, sessionId, code, expiresAt }, 200);

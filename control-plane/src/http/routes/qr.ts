@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import QRCode from "qrcode";
-import { qrAnswerSchema, qrQuerySchema, sessionIdSchema } from "@whatsapp-engine/contract";
+import { AppError, qrAnswerSchema, qrQuerySchema, sessionIdSchema } from "@whatsapp-engine/contract";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
@@ -12,6 +12,8 @@ const route = createRoute({
   method: "get",
   path: "/sessions/{sessionId}/qr",
   summary: "The code to scan: JSON, or a picture by Accept or ?format",
+  description:
+    "JSON answers 200 for every session that exists, with `qr: null` and the reason while it shows no code; a picture answers 409 then.",
   request: { params: z.object({ sessionId: sessionIdSchema }), query: qrQuerySchema },
   responses: {
     200: {
@@ -23,13 +25,7 @@ const route = createRoute({
         "text/plain": { schema: z.string() },
       },
     },
-    ...errorResponses(
-      "invalid_session_id",
-      "invalid_request",
-      "session_not_found",
-      "qr_not_available",
-      "runtime_unavailable",
-    ),
+    ...errorResponses("invalid_session_id", "invalid_request", "session_not_found", "qr_not_available"),
   },
 });
 
@@ -37,29 +33,30 @@ export const qrRoutes = ({ sessions }: { sessions: SessionService }) =>
   createRouter().openapi(route, async (c) => {
     const { sessionId } = c.req.valid("param");
     const { wait, format } = c.req.valid("query");
-    const { session, qr } = await sessions.qr(sessionId, wait, c.req.raw.signal);
+    const found = await sessions.qr(sessionId, wait, c.req.raw.signal);
+    const { session, qr } = found;
     // A code is a key to the account for as long as it lives.
     c.header("Cache-Control", "no-store");
-    switch (format ?? formatOf(c.req.header("Accept"))) {
-      case "png":
-        return c.body(new Uint8Array(await QRCode.toBuffer(qr.code, { width: PNG_WIDTH })), 200, {
-          "Content-Type": "image/png",
-        });
-      case "svg":
-        return c.body(await QRCode.toString(qr.code, { type: "svg" }), 200, {
-          "Content-Type": "image/svg+xml",
-        });
-      case "text":
-        return c.text(await QRCode.toString(qr.code, { type: "utf8" }));
-      default: {
-        const qrImage = await QRCode.toDataURL(qr.code, { width: PNG_WIDTH });
-        const { status } = session;
-        return c.json(
-          { success: true as const, sessionId, status, qr: qr.code, qrImage, expiresAt: qr.expiresAt },
-          200,
-        );
-      }
+    const wanted = format ?? formatOf(c.req.header("Accept"));
+    if (wanted === "json") {
+      const qrImage = qr && (await QRCode.toDataURL(qr.code, { width: PNG_WIDTH }));
+      const { status, reason } = session;
+      const data = { status, reason, qrCode: qrImage };
+      const code = { qr: qr?.code ?? null, qrImage, expiresAt: qr?.expiresAt ?? null };
+      const detail = found.qr ? session.detail : found.why;
+      return c.json({ success: true as const, sessionId, status, reason, detail, ...code, data }, 200);
     }
+    if (found.qr === null)
+      throw new AppError("qr_not_available", found.why, {
+        extra: { status: session.status, reason: session.reason },
+      });
+    const { code } = found.qr;
+    if (wanted === "text") return c.text(await QRCode.toString(code, { type: "utf8" }));
+    if (wanted === "svg")
+      return c.body(await QRCode.toString(code, { type: "svg" }), 200, { "Content-Type": "image/svg+xml" });
+    return c.body(new Uint8Array(await QRCode.toBuffer(code, { width: PNG_WIDTH })), 200, {
+      "Content-Type": "image/png",
+    });
   });
 
 function formatOf(accept: string | undefined) {

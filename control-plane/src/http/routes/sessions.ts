@@ -14,6 +14,9 @@ import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 
 const params = z.object({ sessionId: sessionIdSchema });
+const answersSession = {
+  200: { description: "the session", content: { "application/json": { schema: sessionAnswerSchema } } },
+};
 
 const create = (path: "/sessions" | "/sessions/create") =>
   createRoute({
@@ -61,6 +64,14 @@ const status = createRoute({
   },
 });
 
+const get = createRoute({
+  method: "get",
+  path: "/sessions/{sessionId}",
+  summary: "A session",
+  request: { params },
+  responses: { ...answersSession, ...errorResponses("invalid_session_id", "session_not_found") },
+});
+
 const remove = createRoute({
   method: "delete",
   path: "/sessions/{sessionId}",
@@ -77,9 +88,6 @@ const remove = createRoute({
   },
 });
 
-const answersSession = {
-  200: { description: "the session", content: { "application/json": { schema: sessionAnswerSchema } } },
-};
 const VERB_ERRORS = ["invalid_session_id", "session_not_found", "runtime_unavailable"] as const;
 
 const start = createRoute({
@@ -159,9 +167,14 @@ export function sessionRoutes({ sessions }: { sessions: SessionService }) {
   }
   return router
     .openapi(list, (c) => c.json({ success: true as const, ...sessions.list(c.req.valid("query")) }, 200))
-    .openapi(status, (c) =>
-      c.json({ success: true as const, ...sessions.get(c.req.valid("param").sessionId) }, 200),
+    .openapi(get, (c) =>
+      c.json({ success: true as const, session: sessions.get(c.req.valid("param").sessionId) }, 200),
     )
+    .openapi(status, (c) => {
+      const session = sessions.get(c.req.valid("param").sessionId);
+      const data = { status: session.status, reason: session.reason };
+      return c.json({ success: true as const, ...session, data }, 200);
+    })
     .openapi(remove, async (c) => {
       const { sessionId } = c.req.valid("param");
       await sessions.remove(sessionId);

@@ -1,0 +1,48 @@
+import type { Context } from "hono";
+import { pendingAnswerSchema, sentAnswerSchema, type Message } from "@whatsapp-engine/contract";
+import type { AppEnv } from "./context.ts";
+import { errorResponses } from "./errors.ts";
+
+/** The OpenAPI part of every call that sends one message. */
+export const sendResponses = {
+  200: {
+    description: "WhatsApp's server took it",
+    content: { "application/json": { schema: sentAnswerSchema } },
+  },
+  202: {
+    description: "accepted and not settled yet, or its outcome is unknown",
+    content: { "application/json": { schema: pendingAnswerSchema } },
+  },
+  ...errorResponses(
+    "invalid_request",
+    "invalid_json",
+    "invalid_form",
+    "invalid_session_id",
+    "invalid_phone_number",
+    "invalid_media",
+    "media_url_refused",
+    "recipient_suppressed",
+    "session_not_found",
+    "session_not_connected",
+    "idempotency_conflict",
+    "body_too_large",
+    "media_too_large",
+    "unsupported_media_type",
+    "not_on_whatsapp",
+    "media_unreachable",
+    "send_failed",
+    "page_error",
+    "queue_full",
+    "runner_unavailable",
+    "runtime_unavailable",
+  ),
+};
+
+/** What became of a message that was to be sent: 200 where WhatsApp has it, else 202. What failed is an error already. */
+export function answerSent(c: Context<AppEnv>, message: Message) {
+  const { messageId, status, whatsappId, timestamp } = message;
+  const data = { message_id: messageId };
+  const answer = { success: true as const, messageId, status, whatsappId, timestamp, data };
+  if (status === "sent" || status === "delivered" || status === "read") return c.json(answer, 200);
+  return c.json({ ...answer, message }, 202);
+}
