@@ -4,17 +4,20 @@ import { sessionStatuses } from "./session.ts";
 
 export const healthAnswerSchema = z.object({
   success: z.literal(true),
-  status: z.literal("ok"),
+  status: z.enum(["ok", "starting"]),
   version: z.string(),
   uptimeSeconds: z.number().int(),
-  sessions: z.object(
-    Object.fromEntries(sessionStatuses.map((status) => [status, z.number().int()])) as Record<
-      (typeof sessionStatuses)[number],
-      z.ZodNumber
-    >,
-  ),
-  /** Runners that wait for a new session: those that show a code, and those on their way to one. */
-  warmRunners: z.object({ ready: z.number().int(), starting: z.number().int() }),
+  /** How many sessions are in which state; left out while the engine starts. */
+  sessions: z
+    .object(
+      Object.fromEntries(sessionStatuses.map((status) => [status, z.number().int()])) as Record<
+        (typeof sessionStatuses)[number],
+        z.ZodNumber
+      >,
+    )
+    .optional(),
+  /** Runners that wait for a new session: those that show a code, and those on their way to one. Left out while the engine starts. */
+  warmRunners: z.object({ ready: z.number().int(), starting: z.number().int() }).optional(),
 });
 
 export const readyAnswerSchema = z.object({ success: z.literal(true), status: z.literal("ready") });

@@ -2,12 +2,12 @@ import { existsSync } from "node:fs";
 import { OperatorError } from "@whatsapp-engine/contract";
 import { parseConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
+import { isPreparing } from "./prepare-database.ts";
 import { startService, type Service } from "./service.ts";
 
-/** Files of ours (database, keys, logins) are for the engine's user alone. */
-process.umask(0o077);
-
 async function main(): Promise<void> {
+  // Files of ours (database, keys, logins) are for the engine's user alone.
+  process.umask(0o077);
   if (existsSync(".env")) process.loadEnvFile(".env");
   const config = parseConfig(process.env);
   const log = createLogger(config.logLevel);
@@ -44,8 +44,9 @@ function greet({ url, apiKey }: Service): void {
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
-main().catch((error: unknown) => {
-  const text = error instanceof OperatorError ? error.message : ((error as Error).stack ?? String(error));
-  process.stderr.write(`${text}\n`);
-  process.exitCode = 1;
-});
+if (!isPreparing())
+  main().catch((error: unknown) => {
+    const text = error instanceof OperatorError ? error.message : ((error as Error).stack ?? String(error));
+    process.stderr.write(`${text}\n`);
+    process.exitCode = 1;
+  });

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { serve } from "@hono/node-server";
+import { serve, type HttpBindings } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
-import { openDatabase } from "@whatsapp-engine/db";
+import { openDataDir, openPrepared } from "@whatsapp-engine/db";
 import { systemClock } from "./clock.ts";
 import { createCleanup, inBatches } from "./cleanup.ts";
 import type { Config } from "./config.ts";
@@ -11,10 +11,12 @@ import { createEventFeed } from "./events/feed.ts";
 import { createEventRetention } from "./events/retention.ts";
 import { createEventStore } from "./events/store.ts";
 import { createApp } from "./http/app.ts";
+import { createStarting, type Fetch } from "./http/starting.ts";
 import { openApiKey, openInstall, type ApiKey } from "./install.ts";
 import type { Log } from "./logger.ts";
 import { thisMachine } from "./machine.ts";
 import { createMessages } from "./messages/messages.ts";
+import { prepareAside } from "./prepare-database.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
@@ -62,12 +64,30 @@ export async function startService(deps: {
   };
 
   try {
-    const database = openDatabase(config.dataDir);
+    // The port first: a second engine by mistake must not touch anything before it is refused, and calls wait meanwhile.
+    let answer: Fetch = () => new Response(null, { status: 503 });
+    const { server, url } = await listen((request, env) => answer(request, env as HttpBindings), config);
+    opened.push(() => server.closeAllConnections());
+    opened.push(() => void server.close());
+    const hold = openDataDir(config.dataDir);
+    opened.push(() => hold.release());
+    const apiKey = openApiKey(config.dataDir, config.apiKey);
+    const uptimeSeconds = () => Math.floor((clock.now() - startedAt) / 1000);
+    const access = {
+      apiKey: apiKey.key,
+      allowedIps: config.allowedIps,
+      trustedProxies: config.trustedProxies,
+      version,
+    };
+    const starting = createStarting({ settings: access, uptimeSeconds, clock, log });
+    opened.push(() => starting.open(null));
+    answer = starting.fetch;
+    await prepareAside(config.dataDir);
+    const database = openPrepared(config.dataDir, hold);
     opened.push(() => database.close());
     const { db } = database;
     const inUse = database.hasProfiles();
     const install = openInstall(config.dataDir, { inUse });
-    const apiKey = openApiKey(config.dataDir, config.apiKey);
     const runtime = await selectRuntime({ config, install, inUse, environment, log });
     opened.push(() => runtime.close());
     const events = createEventStore({ db, clock });
@@ -142,7 +162,6 @@ export async function startService(deps: {
       log,
     });
 
-    let starting = true;
     let stopping = false;
     const app = createApp({
       sessions: sessions.service,
@@ -169,39 +188,26 @@ export async function startService(deps: {
         clock,
       }),
       health: {
-        uptimeSeconds: () => Math.floor((clock.now() - startedAt) / 1000),
+        uptimeSeconds,
         sessions: () => sessions.store.countByStatus(),
         warmRunners: sessions.warmRunners.counts,
         async ready() {
-          if (starting)
-            throw new AppError(
-              "runtime_unavailable",
-              "The engine is starting; what runs is being looked at.",
-              {
-                retryAfterSeconds: 1,
-              },
-            );
           if (stopping) throw new AppError("shutting_down", "The engine is shutting down.");
           sessions.store.countByStatus();
           await runtime.ping();
         },
       },
       settings: {
-        apiKey: apiKey.key,
-        allowedIps: config.allowedIps,
-        trustedProxies: config.trustedProxies,
+        ...access,
         rateLimitPerMinute: config.rateLimitPerMinute,
         maxMediaBytes: config.messages.media.maxBytes,
         dataDir: config.dataDir,
         maxBackupBytes: config.maxBackupBytes,
-        version,
       },
       clock,
       log,
     });
 
-    // The port first: a second engine by mistake must not touch the runners before it is refused.
-    const { server, url } = await listen(app.fetch, config);
     opened.push(async () => {
       stopping = true;
       feed.close();
@@ -219,7 +225,8 @@ export async function startService(deps: {
     sweeper.open();
     await sessions.open();
     cleanup.open();
-    starting = false;
+    answer = app.fetch as Fetch;
+    starting.open(answer);
 
     return { url, runtime: runtime.kind, apiKey, close: closeAll };
   } catch (error) {

@@ -2,11 +2,14 @@ import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { OperatorError } from "@whatsapp-engine/contract";
 
+/** The data folder, held until it is released. */
+export type DataDir = { release(): void };
+
 /**
  * Holds the data folder for this process. The hold is a lock of the kernel on `engine.lock`, taken through
  * SQLite: it ends with the process however that dies, so there is never a stale one to clear by hand.
  */
-export function holdDataDir(dataDir: string): { release(): void } {
+export function holdDataDir(dataDir: string): DataDir {
   const file = join(dataDir, "engine.lock");
   let lock: Sqlite.Database | undefined;
   try {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Sqlite from "better-sqlite3";
@@ -6,7 +6,7 @@ import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { OperatorError } from "@whatsapp-engine/contract";
-import { holdDataDir } from "./data-dir-lock.ts";
+import { holdDataDir, type DataDir } from "./data-dir-lock.ts";
 import * as schema from "./schema/index.ts";
 
 const migrationsFolder = fileURLToPath(new URL("../migrations", import.meta.url));
@@ -37,45 +37,82 @@ export type OpenDatabase = {
   close(): void;
 };
 
-/**
- * Opens (or makes) `<dataDir>/engine.sqlite`, holds the data folder for this process alone and brings the
- * schema up to date. A database that is damaged, newer than this engine, or held by another one is refused
- * with an `OperatorError` before anything in it is changed.
- */
-export function openDatabase(dataDir: string): OpenDatabase {
-  const file = join(dataDir, "engine.sqlite");
+/** Makes the data folder and holds it for this process alone. Throws `OperatorError`. */
+export function openDataDir(dataDir: string): DataDir {
   try {
     // Others may pass through (the process runtime's browser does, under a user of its own) but not look.
     if (mkdirSync(dataDir, { recursive: true }) !== undefined) chmodSync(dataDir, 0o711);
   } catch (cause) {
     throw new OperatorError(`DATA_DIR ${dataDir} cannot be made: ${(cause as Error).message}.`, { cause });
   }
-  const hold = holdDataDir(dataDir);
+  return holdDataDir(dataDir);
+}
+
+/** Bytes of the database; 0: there is none yet. */
+export const databaseSize = (dataDir: string): number =>
+  statSync(fileOf(dataDir), { throwIfNoEntry: false })?.size ?? 0;
+
+/**
+ * Looks the database through and brings its schema up to date, which takes long for a large one. One that is damaged, or newer
+ * than this engine, is refused with an `OperatorError` before anything in it is changed. Whoever calls holds the folder.
+ */
+export function prepareDatabase(dataDir: string): void {
+  const file = fileOf(dataDir);
   try {
     if (existsSync(file)) refuseUnusable(file);
-    const sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
+    const db = connect(file);
     try {
-      sqlite.pragma("journal_mode = WAL");
-      sqlite.pragma("synchronous = FULL");
-      sqlite.pragma("foreign_keys = ON");
-      const db = drizzle(sqlite, { schema });
       migrate(db, { migrationsFolder });
-      const close = () => {
-        sqlite.close();
-        hold.release();
-      };
-      const hasProfiles = () =>
-        [schema.profiles, schema.warmRunners].some(
-          (table) => db.select().from(table).limit(1).get() !== undefined,
-        );
-      return { db, hasProfiles, close };
-    } catch (error) {
-      sqlite.close();
-      throw error;
+    } finally {
+      db.$client.close();
     }
   } catch (error) {
-    hold.release();
     throw toOperatorError(error, file);
+  }
+}
+
+/** Opens a database that is prepared, in a folder that is held; closing it lets go of the folder. */
+export function openPrepared(dataDir: string, hold: DataDir): OpenDatabase {
+  try {
+    const db = connect(fileOf(dataDir));
+    const close = () => {
+      db.$client.close();
+      hold.release();
+    };
+    const hasProfiles = () =>
+      [schema.profiles, schema.warmRunners].some(
+        (table) => db.select().from(table).limit(1).get() !== undefined,
+      );
+    return { db, hasProfiles, close };
+  } catch (error) {
+    throw toOperatorError(error, fileOf(dataDir));
+  }
+}
+
+/** All of it at once: makes and holds the folder, prepares the database and opens it. */
+export function openDatabase(dataDir: string): OpenDatabase {
+  const hold = openDataDir(dataDir);
+  try {
+    prepareDatabase(dataDir);
+    return openPrepared(dataDir, hold);
+  } catch (error) {
+    hold.release();
+    throw error;
+  }
+}
+
+const fileOf = (dataDir: string): string => join(dataDir, "engine.sqlite");
+
+function connect(file: string): Db {
+  const sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    sqlite.pragma("journal_mode = WAL");
+    sqlite.pragma("synchronous = FULL");
+    sqlite.pragma("foreign_keys = ON");
+    return drizzle(sqlite, { schema });
+  } catch (error) {
+    sqlite.close();
+    throw error;
   }
 }
 

@@ -5,21 +5,26 @@ import { AppError, errorAnswerSchema, errorStatus, type ErrorCode } from "@whats
 import type { Log } from "../logger.ts";
 import type { AppEnv } from "./context.ts";
 
-/** The one place where an error becomes an answer. Unknown ones say a fixed sentence, never their own message. */
-export const createErrorHandler = (log: Log) => (error: Error, c: Context<AppEnv>) => {
-  const known = toAppError(error);
-  const requestId = c.get("requestId");
-  if (known.status >= 500) log.error({ requestId, err: error, errorCode: known.code }, "request failed");
-  if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
-  return c.json(
-    {
-      success: false as const,
-      error: { code: known.code, message: known.message, details: [...known.details], ...known.extra },
-      requestId,
-    },
-    known.status,
-  );
-};
+/**
+ * The one place where an error becomes an answer. Unknown ones say a fixed sentence, never their own message. `level`: at which
+ * those are logged that are no fault of the caller's.
+ */
+export const createErrorHandler =
+  (log: Log, level: "error" | "debug" = "error") =>
+  (error: Error, c: Context<AppEnv>) => {
+    const known = toAppError(error);
+    const requestId = c.get("requestId");
+    if (known.status >= 500) log[level]({ requestId, err: error, errorCode: known.code }, "request failed");
+    if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
+    return c.json(
+      {
+        success: false as const,
+        error: { code: known.code, message: known.message, details: [...known.details], ...known.extra },
+        requestId,
+      },
+      known.status,
+    );
+  };
 
 function toAppError(error: Error): AppError {
   if (error instanceof AppError) return error;

@@ -14,7 +14,7 @@ import { readSendBody, sendBody } from "../send-body.ts";
 
 const tags = ["WA Blast application"];
 const params = z.object({ sessionId: sessionIdSchema });
-const aliveSchema = z.object({ success: z.literal(true), status: z.literal("ok") });
+const aliveSchema = z.object({ success: z.literal(true), status: z.enum(["ok", "starting"]) });
 const alive = { description: "ok", content: { "application/json": { schema: aliveSchema } } };
 
 const ping = createRoute({

@@ -1,0 +1,33 @@
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { OperatorError } from "@whatsapp-engine/contract";
+import { databaseSize, prepareDatabase } from "@whatsapp-engine/db";
+
+/** A smaller one is looked through in less time than a thread takes to start. */
+const LARGE_BYTES = 32 * 1024 * 1024;
+
+type Prepared = { refusal: string | null };
+
+/** Prepares the database beside all else, so that calls are answered meanwhile, or told to come again. Throws `OperatorError`. */
+export async function prepareAside(dataDir: string): Promise<void> {
+  if (databaseSize(dataDir) < LARGE_BYTES) return prepareDatabase(dataDir);
+  const thread = new Worker(process.argv[1]!, { workerData: { prepare: dataDir } });
+  const { refusal } = await new Promise<Prepared>((resolve, reject) => {
+    thread.once("message", resolve).once("error", reject);
+    thread.once("exit", (code) => reject(new Error(`The database could not be prepared (exit ${code}).`)));
+  });
+  if (refusal !== null) throw new OperatorError(refusal);
+}
+
+/** Whether this is the thread that `prepareAside` started; then its work is done. */
+export function isPreparing(): boolean {
+  const { prepare } = (workerData ?? {}) as { prepare?: string };
+  if (isMainThread || prepare === undefined) return false;
+  try {
+    prepareDatabase(prepare);
+    parentPort!.postMessage({ refusal: null } satisfies Prepared);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    parentPort!.postMessage({ refusal: error.message } satisfies Prepared);
+  }
+  return true;
+}
