@@ -120,6 +120,10 @@ export const sentAnswerSchema = z.object({
   status: messageStatusSchema,
   whatsappId: z.string().nullable(),
   timestamp: time,
+  repeated: z.literal(true).optional().meta({
+    description:
+      "Whoever asked for the same before had no answer, so that this is that message and no second one (REPEAT_SECONDS)",
+  }),
   data: z
     .object({ message_id: z.string() })
     .meta({ description: "For the WA Blast application: the message's id" }),

@@ -120,6 +120,7 @@ const environmentSchema = z.object({
   ACCOUNT_LIMIT_ACTION: z.enum(["wait", "fail"], "must be wait or fail").default("wait"),
   ACCOUNT_LIMIT_RETRY_MINUTES: integer(1, 1_440).default(60),
   QUEUE_MAX_MESSAGES: integer(1, 1_000_000).default(10_000),
+  REPEAT_SECONDS: integer(0, 3_600).default(60),
   MESSAGE_EXPIRY_HOURS: integer(0, 8_760).default(24),
   MESSAGE_RETENTION_DAYS: integer(0, 36_500).default(90),
   MEDIA_MAX_MB: integer(1, 100).default(16),
@@ -191,6 +192,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,
       maxQueued: env.QUEUE_MAX_MESSAGES,
       expireAfterMs: env.MESSAGE_EXPIRY_HOURS * HOUR_MS,
+      repeatMs: env.REPEAT_SECONDS * 1000,
       accountLimits: {
         onLimit: env.ACCOUNT_LIMIT_ACTION,
         firstRetryMs: env.ACCOUNT_LIMIT_RETRY_MINUTES * MINUTE_MS,

@@ -22,12 +22,14 @@ export async function prepareAside(dataDir: string): Promise<void> {
 export function isPreparing(): boolean {
   const { prepare } = (workerData ?? {}) as { prepare?: string };
   if (isMainThread || prepare === undefined) return false;
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
+  const tell = (prepared: Prepared) => parentPort!.postMessage(prepared);
   try {
     prepareDatabase(prepare);
-    parentPort!.postMessage({ refusal: null } satisfies Prepared);
+    tell({ refusal: null });
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    parentPort!.postMessage({ refusal: error.message } satisfies Prepared);
+    tell({ refusal: error.message });
   }
   return true;
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import { openDataDir, openPrepared } from "@whatsapp-engine/db";
+import { openAlive } from "./alive.ts";
 import { systemClock } from "./clock.ts";
 import { createCleanup, inBatches } from "./cleanup.ts";
 import type { Config } from "./config.ts";
@@ -85,6 +86,8 @@ export async function startService(deps: {
     await prepareAside(config.dataDir);
     const database = openPrepared(config.dataDir, hold);
     opened.push(() => database.close());
+    const alive = openAlive(config.dataDir);
+    opened.push(() => alive.close());
     const { db } = database;
     const inUse = database.hasProfiles();
     const install = openInstall(config.dataDir, { inUse });
@@ -224,6 +227,7 @@ export async function startService(deps: {
     webhooks.open();
     sweeper.open();
     await sessions.open();
+    if (alive.before) messages.resumeRepeats(alive.before);
     cleanup.open();
     answer = app.fetch as Fetch;
     starting.open(answer);

@@ -38,11 +38,22 @@ export const sendResponses = {
   ),
 };
 
+/** Whether the caller had the whole answer, once that is known. */
+export const answered = ({ env: { outgoing } }: Context<AppEnv>): Promise<boolean> =>
+  new Promise((resolve) => {
+    if (outgoing.destroyed) resolve(outgoing.writableFinished);
+    outgoing.once("close", () => resolve(outgoing.writableFinished));
+  });
+
 /** What became of a message that was to be sent: 200 where WhatsApp has it, else 202. What failed is an error already. */
-export function answerSent(c: Context<AppEnv>, message: Message) {
+export function answerSent(
+  c: Context<AppEnv>,
+  { message, repeated }: { message: Message; repeated: boolean },
+) {
   const { messageId, status, whatsappId, timestamp } = message;
+  const again = repeated ? { repeated: true as const } : {};
   const data = { message_id: messageId };
-  const answer = { success: true as const, messageId, status, whatsappId, timestamp, data };
+  const answer = { success: true as const, messageId, status, whatsappId, timestamp, ...again, data };
   if (status === "sent" || status === "delivered" || status === "read") return c.json(answer, 200);
   return c.json({ ...answer, message }, 202);
 }

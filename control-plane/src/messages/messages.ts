@@ -19,6 +19,7 @@ import { createMediaFetcher } from "./media-fetch.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createPace, type PaceLimits } from "./pace.ts";
 import type { MessageRow } from "./rows.ts";
+import { createRepeats } from "./repeats.ts";
 import { createRetention } from "./retention.ts";
 import { createMessageService } from "./service.ts";
 import { createMessageStore } from "./store.ts";
@@ -42,6 +43,8 @@ export function createMessages(deps: {
     sendTimeoutMs: number;
     maxQueued: number;
     expireAfterMs: number;
+    /** How long the same request again of a caller who had no answer is the same message; 0: never. */
+    repeatMs: number;
     /** Words by which somebody asks not to be written to any more. */
     stopWords: readonly string[];
     /** How long messages are kept that are at their end; 0: for ever. */
@@ -67,7 +70,18 @@ export function createMessages(deps: {
     timeoutMs: settings.media.fetchTimeoutMs,
     permits: settings.media.allowPrivate ? () => true : isPublicAddress,
   });
-  const shared = { ...deps, ...settings, store, media, pace, people, suppressed: suppressions.has, fetcher };
+  const repeats = createRepeats({ db, people, clock, log, windowMs: settings.repeatMs });
+  const shared = {
+    ...deps,
+    ...settings,
+    store,
+    media,
+    pace,
+    people,
+    repeats,
+    suppressed: suppressions.has,
+    fetcher,
+  };
   // Of a short time half remains for the answer.
   const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
   const dispatcher = createDispatcher({
@@ -93,6 +107,8 @@ export function createMessages(deps: {
     bulks,
     pace,
     suppressions,
+    /** Callers who had no answer of the engine before this one have time again to ask. */
+    resumeRepeats: repeats.resume,
     /** As the API writes it, as digits or chat id. Throws `invalid_phone_number`. */
     toRecipient: (text: string, field: string) => toRecipient(text, field, settings.defaultCountry),
 

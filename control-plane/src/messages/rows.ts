@@ -16,6 +16,7 @@ export type NewMessage = Pick<MessageRow, "id" | "sessionId" | "recipient" | "ty
       | "bulkId"
       | "clientMessageId"
       | "requestHash"
+      | "repeatHash"
       | "scheduledAt"
       | "expiresAt"
     >

@@ -16,6 +16,7 @@ import { createPace } from "./pace.ts";
 import { createMessageService, type MessageService } from "./service.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
 import { createPeople } from "../people/people.ts";
+import { createRepeats } from "./repeats.ts";
 
 const TO = "6281111111111";
 const NO_LIMITS = { perMinute: 0, burst: 1, pauseMs: 0, perDay: 0, recipientPauseMs: 0, recipientPerDay: 0 };
@@ -49,16 +50,18 @@ beforeEach(() => {
   suppressed = new Set();
   sessionStatus = "connected";
   const session = () => ({ status: sessionStatus, reason: null });
+  const people = createPeople({ db, clock });
   const shared = {
     store,
     media: createMediaStore({ dataDir: dir, clock }),
     live: createLiveSessions(),
-    pace: createPace({ db, people: createPeople({ db, clock }), clock, defaults: NO_LIMITS }),
+    people,
+    repeats: createRepeats({ db, people, windowMs: 0, clock, log }),
+    pace: createPace({ db, people, clock, defaults: NO_LIMITS }),
     profileSince: () => 0,
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,
     fetcher: (fetcher = createMediaFetcher({ maxBytes: 1_024, timeoutMs: 1_000, permits: () => false })),
-    people: createPeople({ db, clock }),
     wakeSession: () => undefined,
     maxMediaBytes: 1_024,
     sendTimeoutMs: 20,
@@ -78,8 +81,10 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-const send = (change: Partial<SendMessage>) =>
-  service.send("a", { to: TO, type: "text", message: "Hi", async: true, ...change });
+const send = async (change: Partial<SendMessage>, sessionId = "a") => {
+  const input = { to: TO, type: "text" as const, message: "Hi", async: true, ...change };
+  return (await service.send(sessionId, input, Promise.resolve(true))).message;
+};
 const count = () => database.db.select().from(rows).all().length;
 const file = (text: string): Partial<SendMessage> => ({
   type: "document",
@@ -105,9 +110,7 @@ describe("a message's key", () => {
     expect(await send({ ...one, ...key })).toEqual(first);
     await expect(send({ ...two, ...key })).rejects.toMatchObject(conflict);
     expect(count()).toBe(1);
-    expect(
-      (await service.send("b", { to: TO, type: "text", message: "Hi", async: true, ...key })).messageId,
-    ).not.toBe(first.messageId);
+    expect((await send(key, "b")).messageId).not.toBe(first.messageId);
   });
 
   it("does the same for calls that come together", async () => {

@@ -21,6 +21,7 @@ import type { MediaStore } from "./media-store.ts";
 import { readMedia } from "./media.ts";
 import { createOutcomes } from "./outcomes.ts";
 import { refusalOf } from "./refusal.ts";
+import type { Repeats } from "./repeats.ts";
 import type { MessageRow, NewMessage } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
 
@@ -41,6 +42,7 @@ export function createMessageService(deps: {
   dispatcher: Dispatcher;
   sessions: Pick<SessionService, "get" | "reachable">;
   people: Pick<People, "isSame">;
+  repeats: Repeats;
   suppressed: (sessionId: string, recipient: string) => boolean;
   fetcher: MediaFetcher;
   maxMediaBytes: number;
@@ -123,7 +125,12 @@ export function createMessageService(deps: {
     throw new AppError("message_not_found", `Session '${sessionId}' has no message '${messageId}'.`);
   }
 
-  async function accept(sessionId: string, input: SendMessage): Promise<MessageRow> {
+  /** `answered`: whether the caller had its answer, once that is known. */
+  async function accept(
+    sessionId: string,
+    input: SendMessage,
+    answered: Promise<boolean>,
+  ): Promise<{ row: MessageRow; repeated: boolean }> {
     const { clientMessageId } = input;
     const recipient = toRecipient(input.to, "to", deps.defaultCountry);
     const requestHash = clientMessageId === undefined ? null : hashOf({ ...input, to: undefined });
@@ -135,18 +142,33 @@ export function createMessageService(deps: {
       clientMessageId === undefined ? undefined : store.findByClientId(sessionId, clientMessageId);
     if (before) {
       refuseIfAnother(before);
-      return before;
+      return { row: before, repeated: false };
     }
-    if (input.async || input.scheduledAt !== undefined) deps.sessions.get(sessionId);
-    else refuseUnlessConnected(sessionId);
+    const refuseUnlessItMay = () =>
+      input.async || input.scheduledAt !== undefined
+        ? void deps.sessions.get(sessionId)
+        : refuseUnlessConnected(sessionId);
+    // Who asks for what was accepted before gets that, whatever became of the session.
+    const mayRepeat = clientMessageId === undefined && deps.repeats.mayBe(sessionId);
+    if (!mayRepeat) refuseUnlessItMay();
     const message = await prepare(sessionId, recipient, input);
+    if (clientMessageId === undefined) {
+      message.repeatHash = deps.repeats.hashOf(message);
+      const unanswered = await deps.repeats.take(message);
+      if (unanswered) {
+        deps.repeats.answering(unanswered, answered);
+        return { row: unanswered, repeated: true };
+      }
+      if (mayRepeat) refuseUnlessItMay();
+    }
     const { row, created } = await store.add({
       ...message,
       ...(clientMessageId === undefined ? {} : { clientMessageId, requestHash }),
     });
     if (!created && clientMessageId !== undefined) refuseIfAnother(row);
     dispatcher.wake(sessionId);
-    return row;
+    deps.repeats.answering(row, answered);
+    return { row, repeated: false };
   }
 
   return {
@@ -158,15 +180,20 @@ export function createMessageService(deps: {
     /**
      * Accepts one message and waits for its outcome, `sendTimeoutMs` at the most in all; with `async`, or for a later
      * time, answers at once. The row is committed before the runner is asked. Answers the message as it stands then.
-     * Throws only what makes it certain that nothing went out.
+     * Throws only what makes it certain that nothing went out. `answered`: whether the caller had the answer, once that is known;
+     * the same again of one who had none is `repeated`, and gets the message of the first time.
      */
-    async send(sessionId: string, input: SendMessage): Promise<Message> {
+    async send(
+      sessionId: string,
+      input: SendMessage,
+      answered: Promise<boolean>,
+    ): Promise<{ message: Message; repeated: boolean }> {
       const startedAt = performance.now();
-      const row = await accept(sessionId, input);
-      if (input.async || input.scheduledAt !== undefined) return toMessage(row);
+      const { row, repeated } = await accept(sessionId, input, answered);
+      if (input.async || input.scheduledAt !== undefined) return { message: toMessage(row), repeated };
       const after = await outcomes.of(row, deps.sendTimeoutMs - (performance.now() - startedAt));
       if (after.status === "failed") throw refusalOf(after);
-      return toMessage(after);
+      return { message: toMessage(after), repeated };
     },
 
     get: (sessionId: string, messageId: string): Message => toMessage(find(sessionId, messageId)),

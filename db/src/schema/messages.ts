@@ -33,6 +33,10 @@ export const messages = sqliteTable(
     clientMessageId: text("client_message_id"),
     /** Tells whether a repeated `clientMessageId` comes with the same request. */
     requestHash: text("request_hash"),
+    /** What a message without a `clientMessageId` says: the same again may be a caller who had no answer. */
+    repeatHash: text("repeat_hash"),
+    /** When it turned out that its caller had no answer. */
+    unansweredAt: integer("unanswered_at"),
     whatsappId: text("whatsapp_id"),
     errorCode: text("error_code"),
     errorMessage: text("error_message"),
@@ -56,6 +60,9 @@ export const messages = sqliteTable(
     uniqueIndex("messages_client_id")
       .on(table.sessionId, table.clientMessageId)
       .where(sql`client_message_id is not null`),
+    index("messages_unanswered")
+      .on(table.sessionId, table.repeatHash, table.unansweredAt)
+      .where(sql`unanswered_at is not null`),
     index("messages_bulk")
       .on(table.bulkId, table.status)
       .where(sql`bulk_id is not null`),

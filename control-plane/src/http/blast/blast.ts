@@ -1,10 +1,16 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { blastSessionSchema, sessionAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract";
+import type { Context } from "hono";
+import {
+  blastSessionSchema,
+  sessionAnswerSchema,
+  sessionIdSchema,
+  type SendMessage,
+} from "@whatsapp-engine/contract";
 import type { MessageService } from "../../messages/service.ts";
 import type { SessionService } from "../../sessions/service.ts";
-import { createRouter } from "../context.ts";
+import { createRouter, type AppEnv } from "../context.ts";
 import { errorResponses, openErrorResponses } from "../errors.ts";
-import { answerSent, sendResponses } from "../send-answer.ts";
+import { answered, answerSent, sendResponses } from "../send-answer.ts";
 import { readSendBody, sendBody } from "../send-body.ts";
 
 /*
@@ -78,8 +84,16 @@ const sendMedia = createRoute({
 export const blastPing = () =>
   createRouter().openapi(ping, (c) => c.json({ success: true as const, status: "ok" as const }, 200));
 
-export const blastRoutes = ({ sessions, messages }: { sessions: SessionService; messages: MessageService }) =>
-  createRouter()
+export const blastRoutes = ({
+  sessions,
+  messages,
+}: {
+  sessions: SessionService;
+  messages: MessageService;
+}) => {
+  const send = (c: Context<AppEnv>, sessionId: string, input: SendMessage) =>
+    messages.send(sessionId, input, answered(c));
+  return createRouter()
     .openapi(status, (c) => c.json({ success: true as const, status: "ok" as const }, 200))
     .openapi(reconnect, async (c) => {
       const session = await sessions.reconnect(c.req.valid("param").sessionId);
@@ -88,14 +102,15 @@ export const blastRoutes = ({ sessions, messages }: { sessions: SessionService; 
       return c.json({ success: true as const, session, data: { status: standing, reason, message } }, 200);
     })
     .openapi(sendSimple, async (c) =>
-      answerSent(c, await messages.send(c.req.valid("param").sessionId, await readSendBody(c))),
+      answerSent(c, await send(c, c.req.valid("param").sessionId, await readSendBody(c))),
     )
     .openapi(sendMedia, async (c) =>
       answerSent(
         c,
-        await messages.send(c.req.valid("param").sessionId, await readSendBody(c, captionedAudioAsDocument)),
+        await send(c, c.req.valid("param").sessionId, await readSendBody(c, captionedAudioAsDocument)),
       ),
     );
+};
 
 const captionedAudioAsDocument = (fields: Record<string, unknown>) =>
   fields["type"] === "audio" && fields["message"] !== undefined ? { ...fields, type: "document" } : fields;

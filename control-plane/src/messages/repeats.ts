@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { and, asc, eq, gte, isNotNull, notInArray, or, sql } from "drizzle-orm";
+import { messages, type Db } from "@whatsapp-engine/db";
+import type { Before } from "../alive.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../logger.ts";
+import type { People } from "../people/people.ts";
+import { ROWID, type MessageRow, type NewMessage } from "./rows.ts";
+
+/** That a connection is gone may be heard after the next call on another one. */
+const HEARD_MS = 20;
+/** What ended so can be sent anew. */
+const NOT_SENT = ["failed", "expired", "cancelled"] as const;
+
+export type Repeats = ReturnType<typeof createRepeats>;
+
+/**
+ * Callers without an idempotency key who had no answer, as their connection or the engine was gone, and ask for the same again:
+ * they get the message that there is. The same: session, person, kind and content. Rows tell (`repeat_hash`, `unanswered_at`), so
+ * that it survives a kill.
+ */
+export function createRepeats(deps: {
+  db: Db;
+  people: Pick<People, "isSame">;
+  /** For so long after a call without an answer; 0: never. */
+  windowMs: number;
+  clock: Clock;
+  log: Log;
+}) {
+  const { db, people, windowMs, clock, log } = deps;
+  /** By session and hash: how many have no answer yet, and whose connection stands as far as is known. */
+  const underWay = new Map<string, number>();
+  /** Messages that a repetition is being answered with. */
+  const taken = new Set<string>();
+
+  const unanswered = db
+    .select()
+    .from(messages)
+    .where(
+      and(
+        eq(messages.sessionId, sql.placeholder("sessionId")),
+        eq(messages.repeatHash, sql.placeholder("hash")),
+        isNotNull(messages.unansweredAt),
+        gte(messages.unansweredAt, sql.placeholder("since")),
+        notInArray(messages.status, [...NOT_SENT]),
+      ),
+    )
+    .orderBy(asc(ROWID))
+    .prepare();
+
+  const note = (id: string, unansweredAt: number | null) => {
+    try {
+      db.update(messages).set({ unansweredAt }).where(eq(messages.id, id)).run();
+    } catch (err) {
+      log.error({ messageId: id, err }, "it was not noted whether a caller had an answer");
+    }
+  };
+
+  const keyOf = ({ sessionId, repeatHash }: { sessionId: string; repeatHash?: string | null }) =>
+    `${sessionId} ${repeatHash}`;
+
+  return {
+    /** What tells a message without a key from others; null where repetitions are not looked for. */
+    hashOf: ({ type, body, content, mediaSha256, mediaFilename, scheduledAt }: NewMessage): string | null =>
+      windowMs === 0
+        ? null
+        : createHash("sha256")
+            .update(JSON.stringify([type, body, content, mediaSha256, mediaFilename, scheduledAt]))
+            .digest("base64url"),
+
+    /** Whether anybody who asked this session has no answer, so that it is worth reading what is asked. */
+    mayBe: (sessionId: string): boolean =>
+      windowMs > 0 &&
+      db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          and(
+            eq(messages.sessionId, sessionId),
+            isNotNull(messages.unansweredAt),
+            gte(messages.unansweredAt, clock.now() - windowMs),
+          ),
+        )
+        .limit(1)
+        .get() !== undefined,
+
+    /** The message whose caller had no answer, if this is the same again; whoever gets it must call `answering`. */
+    async take(message: NewMessage): Promise<MessageRow | undefined> {
+      const { sessionId, recipient, repeatHash } = message;
+      if (!repeatHash) return undefined;
+      if (underWay.has(keyOf(message))) await delay(HEARD_MS);
+      const found = unanswered
+        .all({ sessionId, hash: repeatHash, since: clock.now() - windowMs })
+        .find((row) => !taken.has(row.id) && people.isSame(row.recipient, recipient));
+      if (found) taken.add(found.id);
+      return found;
+    },
+
+    /** A caller waits for this message's answer; `answered` tells whether it had one. */
+    answering(row: MessageRow, answered: Promise<boolean>): void {
+      if (row.repeatHash === null) return;
+      const key = keyOf(row);
+      underWay.set(key, (underWay.get(key) ?? 0) + 1);
+      void answered.then((had) => {
+        const left = underWay.get(key)! - 1;
+        if (left === 0) underWay.delete(key);
+        else underWay.set(key, left);
+        const again = taken.delete(row.id);
+        if (!had) note(row.id, clock.now());
+        else if (again) note(row.id, null);
+      });
+    },
+
+    /**
+     * Whoever had no answer when the engine ended has time to ask again from now on. Where it died, that is everybody whose
+     * message it accepted in its last minute.
+     */
+    resume({ at, died }: Before): void {
+      if (windowMs === 0) return;
+      const since = at - windowMs;
+      const had = died ? gte(messages.createdAt, since) : sql`false`;
+      db.update(messages)
+        .set({ unansweredAt: clock.now() })
+        .where(and(isNotNull(messages.repeatHash), or(had, gte(messages.unansweredAt, since))))
+        .run();
+    },
+  };
+}
