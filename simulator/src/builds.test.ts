@@ -107,9 +107,12 @@ describe("the library as it is", () => {
 
   it("leaves the window over an account that was just linked, and is unlinked at the reload", async () => {
     await start("october-2026");
-    await simulator.control.configure({ afterLinking: { window: true, reloadMs: 500 } });
-    const { client } = await bench.link(PHONE);
-    expect(await logsOut(client)).toEqual(["LOGOUT"]);
+    await simulator.control.configure({ afterLinking: { window: true, reloadMs: 3_000 } });
+    const { client, qr, ready } = await bench.start(await bench.profile());
+    const loggedOut = logsOut(client);
+    await simulator.control.scan(await qr, { phoneNumber: PHONE });
+    await ready;
+    expect(await loggedOut).toEqual(["LOGOUT"]);
     expect(await simulator.control.linkedDevices(PHONE)).toBe(0);
   });
 
