@@ -23,6 +23,8 @@ import {
  *                          one that is proven unsent for a cause that may be over (no connection, a limit of the account, the page)
  *   GET  /sends/:messageId 200 SendRecord, 404 if this profile never heard of it (then it was not sent)
  *   GET  /numbers/:digits  200 NumberCheck, 409 if not connected
+ *   GET  /contacts         200 Contacts: whom the account knows; 409 if not connected, 503 where the page does not tell in time
+ *   GET  /groups           200 Groups: with who is in them; 409, 503 as above
  *   POST /messages/:whatsappId/react|edit|delete
  *                          ReactCommand, EditCommand, nothing -> 200 ActionResult, 409 if not connected
  *   GET  /messages/:whatsappId/media
@@ -192,6 +194,37 @@ export type SendRecord = z.infer<typeof sendRecordSchema>;
 
 export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: z.string().nullable() });
 export type NumberCheck = z.infer<typeof numberCheckSchema>;
+
+/** Somebody the account knows. `phoneNumber`: digits, null where WhatsApp does not tell them. */
+export const contactEntrySchema = z.object({
+  id: z.string(),
+  name: z.string().nullable(),
+  pushName: z.string().nullable(),
+  phoneNumber: z.string().nullable(),
+  /** It stands in the phone's address book. */
+  isMyContact: z.boolean(),
+});
+export type ContactEntry = z.infer<typeof contactEntrySchema>;
+
+export const groupEntrySchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullable(),
+  /** Whether the account is an administrator of it. */
+  isAdmin: z.boolean(),
+  participants: z.array(
+    z.object({
+      id: z.string(),
+      phoneNumber: z.string().nullable(),
+      name: z.string().nullable(),
+      isAdmin: z.boolean(),
+    }),
+  ),
+});
+export type GroupEntry = z.infer<typeof groupEntrySchema>;
+
+export const contactsSchema = z.object({ contacts: z.array(contactEntrySchema) });
+export const groupsSchema = z.object({ groups: z.array(groupEntrySchema) });
 
 export const pairingCommandSchema = z.object({ phoneNumber: z.string().regex(/^\d{5,20}$/) });
 

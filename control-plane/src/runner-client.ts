@@ -2,6 +2,10 @@ import type { Readable } from "node:stream";
 import { Pool, errors } from "undici";
 import type { z } from "zod";
 import {
+  contactsSchema,
+  groupsSchema,
+  type ContactEntry,
+  type GroupEntry,
   actionResultSchema,
   AppError,
   encodeSend,
@@ -38,6 +42,8 @@ const SCREENSHOT_TIMEOUT_MS = 12_000;
 const PAIRING_TIMEOUT_MS = 10_000;
 /** A document of up to a few MB. */
 const PAGE_TIMEOUT_MS = 10_000;
+/** The runner itself gives up before. */
+const ADDRESS_BOOK_TIMEOUT_MS = 55_000;
 /** In JSON a character may take six bytes. */
 const MAX_PAGE_ANSWER_BYTES = 6 * MAX_PAGE_BYTES;
 /** How much longer than the runner's own deadline a send's answer may take. */
@@ -84,6 +90,10 @@ export type RunnerClient = {
   /** null: this profile never heard of the message. */
   findSend(messageId: string): Promise<SendRecord | null>;
   checkNumber(digits: string): Promise<NumberCheck>;
+  /** Whom the account knows. */
+  contacts(): Promise<{ contacts: ContactEntry[] }>;
+  /** The account's groups, with who is in them. */
+  groups(): Promise<{ groups: GroupEntry[] }>;
   react(whatsappId: string, emoji: string): Promise<ActionResult>;
   edit(whatsappId: string, text: string): Promise<ActionResult>;
   revoke(whatsappId: string): Promise<ActionResult>;
@@ -169,6 +179,9 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
     },
     checkNumber: async (digits) =>
       read(numberCheckSchema, await call("GET", `/numbers/${digits}`, undefined, NUMBER_TIMEOUT_MS)),
+    contacts: async () =>
+      read(contactsSchema, await call("GET", "/contacts", undefined, ADDRESS_BOOK_TIMEOUT_MS)),
+    groups: async () => read(groupsSchema, await call("GET", "/groups", undefined, ADDRESS_BOOK_TIMEOUT_MS)),
     react: (whatsappId, emoji) => act(whatsappId, "react", { emoji }),
     edit: (whatsappId, text) => act(whatsappId, "edit", { text }),
     revoke: (whatsappId) => act(whatsappId, "delete"),

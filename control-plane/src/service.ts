@@ -170,6 +170,7 @@ export async function startService(deps: {
       sessions: sessions.service,
       pairing: sessions.pairing,
       screenshot: sessions.screenshot,
+      addressBook: sessions.addressBook,
       backup: sessions.backup,
       restore: sessions.restore,
       messages: messages.service,

@@ -16,6 +16,8 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
+import { allContacts, allGroups } from "./address-book.ts";
+import { within } from "./deadline.ts";
 import { streamLines } from "./event-stream.ts";
 import type { Runner } from "./runner.ts";
 import type { WhatsAppClient } from "./whatsapp/client.ts";
@@ -29,6 +31,9 @@ const SCREENSHOT_MS = 10_000;
 const ANSWERED_WHEN_STALE = ["/health", "/state", "/events", "/shutdown"];
 
 type Deps = { runner: Runner; token: string; onShutdown: () => void };
+
+/** Longest time that contacts, or groups, may take: their callers give up at 60 s. */
+const ADDRESS_BOOK_MS = 50_000;
 
 /** The runner's HTTP; see the contract's runner protocol. */
 export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindings: HttpBindings }> => {
@@ -101,6 +106,17 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
       .parse(c.req.param("digits"));
     return c.json(await client.checkNumber(digits));
   });
+
+  const tell = async <T>(c: Context, read: (client: WhatsAppClient) => Promise<T>): Promise<Response> => {
+    const client = session.connected();
+    if (client === null) return c.json({ error: "not connected" }, 409);
+    const told = await within(ADDRESS_BOOK_MS, read(client));
+    return told === undefined
+      ? c.json({ error: "the page does not tell in time" }, 503)
+      : c.json(told as object);
+  };
+  app.get("/contacts", (c) => tell(c, async (client) => ({ contacts: await allContacts(client) })));
+  app.get("/groups", (c) => tell(c, async (client) => ({ groups: await allGroups(client) })));
 
   const act = async (
     c: Context,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { digitsOf, type Directory } from "./directory.ts";
 import { createHistory, type History } from "./history.ts";
-import type { Credentials, Me, WireLimits } from "./wire.ts";
+import type { Credentials, Me, WireContact, WireLimits } from "./wire.ts";
 
 export type Account = {
   phoneNumber: string;
@@ -9,6 +9,8 @@ export type Account = {
   /** Secrets of the linked browsers by device id. */
   devices: Map<string, string>;
   history: History;
+  /** By id. */
+  contacts: Map<string, WireContact>;
   limit: AccountLimit | null;
 };
 
@@ -47,6 +49,7 @@ export const createAccounts = (directory: Directory) => {
       me,
       devices: new Map<string, string>(),
       history: createHistory(),
+      contacts: new Map<string, WireContact>(),
       limit: null,
     };
     accounts.set(phoneNumber, account);

@@ -28,7 +28,17 @@ export type Inbound = {
   fromPhone?: boolean;
 };
 
-export type Group = { subject: string; participants: string[]; announce?: boolean };
+export type Group = {
+  subject: string;
+  participants: string[];
+  announce?: boolean;
+  description?: string;
+  /** Of the participants. */
+  admins?: string[];
+};
+
+/** Somebody whom the account knows; with a name, from the phone's address book. */
+export type ContactEntry = { phoneNumber: string; name?: string; pushName?: string };
 
 /**
  * Everything that can be made to happen. `account` is the phone number of a linked account; what happens to it is over when its
@@ -87,6 +97,7 @@ export type Control = {
   registerNumber(number: string): Promise<void>;
   unregisterNumber(number: string): Promise<void>;
   addGroup(account: string, id: string, group: Group): Promise<void>;
+  addContacts(account: string, contacts: readonly ContactEntry[]): Promise<void>;
 
   configure(changes: SettingsChanges): Promise<Settings>;
   pages(): Promise<PageInfo[]>;
@@ -304,10 +315,30 @@ export const createControl = ({
 
     registerNumber: async (number) => directory.register(number, true),
     unregisterNumber: async (number) => directory.register(number, false),
-    addGroup: async (phoneNumber, id, { subject, participants, announce = false }) =>
-      accounts
-        .get(phoneNumber)
-        .history.setGroup(id, { subject, participants: participants.map(chatOf), announce }),
+    addGroup: (phoneNumber, id, { subject, participants, announce = false, description, admins = [] }) =>
+      happens(phoneNumber, (account) => {
+        const group = {
+          subject,
+          participants: participants.map(chatOf),
+          announce,
+          admins: admins.map(chatOf),
+          ...(description !== undefined && { description }),
+        };
+        account.history.setGroup(id, group);
+        const people = doings.people(group.participants);
+        tell(account, { push: "book", chats: [account.history.chat(id)], contacts: [], people });
+      }),
+    addContacts: (phoneNumber, contacts) =>
+      happens(phoneNumber, (account) => {
+        const added = contacts.map(({ phoneNumber: number, name, pushName }) => ({
+          id: chatOf(number),
+          name: name ?? null,
+          pushname: pushName ?? null,
+        }));
+        for (const contact of added) account.contacts.set(contact.id, contact);
+        const people = doings.people(added.map(({ id }) => id));
+        tell(account, { push: "book", chats: [], contacts: added, people });
+      }),
 
     configure: async (changes) => {
       applySettings(settings, changes);

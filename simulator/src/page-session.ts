@@ -104,8 +104,14 @@ export const createPageSession = (
     deviceId = device;
     onLogin(page, account);
     const chats = account.history.chats();
-    const known = people(chats.flatMap(({ id, messages }) => [id, ...messages.map(({ from }) => from)]));
-    push({ push: "account", me: account.me, chats, people: known, limits: shownLimits(account) });
+    const contacts = [...account.contacts.values()];
+    const named = chats.flatMap(({ id, group, messages }) => [
+      id,
+      ...(group?.participants ?? []),
+      ...messages.map(({ from }) => from),
+    ]);
+    const known = people([...named, ...contacts.map(({ id }) => id)]);
+    push({ push: "account", me: account.me, chats, people: known, limits: shownLimits(account), contacts });
     setState("CONNECTED");
     void sync();
   };

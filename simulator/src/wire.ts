@@ -91,7 +91,17 @@ export type WireLimits = {
   cappedUntil: number | null;
 };
 
-export type WireGroup = { subject: string; participants: string[]; announce: boolean };
+export type WireGroup = {
+  subject: string;
+  participants: string[];
+  announce: boolean;
+  description?: string;
+  /** Of the participants. */
+  admins?: string[];
+};
+
+/** Somebody in the phone's address book (with a name of its own), or whom the page knows otherwise. */
+export type WireContact = { id: string; name: string | null; pushname: string | null };
 
 export type WireChat = {
   id: string;
@@ -150,7 +160,16 @@ export type Push =
   | { push: "state"; state?: string; ref?: string; synced?: boolean }
   /** Pairing worked: what to keep in the profile. */
   | { push: "linked"; credentials: Credentials }
-  | { push: "account"; me: Me; chats: WireChat[]; people: Listing[]; limits: WireLimits }
+  | {
+      push: "account";
+      me: Me;
+      chats: WireChat[];
+      people: Listing[];
+      limits: WireLimits;
+      contacts: WireContact[];
+    }
+  /** What the account's phone has besides, from now on. */
+  | { push: "book"; chats: WireChat[]; contacts: WireContact[]; people: Listing[] }
   /** `people`: who is named in it, as far as they are on WhatsApp. */
   | { push: "message"; message: WireMessage; chat: WireChat; people: Listing[] }
   /** A message is not any more what it was; `key`: the one it had. */

@@ -21,7 +21,7 @@ export const createConnectedRunner =
   (sessionId) => {
     const { status, reason } = sessions.reachable(sessionId);
     if (status !== "connected") {
-      const message = `Session '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}; it must be connected for this.`;
+      const message = `Session is not connected: '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}, and must be for this.`;
       throw new AppError("session_not_connected", message, { extra: { status, reason } });
     }
     const runner = live.get(sessionId);

@@ -24,6 +24,8 @@ import { createReconciler } from "./reconciler.ts";
 import { createRecovery } from "./recovery.ts";
 import { createRestore } from "./restore.ts";
 import { createRunnersOf } from "./runners-of.ts";
+import { createAddressBook } from "./address-book.ts";
+import { createConnectedRunner } from "./connected.ts";
 import { createScreenshot } from "./screenshot.ts";
 import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
@@ -169,6 +171,7 @@ export function createSessions(deps: {
     backup: createBackup({ ...copying, maxBytes: deps.maxBackupBytes }),
     restore: createRestore({ ...copying, admission, unused }),
     screenshot: createScreenshot({ live, sessions: service }),
+    addressBook: createAddressBook(createConnectedRunner({ live, sessions: service, clock })),
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
     /** Each removes what no session has, and answers how much. Throw `runtime_unavailable`. */
     cleanup: {

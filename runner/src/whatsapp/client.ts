@@ -1,6 +1,8 @@
 import type {
   Account,
   ActionResult,
+  ContactEntry,
+  GroupEntry,
   NumberCheck,
   SendCommand,
   WhatsAppPage,
@@ -32,6 +34,10 @@ export type WhatsAppClient = {
   revoke(whatsappId: string): Promise<ActionResult>;
   /** Downloads the file of a message. */
   download(whatsappId: string): Promise<Download>;
+  /** Whom the account knows: a page of them, and how many there are. */
+  contacts(from: number, count: number): Promise<{ contacts: ContactEntry[]; total: number }>;
+  /** Its groups, with who is in them: a page of them, and how many there are. */
+  groups(from: number, count: number): Promise<{ groups: GroupEntry[]; total: number }>;
   account(): Promise<Account>;
   /** A code by which the account of this number can link instead of by a QR. */
   pairingCode(phoneNumber: string): Promise<PairingCode>;

@@ -15,6 +15,7 @@ import { keepServed, serveCopy } from "./page-copy.ts";
 import type { PinnedPage } from "./pinned-page.ts";
 import { openPageChannel, type PageChannel } from "./page-channel.ts";
 import { lookAt } from "./page/actions.ts";
+import { readContacts, readGroups } from "./page/address-book.ts";
 import { mendDownloads } from "./page/downloads.ts";
 import { dropFile, installFiles } from "./page/files.ts";
 import { hearInbound, inboundSince, installInbound, noticeTypes } from "./page/inbound.ts";
@@ -351,6 +352,8 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
     knowsChat: (chatId) => page().evaluate(knowsChat, chatId, noticeTypes),
     findMessages: (keys) => page().evaluate(findMessages, keys),
     inboundSince: (unixSeconds) => page().evaluate(inboundSince, unixSeconds),
+    contacts: (from, count) => page().evaluate(readContacts, from, count),
+    groups: (from, count) => page().evaluate(readGroups, from, count),
     account: async () => toAccount(await page().evaluate(readAccount)),
     pairingCode: async (phoneNumber) => {
       const holder = page();

@@ -13,20 +13,23 @@ class GroupMetadata extends Model<{
   subject: string;
   announce: boolean;
   isLidAddressingMode: boolean;
+  desc: string | undefined;
 }> {
   declare id: Wid;
   declare subject: string;
   declare announce: boolean;
-  readonly #participants: string[];
+  readonly #group: WireGroup;
 
-  constructor(id: Wid, { subject, announce, participants }: WireGroup) {
-    super({ id, subject, announce, isLidAddressingMode: false });
-    this.#participants = participants;
+  constructor(id: Wid, group: WireGroup) {
+    const { subject, announce, description } = group;
+    super({ id, subject, announce, isLidAddressingMode: false, desc: description });
+    this.#group = group;
   }
   override serialize(): Record<string, unknown> {
-    const participants = this.#participants.map((one) => ({
+    const { participants: ids, admins = [] } = this.#group;
+    const participants = ids.map((one) => ({
       id: createWid(one),
-      isAdmin: false,
+      isAdmin: admins.includes(one),
       isSuperAdmin: false,
     }));
     return { ...super.serialize(), participants };
@@ -126,7 +129,7 @@ export const createChats = (
     place,
     load: (chats: WireChat[]) => {
       for (const { messages: newest, ...rest } of chats) {
-        const chat = make(rest);
+        const chat = all.get(rest.id) ?? make(rest);
         for (const message of newest) place(chat, messages.fromWire(message, false));
       }
     },

@@ -1,4 +1,4 @@
-import type { Listing } from "../wire.ts";
+import type { Listing, WireContact } from "../wire.ts";
 import type { Link } from "./link.ts";
 import { Collection, Model } from "./model.ts";
 import { createWid, type Wid } from "./wid.ts";
@@ -9,20 +9,23 @@ class Contact extends Model<{
   pushname: string;
   phoneNumber: Wid | undefined;
   isBusiness: boolean;
+  isMyContact: boolean;
 }> {
   declare id: Wid;
   declare name: string;
   declare pushname: string;
+  declare isMyContact: boolean;
 }
+
+type Known = { name: string; pushname: string; isMyContact: boolean };
+const make = (id: Wid, known: Known) =>
+  new Contact({ id, ...known, phoneNumber: undefined, isBusiness: false });
 
 class Contacts extends Collection<Contact> {
   async find(id: Wid | string): Promise<Contact> {
     const wid = createWid(id);
     const name = wid.user;
-    return (
-      this.get(wid) ??
-      this.add(new Contact({ id: wid, name, pushname: name, phoneNumber: undefined, isBusiness: false }))
-    );
+    return this.get(wid) ?? this.add(make(wid, { name, pushname: name, isMyContact: false }));
   }
 }
 
@@ -49,6 +52,16 @@ export const createContacts = (link: Link, me: () => Wid | undefined) => {
     /** WhatsApp tells with a message who its writer is. */
     know: (people: readonly Listing[]) => {
       for (const person of people) listings.set(person.pn, person).set(person.lid, person);
+    },
+    /** The phone's address book, and who is known otherwise. */
+    load: (contacts: readonly WireContact[]) => {
+      for (const { id, name, pushname } of contacts) {
+        const wid = createWid(id);
+        const known = { name: name ?? "", pushname: pushname ?? "", isMyContact: name !== null };
+        const there = all.get(wid);
+        if (there) there.set(known);
+        else all.add(make(wid, known));
+      }
     },
     /** Chats can be addressed otherwise from now on. */
     forget: () => listings.clear(),
@@ -84,7 +97,7 @@ export const createContacts = (link: Link, me: () => Wid | undefined) => {
         getPushname: ({ pushname }: Contact) => pushname,
         getIsEnterprise: () => false,
       },
-      WAWebFrontendContactGetters: { getIsMyContact: () => false },
+      WAWebFrontendContactGetters: { getIsMyContact: ({ isMyContact }: Contact) => isMyContact },
     },
   };
 };

@@ -54,6 +54,11 @@ const react = (said: Push): void => {
       contacts.know(said.people);
       limits.set(said.limits);
       socket.setAccount(said.me);
+      contacts.load(said.contacts);
+      return chats.load(said.chats);
+    case "book":
+      contacts.know(said.people);
+      contacts.load(said.contacts);
       return chats.load(said.chats);
     case "message":
       contacts.know(said.people);

@@ -130,6 +130,38 @@ describe("the WA Blast application", () => {
     },
   );
 
+  it("saves contacts and groups", async () => {
+    const { control } = stage.simulator;
+    await control.addContacts(ACCOUNT, [{ phoneNumber: "6281200000009", name: "Budi", pushName: "budi" }]);
+    await control.addGroup(ACCOUNT, "120363000000000001@g.us", {
+      subject: "Pelanggan",
+      description: "info",
+      participants: [ACCOUNT, "6281200000009"],
+      admins: [ACCOUNT],
+    });
+    const contact = { id: "6281200000009@c.us", name: "Budi", pushname: "budi", number: "6281200000009" };
+    const group = {
+      id: "120363000000000001@g.us",
+      name: "Pelanggan",
+      desc: "info",
+      participants_count: 2,
+      is_admin: true,
+    };
+    const contacts = await call(`GET /sessions/${ID}/contacts`);
+    expect(contacts.status, contacts.text).toBe(200);
+    expect(contacts.body.data?.["contacts"]).toContainEqual(expect.objectContaining(contact));
+    const groups = await call(`GET /sessions/${ID}/groups`);
+    expect(groups.body.data?.["groups"]).toMatchObject([
+      {
+        ...group,
+        participants: [{ isAdmin: true }, { name: "Budi", number: "6281200000009", isAdmin: false }],
+      },
+    ]);
+    const all = (await call(`GET /sessions/${ID}/all-contacts`)).body.data!;
+    expect(all).toEqual({ ...contacts.body.data, ...groups.body.data });
+    expect([all["total_contacts"], all["total_groups"]]).toEqual([(all["contacts"] as object[]).length, 1]);
+  });
+
   it("reads in errors what tells it to reconnect", async () => {
     const nobody = await call("POST /sessions/nobody/send", { to: TO, message: "x" });
     expect([nobody.status, nobody.text]).toEqual([404, expect.stringContaining("Session not found")]);

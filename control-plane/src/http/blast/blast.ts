@@ -12,13 +12,13 @@ import { createRouter, type AppEnv } from "../context.ts";
 import { errorResponses, openErrorResponses } from "../errors.ts";
 import { answered, answerSent, sendResponses } from "../send-answer.ts";
 import { readSendBody, sendBody } from "../send-body.ts";
+import { tags } from "./tags.ts";
 
 /*
  * Calls as the WA Blast application makes them, which was there before this engine and cannot be changed for it. They only
  * translate: what they do, calls of our own do too.
  */
 
-const tags = ["WA Blast application"];
 const params = z.object({ sessionId: sessionIdSchema });
 const aliveSchema = z.object({ success: z.literal(true), status: z.enum(["ok", "starting"]) });
 const alive = { description: "ok", content: { "application/json": { schema: aliveSchema } } };

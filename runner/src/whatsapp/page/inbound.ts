@@ -173,12 +173,15 @@ export const installInbound = (notices: readonly string[]): void => {
       }
     };
   Object.assign(window.engine!, {
+    idOf,
+    isMe,
+    phoneNumberOf,
     received: safely("received", words.received),
     edited: safely("edited", words.edited),
     revoked: safely("revoked", words.revoked),
     reacted: safely("reacted", words.reacted),
     called: safely("called", words.called),
-  } satisfies typeof words);
+  } satisfies typeof words & Pick<PageEngine, "idOf" | "isMe" | "phoneNumberOf">);
 };
 
 /**

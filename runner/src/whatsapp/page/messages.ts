@@ -61,7 +61,16 @@ export const installEngine = (): void => {
   const gates = new Map<string, { pass: () => void; refuse: (cause: Error) => void }>();
   const engine: Omit<
     PageEngine,
-    "refusalOf" | "received" | "edited" | "revoked" | "reacted" | "called" | "fileNamed"
+    | "idOf"
+    | "isMe"
+    | "phoneNumberOf"
+    | "refusalOf"
+    | "received"
+    | "edited"
+    | "revoked"
+    | "reacted"
+    | "called"
+    | "fileNamed"
   > = {
     inHand: new Map(),
     files: new Map(),

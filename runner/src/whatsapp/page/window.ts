@@ -92,7 +92,17 @@ type Chat = {
   t?: number;
   lastReceivedKey?: MsgKey;
   msgs: { getModelsArray(): Msg[] };
+  name?: string | null;
+  groupMetadata?: { serialize(): GroupMetadata } | null;
 };
+
+type Contact = { id: Id; name?: string | null; pushname?: string | null };
+type GroupMetadata = {
+  subject?: string | null;
+  desc?: string | null;
+  participants?: { id: Id; isAdmin?: boolean; isSuperAdmin?: boolean }[] | null;
+};
+type GroupMetadataCollection = { update(id: Wid): Promise<unknown> };
 
 /** What the library wants of a file that is to be sent; `data` is base64, or the name of one that `engine.files` holds. */
 type MediaInfo = { data: string; mimetype: string; filename: string };
@@ -140,6 +150,10 @@ type Modules = {
       getMessagesById(keys: string[]): Promise<{ messages?: (Msg | undefined)[] } | undefined>;
     };
     Chat: Collection<Chat>;
+    Contact: Collection<Contact>;
+    /** By either name. */
+    GroupMetadata?: GroupMetadataCollection;
+    WAWebGroupMetadataCollection?: GroupMetadataCollection;
     Reactions: {
       find(
         key: string,
@@ -154,6 +168,7 @@ type Modules = {
     getAlternateUserWid(wid: Wid): Wid | null | undefined;
     getPhoneNumber(wid: Wid): Wid | null | undefined;
   };
+  WAWebFrontendContactGetters: { getIsMyContact(contact: Contact): boolean };
   WAWebChatLoadMessages: { loadEarlierMsgs(options: { chat: Chat }): Promise<unknown[] | undefined> };
   WAWebMsgReply: { canReplyMsg(message: Msg): boolean };
   WAWebMsgActionCapability: {
@@ -170,6 +185,12 @@ export type PageEngine = {
   /** The runner's answer to `before_send`: null lets the message pass. */
   decide(ref: string, refusal: string | null): void;
   decision(ref: string): Promise<void>;
+  /** A person's, group's or list's id without the number of the device. */
+  idOf(id: Id | null | undefined): string | null;
+  /** Whether the id is one of the account's own. */
+  isMe(id: string | null): boolean;
+  /** Digits of a person's number, where WhatsApp tells it. */
+  phoneNumberOf(id: string): string | null;
   describe(message: Msg): FoundMessage;
   /** What is known of why WhatsApp's server refused a message; null where it did not. */
   refusalOf(message: Msg): FoundMessage["refusal"];
