@@ -110,8 +110,8 @@ export function createApp(deps: AppDeps) {
   if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
   // A form of its own kind and size.
   app.route("/", restoreRoutes(deps));
-  app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
   app.use(requireJson);
+  app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
   app.route("/", whatsappHealthRoutes(deps));
   app.route("/", cleanupRoutes(deps));
   app.route("/", sessionRoutes(deps));
