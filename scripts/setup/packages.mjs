@@ -73,3 +73,10 @@ export const ensureChromium = async (options) => {
   await writeFile(file, Buffer.from(await answer.arrayBuffer()));
   await installPackages([file], "Google Chrome", options);
 };
+
+/** Sees to a PHP with its curl, as which the calling application is played by a test. */
+export const ensurePhp = async (options) => {
+  const { stdout } = hasCommand("php") ? ask("php", ["-m"]) : { stdout: "" };
+  if (/^curl$/m.test(stdout)) return;
+  await installPackages(["php-cli", "php-curl"], "PHP for the tests", options);
+};

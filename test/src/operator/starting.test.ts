@@ -1,9 +1,8 @@
-import { createServer, type AddressInfo } from "node:net";
-import { once } from "node:events";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { afterEach, expect, it } from "vitest";
 import { createApi } from "../support/api.ts";
+import { freePort } from "../support/free-port.ts";
 import { startEngine, type Engine } from "../support/engine.ts";
 import { until } from "../support/until.ts";
 
@@ -13,14 +12,6 @@ const LARGE_BYTES = 40 * 1024 * 1024;
 
 let engine: Engine;
 afterEach(() => engine?.stop());
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-};
 
 it("calls that come while the engine starts wait for it; its health does not, nor does a wrong key", async () => {
   engine = await startEngine({ runtime: "process", stubs: true });
