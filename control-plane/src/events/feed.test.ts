@@ -88,7 +88,7 @@ describe("pages of events", () => {
     const page = await feed.page({ sessionId: "c" }, { after: 10, limit: 2 });
     expect(idsOf(page.events)).toEqual([11, 15]);
     expect(idsOf((await feed.page({ sessionId: "c" }, { after: 12, limit: 2 })).events)).toEqual([15, 19]);
-    await expect(feed.page({ sessionId: "nobody" }, { limit: 1 })).rejects.toThrow(/no session/);
+    await expect(feed.page({ sessionId: "nobody" }, { limit: 1 })).rejects.toThrow(/Session not found/);
   });
 });
 
