@@ -38,7 +38,7 @@ export type Group = {
 };
 
 /** Somebody whom the account knows; with a name, from the phone's address book. */
-export type ContactEntry = { phoneNumber: string; name?: string; pushName?: string };
+type ContactEntry = { phoneNumber: string; name?: string; pushName?: string };
 
 /**
  * Everything that can be made to happen. `account` is the phone number of a linked account; what happens to it is over when its
