@@ -18,3 +18,4 @@ export * from "./session.ts";
 export * from "./steps.ts";
 export * from "./suppression.ts";
 export * from "./webhook.ts";
+export * from "./well-formed.ts";

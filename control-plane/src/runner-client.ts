@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { Pool, errors } from "undici";
 import type { z } from "zod";
 import {
+  parseWellFormed,
   contactsSchema,
   groupsSchema,
   type ContactEntry,
@@ -147,7 +148,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
     if (answer.status === 421) throw new StaleClaimFound(staleClaimSchema.parse(JSON.parse(answer.text)));
     if (answer.status >= 300) throw useless(`runner answered ${answer.status}`);
     try {
-      return schema.parse(JSON.parse(answer.text)) as z.infer<S>;
+      return schema.parse(parseWellFormed(answer.text)) as z.infer<S>;
     } catch (cause) {
       throw useless("runner's answer cannot be read", cause);
     }
@@ -272,7 +273,7 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
         await response.body.dump();
         throw useless(`runner answered ${response.statusCode}`);
       }
-      for await (const line of lines(response.body)) yield streamLineSchema.parse(JSON.parse(line));
+      for await (const line of lines(response.body)) yield streamLineSchema.parse(parseWellFormed(line));
       throw new RunnerUnavailable(new Error("the runner's event stream ended"));
     },
 

@@ -24,6 +24,7 @@ import { createClientIp } from "./client-ip.ts";
 import { createRouter } from "./context.ts";
 import { createErrorHandler } from "./errors.ts";
 import { requireJson } from "./json-body.ts";
+import { readJsonText } from "./json-text.ts";
 import { createRateLimit } from "./rate-limit.ts";
 import { createRequestLog } from "./request-log.ts";
 import { backupRoutes, restoreRoutes } from "./routes/backup.ts";
@@ -112,6 +113,7 @@ export function createApp(deps: AppDeps) {
   app.route("/", restoreRoutes(deps));
   app.use(requireJson);
   app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
+  app.use(readJsonText);
   app.route("/", whatsappHealthRoutes(deps));
   app.route("/", cleanupRoutes(deps));
   app.route("/", sessionRoutes(deps));

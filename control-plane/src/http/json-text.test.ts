@@ -1,0 +1,72 @@
+import { Hono } from "hono";
+import pino from "pino";
+import { expect, it } from "vitest";
+import { parseWellFormed } from "@whatsapp-engine/contract";
+import { createErrorHandler } from "./errors.ts";
+import { readJsonText } from "./json-text.ts";
+
+const app = new Hono();
+app.onError(createErrorHandler(pino({ level: "silent" })) as never);
+app.use(readJsonText as never);
+app.post("/", async (c) => c.json(await c.req.json()));
+
+const post = async (body: Uint8Array | string, type = "application/json") => {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  const answer = await app.request("/", {
+    method: "POST",
+    body: new Uint8Array(bytes),
+    headers: { "Content-Type": type },
+  });
+  return {
+    status: answer.status,
+    body: (await answer.json()) as { m?: string; error?: { message: string; details: unknown[] } },
+  };
+};
+const bytes = (...parts: (string | number)[]) =>
+  Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : Buffer.from([part]))));
+
+it.each([
+  ["UTF-8", bytes('{"m":"é€😀"}'), "application/json", "é€😀"],
+  ["UTF-8, as said", bytes('{"m":"é"}'), 'application/json; charset="UTF-8"', "é"],
+  ["a mark before it", bytes(0xef, 0xbb, 0xbf, '{"m":"é"}'), "application/json", "é"],
+  ["Latin 1", bytes('{"m":"caf', 0xe9, '"}'), "application/json; charset=ISO-8859-1", "café"],
+  ["Windows 1252", bytes('{"m":"', 0x80, '"}'), "application/json;charset=windows-1252", "€"],
+  ["Shift_JIS", bytes('{"m":"', 0x93, 0xfa, '"}'), "application/json; charset=shift_jis", "日"],
+  ["UTF-16", Buffer.from('{"m":"é😀"}', "utf16le"), "application/json; charset=utf-16le", "é😀"],
+  ["a pair of escapes", bytes(String.raw`{"m":"\ud83d\ude00"}`), "application/json", "😀"],
+])("%s is read as it is", async (_, body, type, text) => {
+  expect(await post(body, type)).toEqual({ status: 200, body: { m: text } });
+});
+
+it.each([
+  ["Latin 1 that is not said to be", bytes('{"m":"caf', 0xe9, '"}'), "application/json", /is not UTF-8/],
+  ["half of a character's bytes", bytes('{"m":"', 0xf0, 0x9f, '"}'), "application/json", /is not UTF-8/],
+  [
+    "a charset that it is not in",
+    bytes('{"m":"', 0xff, '"}'),
+    "application/json; charset=utf-8",
+    /is not UTF-8/,
+  ],
+  ["a charset that nobody knows", bytes("{}"), "application/json; charset=klingon", /klingon/],
+])("%s is refused", async (_, body, type, why) => {
+  const answer = await post(body, type);
+  expect(answer.status).toBe(400);
+  expect(answer.body.error?.message).toMatch(why);
+});
+
+it.each([
+  [String.raw`{"m":"ab\ud83d"}`, "m", 2],
+  [String.raw`{"recipients":[{"to":"1"},{"message":"😀x\ude00y"}]}`, "recipients.1.message", 3],
+  [String.raw`{"m":{"\udc00":1}}`, "m", 0],
+])("half a character is refused with its place: %s", async (body, field, at) => {
+  const { status, body: answer } = await post(body);
+  expect(status).toBe(400);
+  expect(answer.error?.details).toEqual([{ field, message: expect.stringContaining(`position ${at}`) }]);
+});
+
+it("what a stranger wrote is kept, with a replacement for half a character", () => {
+  expect(parseWellFormed(String.raw`{"a":"x\ud83dy","b":["\ud83d\ude00"]}`)).toEqual({
+    a: "x\u{FFFD}y",
+    b: ["😀"],
+  });
+});
