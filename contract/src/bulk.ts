@@ -35,11 +35,14 @@ export const sendBulkSchema = z
   .check((ctx) => {
     const { type, recipients, message, caption } = ctx.value;
     const own = recipients.filter((recipient) => typeof recipient !== "string");
+    const ownMessage = own.find((one) => one.message)?.message;
+    const ownCaption = own.find((one) => one.caption)?.caption;
     const parts = {
       ...ctx.value,
-      // Whether each recipient has a text is told recipient by recipient.
-      message: type === "text" ? type : (message ?? own.find((one) => one.message)?.message),
-      caption: caption ?? own.find((one) => one.caption)?.caption,
+      // Whether each recipient has a text is told recipient by recipient: here counts whether there is any. What stands beside a
+      // recipient goes before what stands for all, so that these are no two texts of one message.
+      message: type === "text" ? type : (message ?? ((caption ?? ownCaption) ? undefined : ownMessage)),
+      caption: caption ?? (message === undefined ? ownCaption : undefined),
     };
     for (const { field, message: text } of checkKind(type, parts)) {
       ctx.issues.push({ code: "custom", path: [field], message: text, input: ctx.value });

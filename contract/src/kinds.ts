@@ -25,7 +25,7 @@ export type MessageParts = Partial<Record<Part, unknown>>;
 
 /** What a kind is made of: one of `needs` must be there, `takes` may be, every other part is a mistake. */
 const kinds: Record<MessageType, { needs: readonly Part[]; takes?: readonly Part[] }> = {
-  text: { needs: ["message"], takes: ["caption"] },
+  text: { needs: ["message"] },
   image: { needs: ["media"], takes: ["caption", "message"] },
   document: { needs: ["media"], takes: ["caption", "message"] },
   video: { needs: ["media"], takes: ["caption", "message"] },
@@ -62,6 +62,8 @@ export function checkKind(type: MessageType, given: MessageParts): { field: Part
     });
   const [first = "message", second] = needs;
   if (needed.length === 0) wrong.push({ field: first, message: `a message of type ${type} needs ${first}` });
+  if (there.includes("caption") && there.includes("message") && takes.includes("caption"))
+    wrong.push({ field: "caption", message: "give either caption or message, not both" });
   if (needed.length > 1) wrong.push({ field: first, message: `give either ${first} or ${second}, not both` });
   return wrong;
 }

@@ -36,10 +36,22 @@ export const mediaSchema = z
   .strictObject({
     base64: z.string().min(1).optional().meta({ description: "The bytes, base64; a data URL is taken too" }),
     url: z.string().max(2048).optional().meta({ description: "http(s) address the engine fetches" }),
+    headers: z
+      .record(
+        z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, "is not the name of a header"),
+        z.string().regex(/^[\t\x20-\x7e]{0,4096}$/, "must be one line of ASCII"),
+      )
+      .refine((headers) => Object.keys(headers).length <= 20, { message: "must be 20 at the most" })
+      .optional()
+      .meta({ description: "Sent with the fetch, such as an object store's token; kept nowhere" }),
     ...aboutMedia,
   })
   .refine((media) => (media.base64 === undefined) !== (media.url === undefined), {
     message: "give exactly one of base64 and url",
+  })
+  .refine((media) => media.headers === undefined || media.url !== undefined, {
+    path: ["headers"],
+    message: "belong to a url",
   });
 
 export const uploadSchema = z.strictObject({ bytes: z.instanceof(Uint8Array), ...aboutMedia });

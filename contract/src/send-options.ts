@@ -8,15 +8,18 @@ export const clientMessageIdSchema = z
   .regex(/^[\x20-\x7e]+$/, "must be of printable ASCII")
   .meta({ example: "order-1234-paid" });
 
+/** A time with its zone, which is never guessed. */
+const timeSchema = z.iso.datetime({
+  offset: true,
+  error: "must be a time with its zone, such as 2030-01-31T09:00:00+07:00 or 2030-01-31T02:00:00Z",
+});
+
 /** How and when a message goes out, whatever its kind. */
 export const sendOptions = {
   async: z.boolean().optional().meta({
     description: "Answer 202 at once; the message goes out when the session is connected",
   }),
   clientMessageId: clientMessageIdSchema.optional(),
-  scheduledAt: z.iso.datetime({ offset: true }).optional().meta({ description: "Not before this time" }),
-  expiresAt: z.iso
-    .datetime({ offset: true })
-    .optional()
-    .meta({ description: "Not after this time; then it is `expired`" }),
+  scheduledAt: timeSchema.optional().meta({ description: "Not before this time" }),
+  expiresAt: timeSchema.optional().meta({ description: "Not after this time; then it is `expired`" }),
 };

@@ -11,15 +11,11 @@ const media = { url: "https://example.com/a" };
 it.each([
   [{ message: "hello" }, { text: "hello", content: null }],
   [
-    { message: "hello", caption: "as before, passed over" },
-    { text: "hello", content: null },
-  ],
-  [
     { type: "video", media, message: "under it" },
     { text: "under it", content: null },
   ],
   [
-    { type: "image", media, message: "not this", caption: "this" },
+    { type: "image", media, caption: "this" },
     { text: "this", content: null },
   ],
   [

@@ -1,11 +1,64 @@
+import { isUtf8 } from "node:buffer";
+import type { Duplex, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { parse as parseDisposition } from "content-disposition";
 import { Agent, request } from "undici";
 import { AppError } from "@whatsapp-engine/contract";
 import { AddressRefused, createAddressGuard } from "../address-guard.ts";
 
 const MAX_REDIRECTS = 3;
+/** Some servers refuse who does not say what it is, and pack what nobody asked them to. */
+const HEADERS = { "user-agent": "whatsapp-engine", "accept-encoding": "identity" };
+/** As often as this a file may be packed. */
+const MAX_ENCODINGS = 3;
+
+const UNPACKERS: Readonly<Record<string, () => Duplex>> = {
+  gzip: createGunzip,
+  "x-gzip": createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+/** Undoes a `Content-Encoding`, the last first. */
+function unpacking(encoding = ""): Duplex[] {
+  const names = encoding
+    .toLowerCase()
+    .split(",")
+    .map((name) => name.trim());
+  const packed = names.filter((name) => name !== "" && name !== "identity").toReversed();
+  const unknown = packed.find((name) => UNPACKERS[name] === undefined);
+  if (unknown !== undefined || packed.length > MAX_ENCODINGS)
+    throw new AppError(
+      "media_unreachable",
+      `media.url answers in an encoding that is not known (${encoding.slice(0, 40)}).`,
+    );
+  return packed.map((name) => UNPACKERS[name]!());
+}
+
+/** A header's bytes come as Latin 1; what stands in them is UTF-8 where it is that. */
+function inUtf8(value: string): string {
+  const bytes = Buffer.from(value, "latin1");
+  return isUtf8(bytes) ? bytes.toString() : value;
+}
+
+/** The name that a server gives its file, without folders (RFC 6266). */
+function nameIn(disposition: string | undefined): string | null {
+  if (disposition === undefined || disposition.length > 2_000) return null;
+  try {
+    const { filename } = parseDisposition(inUtf8(disposition)).parameters as { filename?: string };
+    return filename?.split(/[\\/]/).at(-1)?.slice(0, 255) || null;
+  } catch {
+    return null;
+  }
+}
 
 type FetchedMedia = { bytes: Buffer; mimetype: string | null; filename: string | null };
-export type MediaFetcher = { fetch(url: string): Promise<FetchedMedia>; close(): Promise<void> };
+export type MediaFetcher = {
+  /** `headers`: sent to the address itself, and to others of the same origin that it redirects to. */
+  fetch(url: string, headers?: Readonly<Record<string, string>>): Promise<FetchedMedia>;
+  close(): Promise<void>;
+};
 
 /**
  * Fetches media for callers. Only http and https, only from addresses that `permits` accepts: each is checked as it is
@@ -24,27 +77,37 @@ export function createMediaFetcher(options: {
     connect: { timeout: timeoutMs, lookup: guard.lookup },
   });
 
-  async function fetch(text: string): Promise<FetchedMedia> {
+  async function fetch(text: string, own: Readonly<Record<string, string>> = {}): Promise<FetchedMedia> {
     const signal = AbortSignal.timeout(timeoutMs);
     let url = checked(text);
+    const { origin } = url;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const response = await request(url, { dispatcher: agent, signal }).catch((cause: unknown) => {
+      const response = await request(url, {
+        dispatcher: agent,
+        signal,
+        headers: { ...HEADERS, ...(url.origin === origin && own) },
+      }).catch((cause: unknown) => {
         throw unreachable(cause, timeoutMs);
       });
       const location = response.headers["location"];
       if (response.statusCode >= 300 && response.statusCode < 400 && typeof location === "string") {
         await response.body.dump();
-        url = checked(location, url);
+        url = checked(inUtf8(location), url);
         continue;
       }
       if (response.statusCode !== 200) {
         await response.body.dump();
         throw new AppError("media_unreachable", `media.url answered ${response.statusCode}.`);
       }
+      const { headers, body } = response;
       return {
-        bytes: await readLimited(response.body, Number(response.headers["content-length"] ?? 0)),
-        mimetype: header(response.headers["content-type"])?.split(";")[0]?.trim().toLowerCase() ?? null,
-        filename: lastSegment(url),
+        bytes: await readLimited(
+          body,
+          header(headers["content-encoding"]),
+          Number(headers["content-length"] ?? 0),
+        ),
+        mimetype: header(headers["content-type"])?.split(";")[0]?.trim().toLowerCase() ?? null,
+        filename: nameIn(header(headers["content-disposition"])) ?? lastSegment(url),
       };
     }
     throw new AppError("media_unreachable", `media.url redirects more than ${MAX_REDIRECTS} times.`);
@@ -58,19 +121,26 @@ export function createMediaFetcher(options: {
     }
   }
 
+  /** The file as it was before it was packed for the way; what comes out is counted, and not what goes in. */
   async function readLimited(
-    body: AsyncIterable<Buffer> & { destroy(): unknown },
+    body: Readable,
+    encoding: string | undefined,
     announced: number,
   ): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
+    body.on("error", () => {}); // one that is given up before anybody reads it fails too
     try {
       if (announced > maxBytes) throw tooLarge(maxBytes);
-      for await (const chunk of body) {
-        size += chunk.length;
-        if (size > maxBytes) throw tooLarge(maxBytes);
-        chunks.push(chunk);
-      }
+      const count = async (source: AsyncIterable<Buffer>) => {
+        for await (const chunk of source) {
+          size += chunk.length;
+          if (size > maxBytes) throw tooLarge(maxBytes);
+          chunks.push(chunk);
+        }
+      };
+      // How many stand between is not known to its types.
+      await (pipeline as (...all: unknown[]) => Promise<void>)(body, ...unpacking(encoding), count);
     } catch (error) {
       body.destroy();
       throw error instanceof AppError ? error : unreachable(error, timeoutMs);
