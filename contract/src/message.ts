@@ -121,6 +121,8 @@ export const messageSchema = z
     expiresAt: time,
     deliveredAt: time,
     readAt: time,
+    editedAt: time.meta({ description: "When its text was replaced by this API; `text` is the new one" }),
+    revokedAt: time.meta({ description: "When it was deleted for everyone by this API" }),
   })
   .meta({ id: "Message" });
 export type Message = z.infer<typeof messageSchema>;

@@ -8,6 +8,8 @@ CREATE TABLE `known_accounts` (
 CREATE INDEX `known_accounts_account` ON `known_accounts` (`account`);--> statement-breakpoint
 ALTER TABLE `messages` ADD `repeat_hash` text;--> statement-breakpoint
 ALTER TABLE `messages` ADD `unanswered_at` integer;--> statement-breakpoint
+ALTER TABLE `messages` ADD `edited_at` integer;--> statement-breakpoint
+ALTER TABLE `messages` ADD `revoked_at` integer;--> statement-breakpoint
 CREATE INDEX `messages_unanswered` ON `messages` (`session_id`,`repeat_hash`,`unanswered_at`) WHERE unanswered_at is not null;--> statement-breakpoint
 ALTER TABLE `sessions` ADD `name` text;--> statement-breakpoint
 DROP VIEW `session_overview`;--> statement-breakpoint

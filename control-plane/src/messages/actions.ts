@@ -1,5 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, whatsappIdSchema, type ActionResult } from "@whatsapp-engine/contract";
+import type { Clock } from "../clock.ts";
 import { toDigits } from "../people/recipient.ts";
 import type { RunnerClient, RunnerMedia } from "../runner-client.ts";
 import type { ConnectedRunner } from "../sessions/connected.ts";
@@ -14,12 +15,13 @@ type Target = { messageId: string | null; whatsappId: string };
 
 /** What is done to a message that is there, and asked of WhatsApp, at once: none of it is part of the outbox. */
 export function createMessageActions(deps: {
-  store: Pick<MessageStore, "find">;
+  store: Pick<MessageStore, "find" | "noteDone">;
   sessions: Pick<SessionService, "get">;
   connectedRunner: ConnectedRunner;
   defaultCountry: CountryCode;
+  clock: Clock;
 }) {
-  const { store, sessions, connectedRunner } = deps;
+  const { store, sessions, connectedRunner, clock } = deps;
 
   /** `id`: ours or WhatsApp's. Throws `session_not_found`, `message_not_found`, `message_not_sent`. */
   function find(sessionId: string, id: string): Target {
@@ -52,12 +54,18 @@ export function createMessageActions(deps: {
     react: (sessionId: string, id: string, emoji: string): Promise<Target> =>
       act(sessionId, id, (runner, whatsappId) => runner.react(whatsappId, emoji)),
 
-    edit: (sessionId: string, id: string, text: string): Promise<Target> =>
-      act(sessionId, id, (runner, whatsappId) => runner.edit(whatsappId, text)),
+    async edit(sessionId: string, id: string, text: string): Promise<Target> {
+      const target = await act(sessionId, id, (runner, whatsappId) => runner.edit(whatsappId, text));
+      store.noteDone(target, { editedAt: clock.now(), body: text });
+      return target;
+    },
 
     /** For everyone. */
-    remove: (sessionId: string, id: string): Promise<Target> =>
-      act(sessionId, id, (runner, whatsappId) => runner.revoke(whatsappId)),
+    async remove(sessionId: string, id: string): Promise<Target> {
+      const target = await act(sessionId, id, (runner, whatsappId) => runner.revoke(whatsappId));
+      store.noteDone(target, { revokedAt: clock.now() });
+      return target;
+    },
 
     /** The file of a message. Throws `media_not_found`, `media_gone` besides. */
     async media(sessionId: string, id: string): Promise<RunnerMedia> {

@@ -25,4 +25,6 @@ export const toMessage = (row: MessageRow): Message => ({
   expiresAt: time(row.expiresAt),
   deliveredAt: time(row.deliveredAt),
   readAt: time(row.readAt),
+  editedAt: time(row.editedAt),
+  revokedAt: time(row.revokedAt),
 });

@@ -158,6 +158,15 @@ export function createMessageStore(deps: {
     findByClientId: (sessionId: string, clientMessageId: string): MessageRow | undefined =>
       findByClientId.get({ sessionId, clientMessageId }),
 
+    /** What was done to a message of ours, by either of its ids, once WhatsApp did it. */
+    noteDone(
+      { messageId, whatsappId }: { messageId: string | null; whatsappId: string },
+      change: Pick<MessageRow, "editedAt" | "body"> | Pick<MessageRow, "revokedAt">,
+    ): void {
+      const row = messageId === null ? eq(messages.whatsappId, whatsappId) : eq(messages.id, messageId);
+      db.update(messages).set(change).where(row).run();
+    },
+
     /** A page, newest first, after `cursor` (creation time and id of the last one seen). */
     list(query: {
       sessionId: string;

@@ -51,6 +51,10 @@ export const messages = sqliteTable(
     sentAt: integer("sent_at"),
     deliveredAt: integer("delivered_at"),
     readAt: integer("read_at"),
+    /** When its text was replaced, by the API; `body` is the new one. */
+    editedAt: integer("edited_at"),
+    /** When it was deleted for everyone, by the API. */
+    revokedAt: integer("revoked_at"),
   },
   (table) => [
     index("messages_session").on(table.sessionId, table.createdAt),

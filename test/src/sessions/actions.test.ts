@@ -35,6 +35,9 @@ describe("what is done to a message", () => {
       { success: true, messageId, whatsappId },
     ]);
     expect(await last()).toMatchObject({ id: whatsappId, body: "salah", edited: true });
+    const shown = async () => (await stage.engine.api(`GET /sessions/s/messages/${messageId}`)).body.message!;
+    expect(await shown()).toMatchObject({ text: "salah", revokedAt: null });
+    expect(Date.parse((await shown()).editedAt!)).toBeLessThanOrEqual(Date.now());
 
     const { id: theirs } = await stage.simulator.control.deliver(ACCOUNT, { from: TO, body: "oke" });
     const reacted = await act("PUT /reaction", theirs, { emoji: "👍🏽" });
@@ -50,6 +53,7 @@ describe("what is done to a message", () => {
 
     expect((await act("DELETE", whatsappId)).status).toBe(200);
     expect(await last()).toMatchObject({ id: whatsappId, revoked: true });
+    expect(Date.parse((await shown()).revokedAt!)).toBeLessThanOrEqual(Date.now());
   });
 
   it("answers what WhatsApp answers", async () => {
