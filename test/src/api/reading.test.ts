@@ -39,7 +39,8 @@ describe("reading", () => {
 
     const terminal = await get("/sessions/s1/qr?format=text");
     expect(terminal.headers["content-type"]).toContain("text/plain");
-    expect(readQrCode(pictureOf(terminal.text))).toBe(qr);
+    for (const background of ["dark", "light"] as const)
+      expect(readQrCode(pictureOf(terminal.text, background)), background).toBe(qr);
   });
 
   it("waits for a code, or not", async () => {
@@ -152,26 +153,30 @@ describe("reading", () => {
   });
 });
 
-/** Half blocks, as a terminal shows them, as a picture. */
-function pictureOf(text: string): Buffer {
+/** Half blocks as a terminal of this background shows them, as a picture. */
+function pictureOf(text: string, background: "dark" | "light"): Buffer {
   const lines = text.split("\n").filter((line) => line !== "");
+  const bare = lines.map((line) => [...line.replaceAll(/\u{1B}\[[\d;]*m/gu, "")]);
+  const own = lines.every((line) => line.startsWith("\u{1B}[30;47;107m"));
+  /** What the blocks are drawn in, and on. */
+  const [ink, paper] = own || background === "light" ? [0, 255] : [255, 0];
   const scale = 4;
-  const width = Math.max(...lines.map((line) => [...line].length));
+  const width = Math.max(...bare.map((line) => line.length));
   const png = new PNG({ width: width * scale, height: lines.length * 2 * scale });
   png.data.fill(255);
-  lines.forEach((line, row) => {
-    [...line].forEach((block, column) => {
+  for (const [row, line] of bare.entries()) {
+    for (let column = 0; column < width; column++) {
+      const block = line[column] ?? " ";
       for (const half of [0, 1]) {
-        const dark = block === "█" || block === (half === 0 ? "▀" : "▄");
-        if (!dark) continue;
+        const isDrawn = block === "█" || block === (half === 0 ? "▀" : "▄");
         for (let y = 0; y < scale; y++) {
           for (let x = 0; x < scale; x++) {
             const at = (((row * 2 + half) * scale + y) * width * scale + column * scale + x) * 4;
-            png.data.fill(0, at, at + 3);
+            png.data.fill(isDrawn ? ink : paper, at, at + 3);
           }
         }
       }
-    });
-  });
+    }
+  }
   return PNG.sync.write(png);
 }

@@ -51,13 +51,20 @@ export const qrRoutes = ({ sessions }: { sessions: SessionService }) =>
         extra: { status: session.status, reason: session.reason },
       });
     const { code } = found.qr;
-    if (wanted === "text") return c.text(await QRCode.toString(code, { type: "utf8" }));
+    if (wanted === "text") return c.text(blackOnWhite(await QRCode.toString(code, { type: "utf8" })));
     if (wanted === "svg")
       return c.body(await QRCode.toString(code, { type: "svg" }), 200, { "Content-Type": "image/svg+xml" });
     return c.body(new Uint8Array(await QRCode.toBuffer(code, { width: PNG_WIDTH })), 200, {
       "Content-Type": "image/png",
     });
   });
+
+/** Whatever colours the terminal has: not every camera reads a code that is light on dark. 47 is for those that do not know 107. */
+const blackOnWhite = (blocks: string): string =>
+  blocks
+    .split("\n")
+    .map((line) => (line === "" ? line : `\u{1B}[30;47;107m${line}\u{1B}[0m`))
+    .join("\n");
 
 function formatOf(accept: string | undefined) {
   const first = accept?.split(",")[0]?.split(";")[0]?.trim();
