@@ -27,21 +27,21 @@ async function main(): Promise<void> {
   log.info("engine stopped");
 }
 
-/** For the person at the terminal; the log is for programs. A new key is said in any case, this once. */
+/** For people; the log, which has standard output where there is no terminal, is for programs. A new key is said this once. */
 function greet({ url, apiKey }: Service): void {
-  if (!process.stdout.isTTY && !apiKey.made) return;
   const lines = [
     "",
     `WhatsApp Engine answers at ${url}`,
     ...(apiKey.made
       ? [`API key (said once; kept in the file api-key of the data folder): ${apiKey.key}`]
-      : []),
+      : [`API key: ${apiKey.hint}`]),
     "Next, in another terminal:",
     `  curl -X POST ${url}/sessions/create -H "X-API-Key: ${apiKey.hint}" -H 'Content-Type: application/json' -d '{"sessionId":"session-123"}'`,
     `  curl "${url}/sessions/session-123/qr?format=text" -H "X-API-Key: ${apiKey.hint}"`,
     "",
   ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+  const out = process.stdout.isTTY || apiKey.made ? process.stdout : process.stderr;
+  out.write(`${lines.join("\n")}\n`);
 }
 
 if (!isPreparing())
