@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { and, asc, eq, gte, isNotNull, notInArray, or, sql } from "drizzle-orm";
+import { and, desc, eq, gte, isNotNull, notInArray, or, sql } from "drizzle-orm";
 import { messages, type Db } from "@whatsapp-engine/db";
 import type { Before } from "../alive.ts";
 import type { Clock } from "../clock.ts";
@@ -46,7 +46,8 @@ export function createRepeats(deps: {
         notInArray(messages.status, [...NOT_SENT]),
       ),
     )
-    .orderBy(asc(ROWID))
+    // After a death all of its last minute count, and the newest is the one that was under way.
+    .orderBy(desc(ROWID))
     .prepare();
 
   const note = (id: string, unansweredAt: number | null) => {

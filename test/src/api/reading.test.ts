@@ -156,7 +156,7 @@ describe("reading", () => {
 /** Half blocks as a terminal of this background shows them, as a picture. */
 function pictureOf(text: string, background: "dark" | "light"): Buffer {
   const lines = text.split("\n").filter((line) => line !== "");
-  const bare = lines.map((line) => [...line.replaceAll(/\u{1B}\[[\d;]*m/gu, "")]);
+  const bare = lines.map((line) => [...line.replaceAll(/\p{Cc}\[[\d;]*m/gu, "")]);
   const own = lines.every((line) => line.startsWith("\u{1B}[30;47;107m"));
   /** What the blocks are drawn in, and on. */
   const [ink, paper] = own || background === "light" ? [0, 255] : [255, 0];

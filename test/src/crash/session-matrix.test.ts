@@ -160,11 +160,13 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
     folder.remove();
   });
 
-  const bodies: Readonly<Record<string, object>> = {
+  /** Each row's message says something else: after a kill the same again would be the message of the row before. */
+  let said = "";
+  const bodies = (): Readonly<Record<string, object>> => ({
     "POST /sessions/create": { sessionId: "s" },
-    "POST /sessions/s/send": { to: FRIEND, message: "wake up" },
-  };
-  const call = (call: string) => stage.engine.api(call, bodies[call]);
+    "POST /sessions/s/send": { to: FRIEND, message: said },
+  });
+  const call = (call: string) => stage.engine.api(call, bodies()[call]);
   const row = () => query(stage.engine.dataDir, "select * from sessions where id = 's'")[0];
   const links = () => stage.simulator.control.linkedDevices(account);
 
@@ -256,6 +258,7 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
   it.each(rows)("$verb.name of a session that is $verb.of, at $step", async ({ verb, step, again }) => {
     const { engine } = stage;
     const { name, of, becomes } = verb;
+    said = `wake up at ${step}`;
     if (of !== "unlinked") await bring[of]();
     death.order(step);
     const cutOff = call(verb.call).catch(() => undefined);
