@@ -10,7 +10,7 @@ ALTER TABLE `messages` ADD `repeat_hash` text;--> statement-breakpoint
 ALTER TABLE `messages` ADD `unanswered_at` integer;--> statement-breakpoint
 ALTER TABLE `messages` ADD `edited_at` integer;--> statement-breakpoint
 ALTER TABLE `messages` ADD `revoked_at` integer;--> statement-breakpoint
-CREATE INDEX `messages_unanswered` ON `messages` (`session_id`,`repeat_hash`,`unanswered_at`) WHERE unanswered_at is not null;--> statement-breakpoint
+CREATE INDEX `messages_unanswered` ON `messages` (`unanswered_at`,`session_id`,`repeat_hash`) WHERE unanswered_at is not null;--> statement-breakpoint
 ALTER TABLE `sessions` ADD `name` text;--> statement-breakpoint
 DROP VIEW `session_overview`;--> statement-breakpoint
 CREATE VIEW `session_overview` AS 

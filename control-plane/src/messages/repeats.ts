@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { and, desc, eq, gte, isNotNull, notInArray, or, sql } from "drizzle-orm";
+import { and, desc, eq, gte, isNotNull, notInArray, sql } from "drizzle-orm";
 import { messages, type Db } from "@whatsapp-engine/db";
 import type { Before } from "../alive.ts";
 import type { Clock } from "../clock.ts";
@@ -34,20 +34,29 @@ export function createRepeats(deps: {
   /** Messages that a repetition is being answered with. */
   const taken = new Set<string>();
 
+  /**
+   * Of this session, by the index of those without an answer alone: they are few within the window, where a session may have
+   * millions of messages. The plus keeps the index of a session's messages out of it.
+   */
+  const isUnanswered = and(
+    isNotNull(messages.unansweredAt),
+    gte(messages.unansweredAt, sql.placeholder("since")),
+    sql`+${messages.sessionId} = ${sql.placeholder("sessionId")}`,
+  );
+  const any = db.select({ id: messages.id }).from(messages).where(isUnanswered).limit(1).prepare();
   const unanswered = db
     .select()
     .from(messages)
     .where(
       and(
-        eq(messages.sessionId, sql.placeholder("sessionId")),
+        isUnanswered,
         eq(messages.repeatHash, sql.placeholder("hash")),
-        isNotNull(messages.unansweredAt),
-        gte(messages.unansweredAt, sql.placeholder("since")),
         notInArray(messages.status, [...NOT_SENT]),
       ),
     )
-    // After a death all of its last minute count, and the newest is the one that was under way.
-    .orderBy(desc(ROWID))
+    // After a death all of its last minute count, and the newest is the one that was under way. With a plus, as it would be looked
+    // for from the newest of all messages otherwise.
+    .orderBy(desc(sql`+${ROWID}`))
     .prepare();
 
   const note = (id: string, unansweredAt: number | null) => {
@@ -72,19 +81,7 @@ export function createRepeats(deps: {
 
     /** Whether anybody who asked this session has no answer, so that it is worth reading what is asked. */
     mayBe: (sessionId: string): boolean =>
-      windowMs > 0 &&
-      db
-        .select({ id: messages.id })
-        .from(messages)
-        .where(
-          and(
-            eq(messages.sessionId, sessionId),
-            isNotNull(messages.unansweredAt),
-            gte(messages.unansweredAt, clock.now() - windowMs),
-          ),
-        )
-        .limit(1)
-        .get() !== undefined,
+      windowMs > 0 && any.get({ sessionId, since: clock.now() - windowMs }) !== undefined,
 
     /** The message whose caller had no answer, if this is the same again; whoever gets it must call `answering`. */
     async take(message: NewMessage): Promise<MessageRow | undefined> {
@@ -120,11 +117,11 @@ export function createRepeats(deps: {
     resume({ at, died }: Before): void {
       if (windowMs === 0) return;
       const since = at - windowMs;
-      const had = died ? gte(messages.createdAt, since) : sql`false`;
-      db.update(messages)
-        .set({ unansweredAt: clock.now() })
-        .where(and(isNotNull(messages.repeatHash), or(had, gte(messages.unansweredAt, since))))
-        .run();
+      const unansweredAt = clock.now();
+      const had = and(isNotNull(messages.unansweredAt), gte(messages.unansweredAt, since));
+      const accepted = and(gte(messages.createdAt, since), isNotNull(messages.repeatHash));
+      for (const which of died ? [had, accepted] : [had])
+        db.update(messages).set({ unansweredAt }).where(which).run();
     },
   };
 }

@@ -65,7 +65,7 @@ export const messages = sqliteTable(
       .on(table.sessionId, table.clientMessageId)
       .where(sql`client_message_id is not null`),
     index("messages_unanswered")
-      .on(table.sessionId, table.repeatHash, table.unansweredAt)
+      .on(table.unansweredAt, table.sessionId, table.repeatHash)
       .where(sql`unanswered_at is not null`),
     index("messages_bulk")
       .on(table.bulkId, table.status)
