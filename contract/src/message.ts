@@ -38,7 +38,12 @@ export const mediaSchema = z
     url: z.string().max(2048).optional().meta({ description: "http(s) address the engine fetches" }),
     headers: z
       .record(
-        z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, "is not the name of a header"),
+        z
+          .string()
+          .regex(
+            /^(?!(?:host|connection|content-length|transfer-encoding|upgrade|expect)$)[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/i,
+            "is not the name of a header that can be given",
+          ),
         z.string().regex(/^[\t\x20-\x7e]{0,4096}$/, "must be one line of ASCII"),
       )
       .refine((headers) => Object.keys(headers).length <= 20, { message: "must be 20 at the most" })

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** How exactly a death is dated. */
@@ -12,17 +12,30 @@ export type Before = {
   died: boolean;
 };
 
-/** Notes in the data folder that this engine is alive, by the time of a file; answers what it says of the one before. */
-export function openAlive(dataDir: string): { before: Before | null; close(): void } {
+/**
+ * Notes in the data folder that this engine is alive, by the time of a file, from `begin` on; `before` is what the file says of the
+ * engine before. A start that fails leaves it as it was.
+ */
+export function openAlive(dataDir: string): { before: Before | null; begin(): void; close(): void } {
   const file = join(dataDir, "alive");
-  const before = read(file);
-  writeFileSync(file, "running\n");
-  const timer = setInterval(() => utimesSync(file, new Date(), new Date()), BEAT_MS).unref();
+  let timer: NodeJS.Timeout | undefined;
+  const write = (what: "running" | "ended") => {
+    try {
+      writeFileSync(file, `${what}\n`);
+    } catch {
+      // A disk that takes nothing stops more than this, and says so elsewhere.
+    }
+  };
   return {
-    before,
+    before: read(file),
+    begin: () => {
+      write("running");
+      timer = setInterval(write, BEAT_MS, "running").unref();
+    },
     close: () => {
+      if (timer === undefined) return;
       clearInterval(timer);
-      writeFileSync(file, "ended\n");
+      write("ended");
     },
   };
 }

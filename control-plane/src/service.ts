@@ -229,6 +229,7 @@ export async function startService(deps: {
     sweeper.open();
     await sessions.open();
     if (alive.before) messages.resumeRepeats(alive.before);
+    alive.begin();
     cleanup.open();
     answer = app.fetch as Fetch;
     starting.open(answer);

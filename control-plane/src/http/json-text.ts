@@ -1,6 +1,6 @@
 import { createMiddleware } from "hono/factory";
 import iconv from "iconv-lite";
-import { AppError, findHalf, mayHoldHalves } from "@whatsapp-engine/contract";
+import { AppError, findHalf } from "@whatsapp-engine/contract";
 import type { AppEnv } from "./context.ts";
 
 const JSON_TYPE = /^application\/json\b/i;
@@ -15,7 +15,7 @@ export const readJsonText = createMiddleware<AppEnv>(async (c, next) => {
     const text = decoded(await c.req.arrayBuffer(), /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type)?.[1]);
     // Typed as the text itself; what reads the body waits for it.
     c.req.bodyCache = { text: Promise.resolve(text) as unknown as string };
-    if (mayHoldHalves(text)) refuseHalves(text);
+    refuseHalves(text);
   }
   await next();
 });
@@ -41,16 +41,11 @@ function decoded(bytes: ArrayBuffer, charset = "utf-8"): string {
 const refusal = (why: string, cause?: unknown) => new AppError("invalid_json", `The body ${why}.`, { cause });
 
 function refuseHalves(text: string): void {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return; // whoever reads it says so
-  }
-  const half = findHalf(value);
-  if (half === null) return;
-  const message = `holds half a character (a lone surrogate) at position ${half.at}`;
+  const at = findHalf(text);
+  if (at === -1) return;
+  const around = text.slice(Math.max(0, at - 20), at);
+  const message = `holds half a character (a lone surrogate) at position ${at}, behind ${JSON.stringify(around)}`;
   throw new AppError("invalid_request", "The request's body is not valid.", {
-    details: [{ field: half.field, message }],
+    details: [{ field: "body", message }],
   });
 }

@@ -72,10 +72,11 @@ export async function readSendBody(
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-function withoutNulls(value: unknown): unknown {
-  if (!isObject(value)) return value;
+/** As deep as a message goes: its fields, and those of its media or place. */
+function withoutNulls(value: unknown, depth = 2): unknown {
+  if (!isObject(value) || depth === 0) return value;
   const given = Object.entries(value).filter(([, field]) => field !== null);
-  return Object.fromEntries(given.map(([name, field]) => [name, withoutNulls(field)]));
+  return Object.fromEntries(given.map(([name, field]) => [name, withoutNulls(field, depth - 1)]));
 }
 
 async function readForm(c: Context<AppEnv>, translated: (fields: Fields) => Fields): Promise<SendMessage> {

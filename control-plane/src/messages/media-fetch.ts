@@ -10,9 +10,6 @@ import { AddressRefused, createAddressGuard } from "../address-guard.ts";
 const MAX_REDIRECTS = 3;
 /** Some servers refuse who does not say what it is, and pack what nobody asked them to. */
 const HEADERS = { "user-agent": "whatsapp-engine", "accept-encoding": "identity" };
-/** As often as this a file may be packed. */
-const MAX_ENCODINGS = 3;
-
 const UNPACKERS: Readonly<Record<string, () => Duplex>> = {
   gzip: createGunzip,
   "x-gzip": createGunzip,
@@ -20,20 +17,16 @@ const UNPACKERS: Readonly<Record<string, () => Duplex>> = {
   br: createBrotliDecompress,
 };
 
-/** Undoes a `Content-Encoding`, the last first. */
+/** What undoes a `Content-Encoding`; nothing where there is none. One in another is nobody's, and a way to keep us busy. */
 function unpacking(encoding = ""): Duplex[] {
-  const names = encoding
-    .toLowerCase()
-    .split(",")
-    .map((name) => name.trim());
-  const packed = names.filter((name) => name !== "" && name !== "identity").toReversed();
-  const unknown = packed.find((name) => UNPACKERS[name] === undefined);
-  if (unknown !== undefined || packed.length > MAX_ENCODINGS)
-    throw new AppError(
-      "media_unreachable",
-      `media.url answers in an encoding that is not known (${encoding.slice(0, 40)}).`,
-    );
-  return packed.map((name) => UNPACKERS[name]!());
+  const name = encoding.trim().toLowerCase();
+  if (name === "" || name === "identity") return [];
+  const unpack = UNPACKERS[name];
+  if (unpack) return [unpack()];
+  throw new AppError(
+    "media_unreachable",
+    `media.url answers in an encoding that is not known (${encoding.slice(0, 40)}).`,
+  );
 }
 
 /** A header's bytes come as Latin 1; what stands in them is UTF-8 where it is that. */
@@ -55,7 +48,7 @@ function nameIn(disposition: string | undefined): string | null {
 
 type FetchedMedia = { bytes: Buffer; mimetype: string | null; filename: string | null };
 export type MediaFetcher = {
-  /** `headers`: sent to the address itself, and to others of the same origin that it redirects to. */
+  /** `headers`: sent to the address itself, and on redirects until they lead to another origin. */
   fetch(url: string, headers?: Readonly<Record<string, string>>): Promise<FetchedMedia>;
   close(): Promise<void>;
 };
@@ -80,12 +73,13 @@ export function createMediaFetcher(options: {
   async function fetch(text: string, own: Readonly<Record<string, string>> = {}): Promise<FetchedMedia> {
     const signal = AbortSignal.timeout(timeoutMs);
     let url = checked(text);
+    let headersOfOrigin = own;
     const { origin } = url;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const response = await request(url, {
         dispatcher: agent,
         signal,
-        headers: { ...HEADERS, ...(url.origin === origin && own) },
+        headers: { ...HEADERS, ...headersOfOrigin },
       }).catch((cause: unknown) => {
         throw unreachable(cause, timeoutMs);
       });
@@ -93,6 +87,8 @@ export function createMediaFetcher(options: {
       if (response.statusCode >= 300 && response.statusCode < 400 && typeof location === "string") {
         await response.body.dump();
         url = checked(inUtf8(location), url);
+        // For good: another origin must not choose what is fetched with them.
+        if (url.origin !== origin) headersOfOrigin = {};
         continue;
       }
       if (response.statusCode !== 200) {
@@ -103,6 +99,7 @@ export function createMediaFetcher(options: {
       return {
         bytes: await readLimited(
           body,
+          signal,
           header(headers["content-encoding"]),
           Number(headers["content-length"] ?? 0),
         ),
@@ -124,6 +121,7 @@ export function createMediaFetcher(options: {
   /** The file as it was before it was packed for the way; what comes out is counted, and not what goes in. */
   async function readLimited(
     body: Readable,
+    signal: AbortSignal,
     encoding: string | undefined,
     announced: number,
   ): Promise<Buffer> {
@@ -140,7 +138,9 @@ export function createMediaFetcher(options: {
         }
       };
       // How many stand between is not known to its types.
-      await (pipeline as (...all: unknown[]) => Promise<void>)(body, ...unpacking(encoding), count);
+      await (pipeline as (...all: unknown[]) => Promise<void>)(body, ...unpacking(encoding), count, {
+        signal,
+      });
     } catch (error) {
       body.destroy();
       throw error instanceof AppError ? error : unreachable(error, timeoutMs);

@@ -108,6 +108,16 @@ describe("a file of a kind of its own", () => {
     await expect(of(type, file, given)).rejects.toMatchObject({ code: "invalid_media" });
   });
 
+  it("boxes in boxes in boxes are no way to keep it busy", async () => {
+    const nested = Buffer.alloc(160_000);
+    for (let at = 0; at < nested.length; at += 8) {
+      nested.writeUInt32BE(nested.length - at, at);
+      nested.write("moov", at + 4, "latin1");
+    }
+    const bytes = Buffer.concat([FILES.film.subarray(0, 28), nested]);
+    await mediaTypeOf("document", bytes, { given: undefined, fromSource: null, filename: null });
+  });
+
   it.each([16, 24, 40, 64, 200])(
     "boxes that lie about their size end the search: %i bytes",
     async (length) => {

@@ -69,6 +69,9 @@ const plainName = (type: string): string => ALIASES[type] ?? type;
 
 const MIMETYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/;
 
+/** Longest type that is looked at. */
+const MAX_TYPE = 127;
+
 /** What says nothing: defaults of servers, forms and browsers. */
 const GENERIC =
   /^(application\/(octet-stream|binary|x-binary|unknown|x-unknown|download|x-download|force-download)|binary\/octet-stream|multipart\/form-data|\*\/\*)$/;
@@ -119,7 +122,7 @@ export async function mediaTypeOf(type: MessageType, bytes: Buffer, declared: De
 
 const bare = (type: string | null | undefined) => type?.split(";")[0]!.trim().toLowerCase();
 const isTelling = (type: string | undefined): type is string =>
-  type !== undefined && type !== "" && !GENERIC.test(type);
+  type !== undefined && type !== "" && type.length <= MAX_TYPE && !GENERIC.test(type);
 
 async function typeInBytes(bytes: Buffer): Promise<string | undefined> {
   const found = (await fileTypeFromBuffer(bytes))?.mime as string | undefined;
@@ -128,10 +131,13 @@ async function typeInBytes(bytes: Buffer): Promise<string | undefined> {
     : found;
 }
 
-/** Kinds of tracks of an MP4 (`vide`, `soun`), from the handlers in its boxes: moov > trak > mdia > hdlr (ISO/IEC 14496-12). */
+/** Boxes of an MP4, each in the one before, in which a track's handler stands (ISO/IEC 14496-12). */
+const WAY = ["moov", "trak", "mdia"];
+
+/** Kinds of tracks of an MP4 (`vide`, `soun`), from their handlers. */
 function tracksOf(bytes: Buffer): Set<string> {
   const kinds = new Set<string>();
-  const walk = (from: number, to: number): void => {
+  const walk = (from: number, to: number, depth: number): void => {
     for (let at = from; at + 8 <= to;) {
       const name = bytes.toString("latin1", at + 4, at + 8);
       const short = bytes.readUInt32BE(at);
@@ -140,12 +146,13 @@ function tracksOf(bytes: Buffer): Set<string> {
       const inside = at + (isLong ? 16 : 8);
       const end = Math.min(at + size, to);
       if (size < inside - at) return;
-      if (name === "moov" || name === "trak" || name === "mdia") walk(inside, end);
-      if (name === "hdlr" && inside + 12 <= end) kinds.add(bytes.toString("latin1", inside + 8, inside + 12));
+      if (name === WAY[depth]) walk(inside, end, depth + 1);
+      if (depth === WAY.length && name === "hdlr" && inside + 12 <= end)
+        kinds.add(bytes.toString("latin1", inside + 8, inside + 12));
       at = end;
     }
   };
-  walk(0, bytes.length);
+  walk(0, bytes.length, 0);
   return kinds;
 }
 

@@ -43,6 +43,7 @@ const asked = (body: string, change: Partial<NewMessage> = {}): NewMessage => {
   };
   return { ...message, repeatHash: repeats.hashOf(message) };
 };
+const caller = { since: 0, isGone: () => false };
 const accepted = (id: string, body: string, createdAt = now, status: "sent" | "failed" = "sent") =>
   database.db
     .insert(messages)
@@ -58,13 +59,33 @@ it("gives the message of a caller who had no answer once, to the same person and
   await goneAway("1", "hello");
   expect(repeats.mayBe("a")).toBe(true);
   expect(repeats.mayBe("b")).toBe(false);
-  expect(await repeats.take(asked("hello", { recipient: "6281234567891" }))).toBeUndefined();
-  expect(await repeats.take(asked("hello", { sessionId: "b" }))).toBeUndefined();
-  expect(await repeats.take(asked("hello"))).toMatchObject({ id: "1" });
+  expect(await repeats.take(asked("hello", { recipient: "6281234567891" }), caller)).toBeUndefined();
+  expect(await repeats.take(asked("hello", { sessionId: "b" }), caller)).toBeUndefined();
+  expect(await repeats.take(asked("hello"), caller)).toMatchObject({ id: "1" });
   // While that one is answered nobody else gets it.
-  expect(await repeats.take(asked("hello"))).toBeUndefined();
+  expect(await repeats.take(asked("hello"), caller)).toBeUndefined();
   now += WINDOW_MS + 1;
   expect(repeats.mayBe("a")).toBe(false);
+});
+
+it("who asks again and again without waiting gets one message for one time, and then another", async () => {
+  await goneAway("1", "alarm");
+  for (let n = 0; n < 5; n++) {
+    now += WINDOW_MS / 4;
+    const found = await repeats.take(asked("alarm"), caller);
+    if (found) repeats.answering(found, Promise.resolve(false));
+    await Promise.resolve();
+    expect(found?.id, String(n)).toBe(n < 4 ? "1" : undefined);
+  }
+});
+
+it("a call whose caller is gone by now takes what was accepted since it came", async () => {
+  const row = accepted("quicker", "file");
+  repeats.answering(row, Promise.resolve(true));
+  const gone = { since: now, isGone: () => true };
+  expect(await repeats.take(asked("file"), gone)).toMatchObject({ id: "quicker" });
+  expect(await repeats.take(asked("file"), { ...gone, since: now + 1 })).toBeUndefined();
+  expect(await repeats.take(asked("file"), caller)).toBeUndefined();
 });
 
 it("after a death counts what was accepted in the last minute before, and no more after another minute", async () => {
@@ -75,8 +96,8 @@ it("after a death counts what was accepted in the last minute before, and no mor
   now += 3_600_000;
   repeats = make();
   repeats.resume({ at: died, died: true });
-  expect(await repeats.take(asked("hello"))).toMatchObject({ id: "young" });
-  expect(await repeats.take(asked("hello"))).toBeUndefined();
+  expect(await repeats.take(asked("hello"), caller)).toMatchObject({ id: "young" });
+  expect(await repeats.take(asked("hello"), caller)).toBeUndefined();
 });
 
 it("after an end in order counts only who had no answer", async () => {
@@ -86,8 +107,8 @@ it("after an end in order counts only who had no answer", async () => {
   now += 3_600_000;
   repeats = make();
   repeats.resume({ at: ended, died: false });
-  expect(await repeats.take(asked("one"))).toBeUndefined();
-  expect(await repeats.take(asked("two"))).toMatchObject({ id: "gone" });
+  expect(await repeats.take(asked("one"), caller)).toBeUndefined();
+  expect(await repeats.take(asked("two"), caller)).toMatchObject({ id: "gone" });
 });
 
 it("looks at those without an answer alone, however many messages a session has", () => {

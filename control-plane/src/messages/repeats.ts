@@ -59,6 +59,19 @@ export function createRepeats(deps: {
     .orderBy(desc(sql`+${ROWID}`))
     .prepare();
 
+  const acceptedSince = (sessionId: string, repeatHash: string, since: number): MessageRow[] =>
+    db
+      .select()
+      .from(messages)
+      .where(
+        and(
+          eq(messages.sessionId, sessionId),
+          gte(messages.createdAt, since),
+          eq(messages.repeatHash, repeatHash),
+        ),
+      )
+      .all();
+
   const note = (id: string, unansweredAt: number | null) => {
     try {
       db.update(messages).set({ unansweredAt }).where(eq(messages.id, id)).run();
@@ -72,7 +85,11 @@ export function createRepeats(deps: {
 
   return {
     /** What tells a message without a key from others; null where repetitions are not looked for. */
-    hashOf: ({ type, body, content, mediaSha256, mediaFilename, scheduledAt }: NewMessage): string | null =>
+    hashOf: (
+      { type, body, content, mediaSha256, mediaFilename }: NewMessage,
+      /** As it was asked for, also where that is over by now. */
+      scheduledAt?: string,
+    ): string | null =>
       windowMs === 0
         ? null
         : createHash("sha256")
@@ -84,15 +101,23 @@ export function createRepeats(deps: {
       windowMs > 0 && any.get({ sessionId, since: clock.now() - windowMs }) !== undefined,
 
     /** The message whose caller had no answer, if this is the same again; whoever gets it must call `answering`. */
-    async take(message: NewMessage): Promise<MessageRow | undefined> {
+    async take(
+      message: NewMessage,
+      /** The caller who asks: since when, and whether its own connection is gone by now. */
+      caller: { since: number; isGone: () => boolean },
+    ): Promise<MessageRow | undefined> {
       const { sessionId, recipient, repeatHash } = message;
       if (!repeatHash) return undefined;
       if (underWay.has(keyOf(message))) await delay(HEARD_MS);
+      const same = (row: MessageRow) => people.isSame(row.recipient, recipient);
       const found = unanswered
         .all({ sessionId, hash: repeatHash, since: clock.now() - windowMs })
-        .find((row) => !taken.has(row.id) && people.isSame(row.recipient, recipient));
+        .find((row) => !taken.has(row.id) && same(row));
       if (found) taken.add(found.id);
-      return found;
+      // A file that was long in coming: who waited for it asked again meanwhile, and that was quicker.
+      return (
+        found ?? (caller.isGone() ? acceptedSince(sessionId, repeatHash, caller.since).find(same) : undefined)
+      );
     },
 
     /** A caller waits for this message's answer; `answered` tells whether it had one. */
@@ -105,8 +130,9 @@ export function createRepeats(deps: {
         if (left === 0) underWay.delete(key);
         else underWay.set(key, left);
         const again = taken.delete(row.id);
-        if (!had) note(row.id, clock.now());
-        else if (again) note(row.id, null);
+        // The time of the first stays: who never waits for an answer would send one message for ever otherwise.
+        if (!had && !again) note(row.id, clock.now());
+        if (had && again) note(row.id, null);
       });
     },
 

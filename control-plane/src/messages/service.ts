@@ -133,9 +133,11 @@ export function createMessageService(deps: {
   ): Promise<{ row: MessageRow; repeated: boolean }> {
     const { clientMessageId } = input;
     const recipient = toRecipient(input.to, "to", deps.defaultCountry);
-    const requestHash = clientMessageId === undefined ? null : hashOf({ ...input, to: undefined });
+    const asked = { ...input, to: undefined, media: input.media && { ...input.media, headers: undefined } };
+    const requestHash = clientMessageId === undefined ? null : hashOf(asked);
     const refuseIfAnother = (row: MessageRow) => {
-      refuseIfOther(row, requestHash);
+      // Engines before 2026-12 had all of the request in it, and the same person as written the same.
+      if (row.requestHash !== hashOf(input)) refuseIfOther(row, requestHash);
       if (!deps.people.isSame(row.recipient, recipient)) throw idempotencyConflict();
     };
     const before =
@@ -148,13 +150,16 @@ export function createMessageService(deps: {
       input.async || input.scheduledAt !== undefined
         ? void deps.sessions.get(sessionId)
         : refuseUnlessConnected(sessionId);
+    const caller = { since: clock.now(), isGone: () => isGone };
+    let isGone = false;
+    void answered.then((had) => (isGone = !had));
     // Who asks for what was accepted before gets that, whatever became of the session.
     const mayRepeat = clientMessageId === undefined && deps.repeats.mayBe(sessionId);
     if (!mayRepeat) refuseUnlessItMay();
     const message = await prepare(sessionId, recipient, input);
     if (clientMessageId === undefined) {
-      message.repeatHash = deps.repeats.hashOf(message);
-      const unanswered = await deps.repeats.take(message);
+      message.repeatHash = deps.repeats.hashOf(message, input.scheduledAt);
+      const unanswered = await deps.repeats.take(message, caller);
       if (unanswered) {
         deps.repeats.answering(unanswered, answered);
         return { row: unanswered, repeated: true };

@@ -63,7 +63,8 @@ export function createMessageStore(deps: {
     if (row.status !== "queued") limits.onEnd(row);
     // Its id names the chat that WhatsApp has for the number.
     const chat = /^true_(\d+@(?:c\.us|lid))_/.exec(row.whatsappId ?? "")?.[1];
-    if (chat !== undefined && row.status === "sent") people.learn(row.recipient, chat, "sent");
+    if (chat !== undefined && ["sent", "delivered", "read"].includes(row.status))
+      people.learn(row.recipient, chat, "sent");
   }
 
   /** Once it is committed, those who wait for the message hear of it. */

@@ -30,8 +30,6 @@ const withTrunk = (number: PhoneNumber) => {
 const certain: Record<string, (number: PhoneNumber) => string> = {
   "E.164": ({ number }) => number,
   "as people write it": (number) => number.formatInternational(),
-  "with 00": (number) => `00${digitsOf(number)}`,
-  "with 00 and spaces": (number) => number.formatInternational().replace("+", "00 "),
   "with dashes": (number) => number.formatInternational().replaceAll(" ", "-"),
   "with dots": (number) => number.formatInternational().replaceAll(" ", " . "),
   "in brackets": (number) => number.formatInternational().replace(/^(\+\d+)/, "($1)"),
@@ -47,6 +45,12 @@ const certain: Record<string, (number: PhoneNumber) => string> = {
 };
 
 /** These do, where the country is not the default one. */
+/** Said for sure, but where 00 is dialled before a carrier: there a number that may be two people is refused. */
+const with00: Record<string, (number: PhoneNumber) => string> = {
+  "with 00": (number) => `00${digitsOf(number)}`,
+  "with 00 and spaces": (number) => number.formatInternational().replace("+", "00 "),
+};
+
 const open: Record<string, (number: PhoneNumber) => string> = {
   digits: digitsOf,
   "digits with spaces": (number) => number.formatInternational().slice(1),
@@ -84,6 +88,18 @@ describe("a number of every country", () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  it("with 00: the same person, or nobody", () => {
+    assert(
+      property(anyNumber, anyCountry, constantFrom(...Object.keys(with00)), (number, country, way) => {
+        const person = read(with00[way]!(number), country);
+        if (person !== null) expect(person, `${way}, ${country}`).toBe(digitsOf(number));
+      }),
+      { numRuns: 10_000 },
+    );
+    // Where no carrier is dialled before it, it is never refused.
+    for (const number of numbers) expect(read(`00${digitsOf(number)}`, "DE")).toBe(digitsOf(number));
   });
 
   it("as one dials at home: the same person, where that is the default country", () => {

@@ -26,6 +26,10 @@ describe("one reading", () => {
     ["0171/1234567", "491711234567", "DE"],
     ["06.12.34.56.78", "33612345678", "FR"],
     ["8 (912) 345-67-89", "79123456789", "RU"],
+    ["8 (495) 123-45-67", "74951234567", "RU"], // of Vietnam, if it were not dialled so at home
+    ["84951234567", "74951234567", "RU"],
+    ["06 20 123 4567", "36201234567", "HU"],
+    ["(201) 555-0123", "12015550123", "US"], // brackets stand around an area
     ["01162812345678", "62812345678", "US"], // as one dials from there
   ])("%s", (text, recipient, country = "ID") => {
     expect(toRecipient(text, "to", country)).toBe(recipient);
@@ -35,6 +39,8 @@ describe("one reading", () => {
     ["006281234567890", "6281234567890"],
     ["0062 812 3456 7890", "6281234567890", "DE"],
     ["00 44 7911 123456", "447911123456"],
+    ["0011 62 812 3456 7890", "6281234567890", "AU"],
+    ["001 44 7911 123456", "447911123456"],
   ])("%s: 00 stands for +", (text, recipient, country = "ID") => {
     expect(toRecipient(text, "to", country)).toBe(recipient);
   });
@@ -52,7 +58,7 @@ describe("one reading", () => {
     ["(11) 98765-4321", "5511987654321", "BR"],
     ["5512345678", "525512345678", "MX"],
     ["011 15 2345-6789", "5491123456789", "AR"],
-    ["(907) 555-0123", "19075550123", "US"],
+    ["9075550123", "19075550123", "US"],
   ])("%s: national, though it begins as an international number", (text, recipient, country = "ID") => {
     expect(toRecipient(text, "to", country)).toBe(recipient);
   });
@@ -136,14 +142,30 @@ describe("refuses, and says why", () => {
     ["6,28E+12", /spreadsheet has rounded/],
     ["6.28123456789e12", /spreadsheet has rounded/],
     ["81234567890", /\+81 234 56 7890 \(Japan\), or \+62 812 3456 7890 \(Indonesia\)/],
-    ["(201) 555-0123", /\+20 15 550123 \(Egypt\), or \+1 201 555 0123 \(United States\)/, "US"],
+    ["2015550123", /\+20 15 550123 \(Egypt\), or \+1 201 555 0123 \(United States\)/, "US"],
+    ["001 65 9234 5678", /\+1 659 234 5678 .*, or \+65 9234 5678 \(Singapore\)/],
+    ["+39 (0)345 478 2979", /\+39 0345 478 2979 \(Italy\), or \+39 345 478 2979 \(Italy\)/],
+    ["0081234567890", /\+81 234 56 7890 \(Japan\), or \+62 812 3456 7890 \(Indonesia\)/],
+    ["+62 812345678.0", /decimals/, "US"],
+    ["6 281 234 567.00", /decimals/],
+    ["6281234567.000", /decimals/],
+    ["08123456789\t2", /something else/],
+    ["0812-3456-789 (2)", /something stands behind/],
+    ["021-5551234-5", /something stands behind/],
+    ["(021) 98765-43210", /carrier/, "BR"],
+    ["(346) 212-3456-7", /no number of United States/, "US"],
+    ["(639) 442-1016 17", /no number of Canada/, "CA"],
+    ["2024/000105", /slash/, "US"],
+    ["5655098/5099", /slash/, "EE"],
+    ["2024-03-15", /date/, "DK"],
+    ["28.03.2024", /date/, "DK"],
     ["4479111234567", /no number of Indonesia/],
     ["55119876543210", /no number of Indonesia/],
     ["+55119876543210", /no country/],
     ["06281234567890", /no number of Indonesia/],
     ["62812345678901234567", /no number of Indonesia/],
     ["0812-3456-7890 / 0813-4567-8901", /more than one number/],
-    ["021-5551234/5", /more than one number/],
+    ["021-5551234/5", /something stands behind/],
     ["0812/3456/7890", /more than one number/],
     ["+6281234567890+6281234567891", /a \+ stands/],
     ["+6281234567890 or +6281234567891", /something else/],

@@ -1,5 +1,7 @@
 import {
+  getCountries,
   getCountryCallingCode,
+  Metadata,
   parsePhoneNumberFromString,
   type CountryCode,
   type PhoneNumber,
@@ -41,32 +43,83 @@ export function toDigits(text: string, field: string, defaultCountry: CountryCod
   const digits = written.replaceAll(/\D/g, "");
   const example = `write it with + and the country's code, such as +6281234567890`;
 
-  const international = /^\(?\+/.test(written) ? digits : digits.startsWith("00") ? digits.slice(2) : null;
-  if (international !== null)
-    return readInternational(international) ?? refuse(`no country has a number like this; ${example}`);
+  const only = (readings: readonly (string | null)[]): string | null => {
+    const [first, second] = [...new Set(readings.filter((one) => one !== null))];
+    if (first === undefined) return null;
+    if (second === undefined) return first;
+    return refuse(`it may be ${shown(first)}, or ${shown(second)}; write the one that is meant with its +`);
+  };
+  const plan = planOf(defaultCountry);
+  const hasPlus = /^\(?\+/.test(written);
+  if (hasPlus || digits.startsWith("00")) {
+    const international = readInternational(hasPlus ? digits : digits.slice(2));
+    const others = hasPlus ? trunkMarked(written) : dialled(digits, plan, defaultCountry);
+    return only([international, ...others]) ?? refuse(`no country has a number like this; ${example}`);
+  }
 
-  const abroad = readInternational(digits);
   const number = parsePhoneNumberFromString(digits, defaultCountry);
-  const national = number && digitsOf(number);
-  const isOwn = digits.startsWith(getCountryCallingCode(defaultCountry));
-  if (abroad !== null && isOwn && isNumber(abroad)) return abroad;
-  const readings = [...new Set([abroad, national])].filter(
-    (one): one is string => typeof one === "string" && isNumber(one),
-  );
-  const [only, another] = readings;
-  if (only !== undefined && another === undefined) return only;
-  if (only === undefined)
-    return refuse(
-      `it is no number of ${countryNames.of(defaultCountry)}, nor of another country; ${example}`,
-    );
-  return refuse(`it may be ${readings.map(shown).join(", or ")}; write the one that is meant with its +`);
+  if (number?.carrierCode) refuse("it holds the code of a carrier; leave that out");
+  const national = number && isNumber(digitsOf(number)) ? digitsOf(number) : null;
+  // Whoever writes what one dials before a number at home means one at home; no calling code begins with 0.
+  if (national !== null && plan.trunk !== undefined && digits.startsWith(plan.trunk)) return national;
+  const abroad = areaInBrackets(written) ? null : readInternational(digits);
+  const foreign = abroad !== null && isNumber(abroad) ? abroad : null;
+  if (foreign !== null && digits.startsWith(getCountryCallingCode(defaultCountry))) return foreign;
+  const found = only([foreign, national]);
+  if (found !== null) return found;
+  return refuse(`it is no number of ${countryNames.of(defaultCountry)}, nor of another country; ${example}`);
+}
+
+/** What one dials before a number at home, and before one abroad (a pattern), as the library's tables have it. */
+function planOf(country: CountryCode): { trunk: string | undefined; abroad: string } {
+  const metadata = new Metadata();
+  metadata.selectNumberingPlan(country);
+  const { numberingPlan } = metadata as unknown as {
+    numberingPlan: { nationalPrefix(): string | undefined; IDDPrefix(): string };
+  };
+  return { trunk: numberingPlan.nationalPrefix(), abroad: numberingPlan.IDDPrefix() };
+}
+
+/** Carriers of Indonesia that the library does not know: 001 and 007 (Kominfo's plan of 2014). */
+const ALSO_DIALLED: Partial<Record<CountryCode, readonly string[]>> = { ID: ["001", "007"] };
+
+/**
+ * What digits that begin with 00 mean besides: what is dialled abroad by a carrier (001, 008, … in Indonesia, Thailand, Korea), and a
+ * number at home that was given one zero too many, where 00 is not what one dials abroad.
+ */
+function dialled(digits: string, { abroad }: { abroad: string }, country: CountryCode): string[] {
+  const isDialled = (prefix: string) =>
+    new RegExp(`^(?:${abroad})$`).test(prefix) || ALSO_DIALLED[country]?.includes(prefix) === true;
+  const byCarrier = [3, 4, 5]
+    .filter((length) => isDialled(digits.slice(0, length)))
+    .flatMap((length) => readInternational(digits.slice(length)) ?? []);
+  if (isDialled("00")) return byCarrier.filter(isNumber);
+  const bare = digits.replace(/^0+/, "");
+  const atHome = bare.startsWith(getCountryCallingCode(country))
+    ? undefined
+    : parsePhoneNumberFromString(bare, country);
+  return [...byCarrier, ...(atHome ? [digitsOf(atHome)] : [])].filter(isNumber);
+}
+
+/** `+39 (0)345 478 2979`: the zero in brackets is dialled at home alone, also where zeros belong to numbers. */
+function trunkMarked(written: string): string[] {
+  if (!/\(0\)/.test(written)) return [];
+  const without = readInternational(written.replace("(0)", "").replaceAll(/\D/g, ""));
+  return without !== null && isNumber(without) ? [without] : [];
+}
+
+/** Brackets stand around an area, unless around a country's code right at the beginning. */
+function areaInBrackets(written: string): boolean {
+  const [, before = "", inside = ""] = /^(\d*)[ .-]*\((\d+)\)/.exec(written) ?? [];
+  return inside !== "" && !(before === "" ? isCallingCode(inside) : isCallingCode(before));
 }
 
 /** Without what cannot be seen; spaces, dashes and digits of all kinds as the usual ones. */
 function plain(text: string): string {
   return text
     .replaceAll(/\p{Cf}/gu, "")
-    .replaceAll(/[\p{Zs}\t]/gu, " ")
+    .trim()
+    .replaceAll(/\p{Zs}/gu, " ")
     .replaceAll(/[\p{Pd}\u2212]/gu, "-")
     .replaceAll("\uFF0B", "+")
     .replaceAll(/\p{Nd}/gu, usualDigit)
@@ -83,12 +136,18 @@ function whyNotNumber(written: string): string | null {
   if (written === "") return "it is empty";
   if (/^\d+([.,]\d+)?e\+?\d+$/i.test(written))
     return "a spreadsheet has rounded it; format the column as text and enter the number again";
-  if (/^\+?\d+[.,]\d{1,2}$/.test(written))
+  if (/^\+?\d+[.,]\d{1,2}$|[.,]0{1,3}$/.test(written))
     return "it has decimals, as a spreadsheet's number; write its digits alone";
   if (!/^[+0-9 ().\-/]+$/.test(written))
     return "it holds something else than digits, spaces, dots, dashes and brackets";
+  if (/^(?:\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d)$/.test(written))
+    return "it is a date";
+  if (/\d{6}[ ./-]+\d$|\(\d*\)$/.test(written) && !/^\(\d*\)$/.test(written))
+    return "something stands behind it, apart from the rest; give the number alone";
   if (written.lastIndexOf("+") > written.search(/\d/)) return "a + stands behind its digits";
   const [before, after, more] = written.split("/").map((part) => part.replaceAll(/\D/g, "").length);
+  if (after !== undefined && !/^\(?[+0]/.test(written))
+    return "it has a slash, as dates, orders and pairs of numbers have; write its digits alone";
   if (after !== undefined && (more !== undefined || before! > MAX_AREA_DIGITS || after < MIN_AFTER_SLASH))
     return "it seems to be more than one number; give one";
   return null;
@@ -103,6 +162,8 @@ function readInternational(digits: string): string | null {
 }
 
 const digitsOf = ({ number }: PhoneNumber): string => number.slice(1);
+const isCallingCode = (digits: string): boolean => callingCodes.has(digits);
+const callingCodes = new Set<string>(getCountries().map((country) => getCountryCallingCode(country)));
 const countryNames = new Intl.DisplayNames("en", { type: "region" });
 
 /** `+81 23 456 7890 (Japan)` */

@@ -298,7 +298,14 @@ const cases: Case[] = [
     "invalid_request",
     "media.headers.a",
   ],
-  ["half a character", ...send({ to: TO, message: "ab\ud83d" }), 400, "invalid_request", "message"],
+  [
+    "objects in objects in objects",
+    ...send(`{"to":"${TO}","message":"x","media":${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}}`),
+    400,
+    "invalid_request",
+    "media.a",
+  ],
+  ["half a character", ...send({ to: TO, message: "ab\ud83d" }), 400, "invalid_request", "body"],
   [
     "a voice note with a caption",
     ...send({ to: TO, type: "voice", media: { base64: png }, caption: "x" }),

@@ -70,7 +70,6 @@ onEachRuntime("sending", (runtime) => {
         to: "6281200000003@c.us",
         type: "document",
         caption: "the caption counts",
-        message: "not this",
         media: {
           base64: `data:application/pdf;base64,${pdf.toString("base64")}`,
           filename: "Faktur 07/2026.pdf",
