@@ -80,7 +80,7 @@ function planOf(country: CountryCode): { trunk: string | undefined; abroad: stri
   return { trunk: numberingPlan.nationalPrefix(), abroad: numberingPlan.IDDPrefix() };
 }
 
-/** Carriers of Indonesia that the library does not know: 001 and 007 (Kominfo's plan of 2014). */
+/** Carriers that the library does not know: of Indonesia Indosat (001) and Telkom (007), as people there dial them. */
 const ALSO_DIALLED: Partial<Record<CountryCode, readonly string[]>> = { ID: ["001", "007"] };
 
 /**
