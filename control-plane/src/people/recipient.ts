@@ -60,8 +60,8 @@ export function toDigits(text: string, field: string, defaultCountry: CountryCod
   const number = parsePhoneNumberFromString(digits, defaultCountry);
   if (number?.carrierCode) refuse("it holds the code of a carrier; leave that out");
   const national = number && isNumber(digitsOf(number)) ? digitsOf(number) : null;
-  // Whoever writes what one dials before a number at home means one at home; no calling code begins with 0.
-  if (national !== null && plan.trunk !== undefined && digits.startsWith(plan.trunk)) return national;
+  // Whoever sets apart what one dials before a number at home means one at home: 8 (495) 123-45-67 is of Moscow, not of Vietnam.
+  if (national !== null && plan.trunk !== undefined && startsApart(written, plan.trunk)) return national;
   const abroad = areaInBrackets(written) ? null : readInternational(digits);
   const foreign = abroad !== null && isNumber(abroad) ? abroad : null;
   if (foreign !== null && digits.startsWith(getCountryCallingCode(defaultCountry))) return foreign;
@@ -107,6 +107,9 @@ function trunkMarked(written: string): string[] {
   const without = readInternational(written.replace("(0)", "").replaceAll(/\D/g, ""));
   return without !== null && isNumber(without) ? [without] : [];
 }
+
+const startsApart = (written: string, trunk: string): boolean =>
+  written.startsWith(trunk) && /^[ .(-]/.test(written.slice(trunk.length));
 
 /** Brackets stand around an area, unless around a country's code right at the beginning. */
 function areaInBrackets(written: string): boolean {
