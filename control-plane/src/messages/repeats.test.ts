@@ -83,7 +83,12 @@ it("a call whose caller is gone by now takes what was accepted since it came", a
   const row = accepted("quicker", "file");
   repeats.answering(row, Promise.resolve(true));
   const gone = { since: now, isGone: () => true };
-  expect(await repeats.take(asked("file"), gone)).toMatchObject({ id: "quicker" });
+  const taken = await repeats.take(asked("file"), gone);
+  expect(taken).toMatchObject({ id: "quicker" });
+  // Whoever asked again has its answer: the one that is gone leaves no mark.
+  repeats.answering(taken!, Promise.resolve(false));
+  await Promise.resolve();
+  expect(repeats.mayBe("a")).toBe(false);
   expect(await repeats.take(asked("file"), { ...gone, since: now + 1 })).toBeUndefined();
   expect(await repeats.take(asked("file"), caller)).toBeUndefined();
 });
@@ -98,6 +103,14 @@ it("after a death counts what was accepted in the last minute before, and no mor
   repeats.resume({ at: died, died: true });
   expect(await repeats.take(asked("hello"), caller)).toMatchObject({ id: "young" });
   expect(await repeats.take(asked("hello"), caller)).toBeUndefined();
+});
+
+it("a database that takes nothing keeps no engine from starting", () => {
+  accepted("young", "hello");
+  database.db.$client.pragma("query_only = on");
+  repeats.resume({ at: now, died: true });
+  database.db.$client.pragma("query_only = off");
+  expect(repeats.mayBe("a")).toBe(false);
 });
 
 it("after an end in order counts only who had no answer", async () => {

@@ -110,14 +110,14 @@ export function createRepeats(deps: {
       if (!repeatHash) return undefined;
       if (underWay.has(keyOf(message))) await delay(HEARD_MS);
       const same = (row: MessageRow) => people.isSame(row.recipient, recipient);
-      const found = unanswered
-        .all({ sessionId, hash: repeatHash, since: clock.now() - windowMs })
-        .find((row) => !taken.has(row.id) && same(row));
+      const found =
+        unanswered
+          .all({ sessionId, hash: repeatHash, since: clock.now() - windowMs })
+          .find((row) => !taken.has(row.id) && same(row)) ??
+        // A file that was long in coming: who waited for it asked again meanwhile, and that was quicker.
+        (caller.isGone() ? acceptedSince(sessionId, repeatHash, caller.since).find(same) : undefined);
       if (found) taken.add(found.id);
-      // A file that was long in coming: who waited for it asked again meanwhile, and that was quicker.
-      return (
-        found ?? (caller.isGone() ? acceptedSince(sessionId, repeatHash, caller.since).find(same) : undefined)
-      );
+      return found;
     },
 
     /** A caller waits for this message's answer; `answered` tells whether it had one. */
@@ -146,8 +146,13 @@ export function createRepeats(deps: {
       const unansweredAt = clock.now();
       const had = and(isNotNull(messages.unansweredAt), gte(messages.unansweredAt, since));
       const accepted = and(gte(messages.createdAt, since), isNotNull(messages.repeatHash));
-      for (const which of died ? [had, accepted] : [had])
-        db.update(messages).set({ unansweredAt }).where(which).run();
+      try {
+        for (const which of died ? [had, accepted] : [had])
+          db.update(messages).set({ unansweredAt }).where(which).run();
+      } catch (err) {
+        // A full disk, say: the engine starts all the same.
+        log.error({ err }, "callers without an answer of the engine before cannot be told from others");
+      }
     },
   };
 }
