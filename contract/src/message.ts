@@ -59,7 +59,12 @@ export const mediaSchema = z
     message: "belong to a url",
   });
 
-export const uploadSchema = z.strictObject({ bytes: z.instanceof(Uint8Array), ...aboutMedia });
+export const uploadSchema = z.strictObject({
+  bytes: z.instanceof(Uint8Array),
+  /** What the part of a form calls itself: by its sender's library, which may not have looked. */
+  partType: z.string().optional(),
+  ...aboutMedia,
+});
 
 export const recipientSchema = numberAsWrittenSchema.meta({
   description: "Phone number in any usual form, or a chat id (…@c.us, …@g.us, …@lid)",
@@ -95,7 +100,9 @@ export const sendUploadSchema = z
 
 /** What is to be sent, however it came. Its `media` holds one of `base64`, `url` and `bytes`. */
 export type SendMessage = Omit<z.infer<typeof sendMessageSchema>, "media"> & {
-  media?: (z.infer<typeof mediaSchema> & Partial<Pick<z.infer<typeof uploadSchema>, "bytes">>) | undefined;
+  media?:
+    | (z.infer<typeof mediaSchema> & Partial<Pick<z.infer<typeof uploadSchema>, "bytes" | "partType">>)
+    | undefined;
 };
 
 const time = z.iso.datetime().nullable();

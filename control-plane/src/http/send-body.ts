@@ -9,11 +9,12 @@ import {
   type SendMessage,
 } from "@whatsapp-engine/contract";
 import { refuseInvalid, type AppEnv } from "./context.ts";
+import { bodyOf, bytesOf, invalidPart, isForm, readForm, textOf } from "./form.ts";
 
 const formSchema = z
   .object({
     ...sendMessageFields,
-    media: uploadSchema.omit({ bytes: true }).optional(),
+    media: uploadSchema.omit({ bytes: true, partType: true }).optional(),
     file: z.any().meta({ type: "string", format: "binary", description: "The media" }),
   })
   .meta({
@@ -42,13 +43,11 @@ export function registerSendBody({ openAPIRegistry }: OpenAPIHono<AppEnv>): void
   }
 }
 
-const FORM = /^multipart\/form-data\b/i;
-
 /** Whether the call may come with a form. */
 export const takesForm = ({ req }: Context): boolean =>
   req.method === "POST" &&
-  /^\/sessions\/[^/]+\/send(-media)?$/.test(req.path) &&
-  FORM.test(req.header("Content-Type") ?? "");
+  /^\/sessions\/[^/]+\/(send(-media)?|messages\/bulk)$/.test(req.path) &&
+  isForm(req.header("Content-Type"));
 
 type Fields = Record<string, unknown>;
 
@@ -60,7 +59,7 @@ export async function readSendBody(
   c: Context<AppEnv>,
   translated: (fields: Fields) => Fields = (fields) => fields,
 ): Promise<SendMessage> {
-  if (FORM.test(c.req.header("Content-Type") ?? "")) return readForm(c, translated);
+  if (isForm(c.req.header("Content-Type"))) return readSendForm(c, translated);
   const body: unknown = await c.req.json().catch((cause: unknown) => {
     throw new AppError("invalid_json", "The body is empty or not valid JSON.", { cause });
   });
@@ -79,44 +78,50 @@ function withoutNulls(value: unknown, depth = 2): unknown {
   return Object.fromEntries(given.map(([name, field]) => [name, withoutNulls(field, depth - 1)]));
 }
 
-async function readForm(c: Context<AppEnv>, translated: (fields: Fields) => Fields): Promise<SendMessage> {
-  const form = await c.req.formData().catch((cause: unknown) => {
-    throw new AppError("invalid_form", "The body is not a complete multipart/form-data.", { cause });
-  });
-  const parts: Fields = {};
-  for (const name of new Set(form.keys())) {
-    const [value, ...more] = form.getAll(name);
-    if (more.length > 0) throw invalidPart(name, "is given more than once");
-    if (value instanceof File && name !== "file")
-      throw invalidPart(name, "is a file; a file goes into the part `file`");
-    if (name === "file" && !(value instanceof File))
-      throw invalidPart(name, "must be a file, with a file name");
-    if (name !== "file" && value !== "") parts[name] = fieldOf(name, value as string);
-  }
+async function readSendForm(
+  c: Context<AppEnv>,
+  translated: (fields: Fields) => Fields,
+): Promise<SendMessage> {
+  const { fields: parts, media } = await readFields(c, sendMessageFields);
   const fields = translated(parts);
-  const file = form.get("file");
-  if (!(file instanceof File)) {
-    const { data, error } = sendMessageSchema.safeParse(fields);
-    return data ?? refuseInvalid(error!, "body");
-  }
-  const { media } = fields;
-  if (media !== undefined && (typeof media !== "object" || media === null))
-    throw invalidPart("media", "must be an object, as JSON");
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const upload = { ...namesOf(file), ...media, bytes };
-  const { data, error } = sendUploadSchema.safeParse({ ...fields, media: upload });
+  const { data, error } = media
+    ? sendUploadSchema.safeParse({ ...fields, media })
+    : sendMessageSchema.safeParse(fields);
   return data ?? refuseInvalid(error!, "body");
 }
 
-/** What the part itself says of its file, as far as it says anything. */
-const namesOf = ({ name, type }: File) => ({
-  ...(name !== "" && { filename: name }),
-  ...(type !== "" && type !== "application/octet-stream" && { mimetype: type }),
-});
+/**
+ * The parts of a form: what `schemas` has no text for is JSON in it; an empty part counts as absent. `media` is the part `file`, with what
+ * the part `media` says of it.
+ */
+export async function readFields(c: Context<AppEnv>, schemas: Record<string, z.ZodType>) {
+  const fields: Fields = {};
+  let file: { bytes: Buffer; filename: string | null; partType: string | null } | undefined;
+  const seen = new Set<string>();
+  await readForm(bodyOf(c), c.req.header("Content-Type") ?? "", async (part) => {
+    const { name, filename, contentType } = part;
+    if (seen.has(name)) throw invalidPart(name, "is given more than once");
+    seen.add(name);
+    if (name !== "file") {
+      if (filename !== null) throw invalidPart(name, "is a file; a file goes into the part `file`");
+      const text = await textOf(part);
+      if (text !== "") fields[name] = fieldOf(schemas[name], text);
+      return;
+    }
+    if (filename === null && (contentType === null || /^text\/plain\b/i.test(contentType)))
+      throw invalidPart(name, "must be a file, with a file name");
+    file = { bytes: await bytesOf(part), filename, partType: contentType };
+  });
+  const about = file && fields["media"];
+  if (about !== undefined && !isObject(about)) throw invalidPart("media", "must be an object, as JSON");
+  const { bytes, filename, partType } = file ?? {};
+  return {
+    fields,
+    media: bytes && { ...(filename && { filename }), ...about, bytes, ...(partType && { partType }) },
+  };
+}
 
-/** A part is text; what is no text in the JSON body is JSON here. */
-function fieldOf(name: string, text: string): unknown {
-  const schema = (sendMessageFields as Record<string, z.ZodType>)[name];
+function fieldOf(schema: z.ZodType | undefined, text: string): unknown {
   if (schema === undefined || schema.safeParse(text).success) return text;
   try {
     return JSON.parse(text) as unknown;
@@ -124,6 +129,3 @@ function fieldOf(name: string, text: string): unknown {
     return text;
   }
 }
-
-const invalidPart = (field: string, message: string) =>
-  new AppError("invalid_request", "The request's body is not valid.", { details: [{ field, message }] });

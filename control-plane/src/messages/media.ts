@@ -24,7 +24,7 @@ export async function readMedia(
 }
 
 async function bytesOf(
-  { base64, url, headers, bytes }: NonNullable<SendMessage["media"]>,
+  { base64, url, headers, bytes, partType }: NonNullable<SendMessage["media"]>,
   fetcher: MediaFetcher,
   maxBytes: number,
 ) {
@@ -32,7 +32,7 @@ async function bytesOf(
   if (bytes === undefined) return decodeBase64(base64 ?? "", maxBytes);
   if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { bytes: buffer, mimetype: null, filename: null };
+  return { bytes: buffer, mimetype: partType ?? null, filename: null };
 }
 
 /** What a language makes of nothing, or of an object, where a text is wanted; each could be base64. */

@@ -60,6 +60,16 @@ describe("a form", () => {
     });
   });
 
+  it("is believed by its bytes, where its sender's library went by the name", async () => {
+    const { status, body } = await post([
+      ["to", TO],
+      ["type", "image"],
+      ["file", new Blob([webp], { type: "image/png" }), "a.png"],
+    ]);
+    expect(status, JSON.stringify(body)).toBe(200);
+    expect(await last()).toMatchObject({ id: body.whatsappId, mimetype: "image/webp" });
+  });
+
   it("carries what is not text as JSON, and a given name before the file's own", async () => {
     const png = makePng(3);
     const { status, body } = await post([
@@ -214,7 +224,8 @@ describe("a form", () => {
       [
         ["to", TO],
         ["type", "image"],
-        ["file", file(webp, "image/png"), "a"],
+        ["media", '{"mimetype":"image/png"}'],
+        ["file", file(webp), "a"],
       ],
       400,
       "invalid_media",

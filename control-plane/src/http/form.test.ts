@@ -1,0 +1,302 @@
+import { once } from "node:events";
+import { request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { pino } from "pino";
+import { createBodySize } from "./body-size.ts";
+import { createRouter } from "./context.ts";
+import { createErrorHandler } from "./errors.ts";
+import { readSendBody } from "./send-body.ts";
+
+const PDF = Buffer.from("%PDF-1.7\r\n--not the boundary\r\n\u{0}\u{ff}", "latin1");
+
+let server: Server;
+beforeAll(async () => {
+  const app = createRouter();
+  app.onError(createErrorHandler(pino({ level: "silent" })));
+  app.use(createBodySize(1_000_000));
+  app.post("/", async (c) => {
+    const { media, ...fields } = await readSendBody(c);
+    const { bytes, ...about } = media ?? {};
+    return c.json({ ...fields, ...about, file: bytes && Buffer.from(bytes).toString("latin1") });
+  });
+  server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }) as Server;
+  await once(server, "listening");
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+type Answer = { status: number; body: Record<string, unknown> };
+
+/** In pieces of a size at which every delimiter is cut somewhere. */
+async function post(body: Buffer, contentType: string, { chunked = false, step = 7 } = {}): Promise<Answer> {
+  const call = request({
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    method: "POST",
+    headers: { "Content-Type": contentType, ...(!chunked && { "Content-Length": body.length }) },
+  });
+  const answered = once(call, "response");
+  for (let at = 0; at < body.length; at += step) call.write(body.subarray(at, at + step));
+  call.end();
+  const [answer] = (await answered) as [import("node:http").IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  return { status: answer.statusCode!, body: JSON.parse(Buffer.concat(chunks).toString()) as never };
+}
+
+type Raw = { headers: string[]; value: string | Buffer };
+const build = (boundary: string, parts: readonly Raw[]) =>
+  Buffer.concat([
+    ...parts.flatMap(({ headers, value }) => [
+      Buffer.from(`--${boundary}\r\n${headers.map((line) => `${line}\r\n`).join("")}\r\n`),
+      Buffer.from(value as string),
+      Buffer.from("\r\n"),
+    ]),
+    Buffer.from(`--${boundary}--\r\n`),
+  ]);
+
+const GUID = "7d1b6f3e-1f0a-4a1e-9d4e-5c1f5b7a0c11";
+const NAME = "Faktur ✓ 07.pdf";
+const ENCODED = encodeURIComponent(NAME);
+const TEXT = "Halo, ini fakturnya ✓";
+
+/** Each as its source writes it: .NET's MultipartFormDataContent, requests with urllib3 1 and 2, curl under PHP, Guzzle, Go, Java's HttpClient of Apache. */
+const senders: Record<string, { contentType: string; boundary: string; parts: Raw[]; filename?: string }> = {
+  "HttpClient of .NET": {
+    contentType: `multipart/form-data; boundary="${GUID}"`,
+    boundary: GUID,
+    parts: [
+      {
+        headers: ["Content-Type: text/plain; charset=utf-8", "Content-Disposition: form-data; name=to"],
+        value: "+6281234567890",
+      },
+      {
+        headers: ["Content-Type: text/plain; charset=utf-8", "Content-Disposition: form-data; name=type"],
+        value: "document",
+      },
+      {
+        headers: ["Content-Type: text/plain; charset=utf-8", "Content-Disposition: form-data; name=caption"],
+        value: TEXT,
+      },
+      {
+        headers: [
+          `Content-Disposition: form-data; name=file; filename="=?utf-8?B?${Buffer.from(NAME).toString("base64")}?="; filename*=utf-8''${ENCODED}`,
+        ],
+        value: PDF,
+      },
+    ],
+  },
+  "requests with urllib3 1": {
+    contentType: "multipart/form-data; boundary=0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
+    boundary: "0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
+    parts: [
+      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
+      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
+      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
+      {
+        headers: [`Content-Disposition: form-data; name="file"; filename*=utf-8''${ENCODED}`],
+        value: PDF,
+      },
+    ],
+  },
+  "requests with urllib3 2": {
+    contentType: "multipart/form-data; boundary=0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
+    boundary: "0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
+    parts: [
+      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
+      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
+      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
+      { headers: [`Content-Disposition: form-data; name="file"; filename="${NAME}"`], value: PDF },
+    ],
+  },
+  "curl under PHP": {
+    contentType: "multipart/form-data; boundary=------------------------d74496d66958873e",
+    boundary: "------------------------d74496d66958873e",
+    parts: [
+      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
+      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
+      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
+      {
+        headers: [
+          `Content-Disposition: form-data; name="file"; filename="${NAME}"`,
+          "Content-Type: application/octet-stream",
+        ],
+        value: PDF,
+      },
+    ],
+  },
+  "Guzzle under PHP": {
+    contentType: "multipart/form-data; boundary=4a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
+    boundary: "4a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
+    parts: [
+      {
+        headers: ['Content-Disposition: form-data; name="to"', "Content-Length: 14"],
+        value: "+6281234567890",
+      },
+      { headers: ['Content-Disposition: form-data; name="type"', "Content-Length: 8"], value: "document" },
+      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
+      {
+        headers: [
+          `Content-Disposition: form-data; name="file"; filename="${NAME}"`,
+          `Content-Length: ${PDF.length}`,
+          "Content-Type: application/pdf",
+        ],
+        value: PDF,
+      },
+    ],
+  },
+  "mime/multipart of Go, which escapes quotes": {
+    contentType: "multipart/form-data; boundary=5f0c9b7f5a1e4b7c8d6e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a",
+    boundary: "5f0c9b7f5a1e4b7c8d6e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a",
+    parts: [
+      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
+      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
+      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
+      {
+        headers: [
+          String.raw`Content-Disposition: form-data; name="file"; filename="Faktur \"07\".pdf"`,
+          "Content-Type: application/octet-stream",
+        ],
+        value: PDF,
+      },
+    ],
+    filename: 'Faktur "07".pdf',
+  },
+  "a browser, which escapes quotes by percent": {
+    contentType: "multipart/form-data; boundary=----WebKitFormBoundaryq1w2e3r4t5y6u7i8",
+    boundary: "----WebKitFormBoundaryq1w2e3r4t5y6u7i8",
+    parts: [
+      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
+      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
+      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
+      {
+        headers: [
+          String.raw`Content-Disposition: form-data; name="file"; filename="C:\fakepath\Faktur %2207%22.pdf"`,
+          "Content-Type: application/pdf",
+        ],
+        value: PDF,
+      },
+    ],
+    filename: 'Faktur "07".pdf',
+  },
+};
+
+it.each(Object.entries(senders))(
+  "takes a form of %s",
+  async (_, { contentType, boundary, parts, filename }) => {
+    const body = build(boundary, parts);
+    for (const how of [{}, { chunked: true }, { step: 1 }, { step: body.length }]) {
+      const answer = await post(body, contentType, how);
+      expect(answer.body).toMatchObject({
+        to: "+6281234567890",
+        type: "document",
+        caption: TEXT,
+        filename: filename ?? NAME,
+        file: PDF.toString("latin1"),
+      });
+    }
+  },
+);
+
+const one = (headers: string[], value: string | Buffer) => {
+  const to = { headers: ['Content-Disposition: form-data; name="to"'], value: "62812" };
+  return post(build("b", [to, { headers, value }]), "multipart/form-data; boundary=b");
+};
+
+it.each([
+  ["windows-1252", Buffer.from("Caf\u00e9 \u0080", "latin1"), "Café €"],
+  ["ISO-8859-1", Buffer.from("Caf\u00e9", "latin1"), "Café"],
+  ["Shift_JIS", Buffer.from([0x83, 0x65, 0x83, 0x58, 0x83, 0x67]), "テスト"],
+  ["utf-16le", Buffer.from("Halo ✓", "utf16le"), "Halo ✓"],
+])("reads a field by the charset that its part declares: %s", async (charset, bytes, message) => {
+  const headers = [
+    `Content-Type: text/plain; charset=${charset}`,
+    "Content-Disposition: form-data; name=message",
+  ];
+  expect((await one(headers, bytes)).body).toMatchObject({ message });
+});
+
+it.each([
+  ["no UTF-8", [], Buffer.from("Caf\u00e9", "latin1"), /is not UTF-8/],
+  [
+    "an unknown charset",
+    ["Content-Type: text/plain; charset=x-none"],
+    Buffer.from("a"),
+    /not known \(x-none\)/,
+  ],
+  [
+    "half a character",
+    ["Content-Type: text/plain; charset=utf-16le"],
+    Buffer.from([0x3d, 0xd8]),
+    /half a character/,
+  ],
+])("refuses a field of %s, by its name", async (_, more, bytes, message) => {
+  const { status, body } = await one(['Content-Disposition: form-data; name="message"', ...more], bytes);
+  expect(status).toBe(400);
+  expect(body).toMatchObject({
+    error: {
+      code: "invalid_request",
+      details: [{ field: "message", message: expect.stringMatching(message) }],
+    },
+  });
+});
+
+it.each([
+  ["a part without a name", "--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n", /no name/],
+  [
+    "a part of another kind",
+    '--b\r\nContent-Disposition: inline; name="to"\r\n\r\nx\r\n--b--\r\n',
+    /no name/,
+  ],
+  ["a part without headers", "--b\r\n\r\nx\r\n--b--\r\n", /no name/],
+  ["no end", '--b\r\nContent-Disposition: form-data; name="to"\r\n\r\nx', /not a complete/],
+  ["an end in the headers", "--b\r\nContent-Disposition: form-data; na", /not a complete/],
+  [
+    "another boundary",
+    '--c\r\nContent-Disposition: form-data; name="to"\r\n\r\nx\r\n--c--\r\n',
+    /not a complete/,
+  ],
+  ["nothing", "", /not a complete/],
+  [
+    "parts without number",
+    `${'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\nx\r\n'.repeat(3)}--b--\r\n`,
+    /more than once/,
+  ],
+  [
+    "more parts than any needs",
+    `${Array.from({ length: 80 }, (_, n) => `--b\r\nContent-Disposition: form-data; name="x${n}"\r\n\r\nx\r\n`).join("")}--b--\r\n`,
+    /more than 64 parts/,
+  ],
+])("refuses a form with %s, and goes on", async (_, raw, message) => {
+  const { status, body } = await post(Buffer.from(raw), "multipart/form-data; boundary=b");
+  expect(status).toBe(400);
+  expect(JSON.stringify(body["error"])).toMatch(message);
+  expect((await one(['Content-Disposition: form-data; name="message"'], "hi")).status).toBe(200);
+});
+
+it("refuses a form whose type names no boundary", async () => {
+  const { status, body } = await post(Buffer.from("--b--\r\n"), "multipart/form-data");
+  expect([status, body]).toMatchObject([400, { error: { code: "invalid_form" } }]);
+});
+
+it.each([
+  ["a text instead of a file", ['Content-Disposition: form-data; name="file"'], /must be a file/],
+  [
+    "a file instead of a text",
+    ['Content-Disposition: form-data; name="message"; filename="a.txt"'],
+    /is a file/,
+  ],
+])("refuses %s", async (_, headers, message) => {
+  const { status, body } = await one(headers, "x");
+  expect(status).toBe(400);
+  expect(JSON.stringify(body)).toMatch(message);
+});
+
+it("counts an empty part as absent", async () => {
+  const { body } = await one(["Content-Disposition: form-data; name=quotedId"], "");
+  expect(body).not.toHaveProperty("quotedId");
+});
