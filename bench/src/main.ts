@@ -9,6 +9,7 @@ import { measureCapacity } from "./capacity.ts";
 import { measureCreateToQr, measureMemory, measureRunnerDirect, measureSends } from "./engine-run.ts";
 import { measureLibraryAlone } from "./library-alone.ts";
 import { measureOutbox } from "./outbox.ts";
+import { measurePair } from "./pair.ts";
 import { measureScale } from "./scale.ts";
 import { measureSessions } from "./sessions.ts";
 import { measureProgramStart } from "./program-start.ts";
@@ -16,7 +17,7 @@ import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
- * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`, `-- canary`: see the files of
+ * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`, `-- canary`, `-- pair`: see the files of
  * these names. Prints Markdown for bench/README.md.
  */
 
@@ -135,6 +136,7 @@ async function main(): Promise<void> {
   if (wanted.includes("program-start")) await measureProgramStart(say);
   if (wanted.includes("builds")) await measureBuilds(makeImage(), say);
   if (wanted.includes("canary")) await measureCanary(makeImage(), say);
+  if (wanted.includes("pair")) await measurePair(makeImage(), say);
   const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
     (kind) => wanted.length === 0 || wanted.includes(kind),
   );

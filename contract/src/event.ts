@@ -13,6 +13,7 @@ export const eventTypes = [
   "message.edited",
   "message.revoked",
   "call.received",
+  "bulk.finished",
   "suppression.added",
   "whatsapp.build_rejected",
 ] as const;

@@ -1,3 +1,10 @@
+declare global {
+  interface String {
+    /** ES2024, which Node has since 20. */
+    isWellFormed(): boolean;
+  }
+}
+
 /** Half of a character in UTF-16; in a text of whole characters there is none. */
 const HALF = /\p{Surrogate}/u;
 /** What JSON escapes: a unit of UTF-16, or one character. */
@@ -5,8 +12,9 @@ const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|[^u])/g;
 
 /** Where a text of JSON holds half a character (a lone surrogate), escaped or not; -1: nowhere. Linear, and reads no structure. */
 export function findHalf(json: string): number {
-  const plain = json.search(HALF);
-  if (plain !== -1) return plain;
+  if (!json.isWellFormed()) return json.search(HALF);
+  // Most texts escape nothing, and large ones are a file's bytes.
+  if (!json.includes(String.raw`\u`)) return -1;
   /** A first half, and where its second has to follow. */
   let first: { at: number; end: number } | null = null;
   for (const { index, 0: escape, 1: hex } of json.matchAll(ESCAPE)) {

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { EventFeed } from "../events/feed.ts";
 import type { Log } from "../logger.ts";
 import type { MessageActions } from "../messages/actions.ts";
-import type { BulkService } from "../messages/bulks.ts";
+import type { BulkService } from "../bulks/service.ts";
 import type { Pace } from "../messages/pace.ts";
 import type { MessageService } from "../messages/service.ts";
 import type { Suppressions } from "../messages/suppressions.ts";
@@ -121,11 +121,12 @@ export function createApp(deps: AppDeps) {
   app.route("/", pairingCodeRoutes(deps));
   app.route("/", screenshotRoutes(deps));
   app.route("/", backupRoutes(deps));
+  // Before those of messages, of which `bulk` would be an id.
+  app.route("/", bulkRoutes(deps));
   app.route("/", messageRoutes(deps));
   app.route("/", blastRoutes(deps));
   app.route("/", blastAddressBook(deps));
   app.route("/", messageActionRoutes(deps));
-  app.route("/", bulkRoutes(deps));
   app.route("/", paceRoutes(deps));
   app.route("/", suppressionRoutes(deps));
   app.route("/", eventRoutes(deps));

@@ -1,5 +1,6 @@
 import iconv from "iconv-lite";
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 const UTF8 = /^utf-?8$/i;
 
 /** As it is named back to who declared it. */
@@ -14,9 +15,10 @@ export function decodeText(
   charset: string | undefined,
   refuse: (why: string, cause?: unknown) => Error,
 ): string {
+  if (charset === undefined) charset = utf16MarkedIn(bytes);
   if (charset === undefined || UTF8.test(charset)) {
     try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+      return utf8.decode(bytes);
     } catch (cause) {
       throw refuse("is not UTF-8; send it so, or name its charset in Content-Type", cause);
     }
@@ -28,6 +30,10 @@ export function decodeText(
   if (text.includes("\u{FFFD}")) throw refuse(`is not ${named(charset)}, as its Content-Type says`);
   return text;
 }
+
+/** A byte order mark says it as plainly as a header; so spreadsheets save "Unicode text". */
+const utf16MarkedIn = ([first, second]: Uint8Array): string | undefined =>
+  first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : undefined;
 
 /** The charset that a Content-Type declares. */
 export const charsetOf = (contentType: string): string | undefined =>

@@ -103,7 +103,7 @@ export async function textOf(part: Part, maxBytes?: number): Promise<string> {
   const bytes = await bytesOf(part, maxBytes);
   const text = decodeText(bytes, charsetOf(part.contentType ?? ""), refuse);
   // UTF-16 can hold one.
-  if (/\p{Surrogate}/u.test(text)) throw refuse("holds half a character (a lone surrogate)");
+  if (!text.isWellFormed()) throw refuse("holds half a character (a lone surrogate)");
   return text;
 }
 

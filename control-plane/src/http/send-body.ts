@@ -33,13 +33,21 @@ export const sendBody = {
   },
 };
 
-/** Puts the schemas that `sendBody` refers to into the OpenAPI document. */
-export function registerSendBody({ openAPIRegistry }: OpenAPIHono<AppEnv>): void {
-  const schemas = { SendMessage: sendMessageSchema, SendForm: formSchema };
+export const registerSendBody = (router: OpenAPIHono<AppEnv>): void =>
+  registerBodies(router, { SendMessage: sendMessageSchema, SendForm: formSchema });
+
+/** Puts the schemas that a body refers to into the OpenAPI document. */
+export function registerBodies(
+  { openAPIRegistry }: OpenAPIHono<AppEnv>,
+  schemas: Record<string, z.ZodType>,
+): void {
   for (const [name, schema] of Object.entries(schemas)) {
-    const { $schema: _, $defs, ...plain } = z.toJSONSchema(schema, { io: "input" });
-    const { id: __, ...component } = $defs?.[name] ?? plain; // one with a name of its own stands among the definitions
-    openAPIRegistry.registerComponent("schemas", name, component as object);
+    const { $schema: _, $defs = {}, ...plain } = z.toJSONSchema(schema, { io: "input" });
+    // Those with names of their own stand among the definitions.
+    for (const [inner, definition] of Object.entries({ [name]: plain, ...$defs })) {
+      const { id: __, ...component } = definition as Record<string, unknown>;
+      openAPIRegistry.registerComponent("schemas", inner, component as object);
+    }
   }
 }
 
@@ -60,13 +68,18 @@ export async function readSendBody(
   translated: (fields: Fields) => Fields = (fields) => fields,
 ): Promise<SendMessage> {
   if (isForm(c.req.header("Content-Type"))) return readSendForm(c, translated);
-  const body: unknown = await c.req.json().catch((cause: unknown) => {
-    throw new AppError("invalid_json", "The body is empty or not valid JSON.", { cause });
-  });
-  const given = withoutNulls(body);
+  const given = await readJson(c);
   const { data, error } = sendMessageSchema.safeParse(isObject(given) ? translated(given) : given);
   return data ?? refuseInvalid(error!, "body");
 }
+
+/** The JSON body, without what is null. Throws `invalid_json`. */
+export const readJson = async (c: Context<AppEnv>): Promise<unknown> =>
+  withoutNulls(
+    await c.req.json().catch((cause: unknown) => {
+      throw new AppError("invalid_json", "The body is empty or not valid JSON.", { cause });
+    }),
+  );
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -92,9 +105,13 @@ async function readSendForm(
 
 /**
  * The parts of a form: what `schemas` has no text for is JSON in it; an empty part counts as absent. `media` is the part `file`, with what
- * the part `media` says of it.
+ * the part `media` says of it. `texts`: parts that are text and may come as files too.
  */
-export async function readFields(c: Context<AppEnv>, schemas: Record<string, z.ZodType>) {
+export async function readFields(
+  c: Context<AppEnv>,
+  schemas: Record<string, z.ZodType>,
+  texts: readonly string[] = [],
+) {
   const fields: Fields = {};
   let file: { bytes: Buffer; filename: string | null; partType: string | null } | undefined;
   const seen = new Set<string>();
@@ -103,7 +120,8 @@ export async function readFields(c: Context<AppEnv>, schemas: Record<string, z.Z
     if (seen.has(name)) throw invalidPart(name, "is given more than once");
     seen.add(name);
     if (name !== "file") {
-      if (filename !== null) throw invalidPart(name, "is a file; a file goes into the part `file`");
+      if (filename !== null && !texts.includes(name))
+        throw invalidPart(name, "is a file; a file goes into the part `file`");
       const text = await textOf(part);
       if (text !== "") fields[name] = fieldOf(schemas[name], text);
       return;

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import { createRunnerClient, RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import { createLiveSessions, type LiveSessions } from "../sessions/live.ts";
+import { createBulkPace } from "../bulks/pace.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createMediaStore } from "./media-store.ts";
 import { createPace, type Pace } from "./pace.ts";
@@ -95,6 +96,7 @@ beforeEach(() => {
     media: createMediaStore({ dataDir: dir, clock }),
     live,
     pace,
+    bulkPace: createBulkPace({ db, clock, lineUpNext: store.lineUpNext }),
     profileSince: () => profileSince,
     suppressed: (_, recipient) => suppressed.has(recipient),
     wakeSession: () => undefined,

@@ -5,6 +5,7 @@ import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import { otherFormOf } from "../people/forms.ts";
+import type { BulkPace } from "../bulks/pace.ts";
 import type { Pace } from "./pace.ts";
 import { isLimited, isNotConnected, isOfBefore, isPageTrouble, type MessageRow } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
@@ -46,6 +47,7 @@ export function createDispatcher(deps: {
   media: MediaStore;
   live: LiveSessions;
   pace: Pace;
+  bulkPace: BulkPace;
   suppressed: (sessionId: string, recipient: string) => boolean;
   /** Messages wait for a session without a runner: it is started if it hibernates. */
   wakeSession: (sessionId: string) => void;
@@ -56,7 +58,7 @@ export function createDispatcher(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { store, live, pace, clock, log } = deps;
+  const { store, live, pace, bulkPace, clock, log } = deps;
   const lanes = new Map<string, Lane>();
   const running = new Set<Promise<void>>();
   /** Runners that were asked about all that was under way: what goes back into the line stands before the rest of it. */
@@ -125,9 +127,11 @@ export function createDispatcher(deps: {
 
   /** Whether a message whose turn it is goes out; what does not is out of the line then. */
   function mayGo(row: MessageRow, now: number): boolean {
-    const { id, sessionId, recipient, expiresAt } = row;
+    const { id, sessionId, recipient, bulkId, expiresAt } = row;
     const recipientReady = pace.recipientReadyAt(sessionId, recipient);
-    if (recipientReady > now) {
+    // Several of one bulk may be let go at once by what held them.
+    if (bulkId !== null && bulkPace.readyAt(bulkId) > now) store.takeOut(id);
+    else if (recipientReady > now) {
       if (!store.limits.postpone(row, recipientReady)) store.defer(id, recipientReady);
     } else if (expiresAt !== null && expiresAt <= now) store.expire(now);
     else if (deps.suppressed(sessionId, recipient))
@@ -141,6 +145,7 @@ export function createDispatcher(deps: {
     lane.chats.add(recipient);
     lane.underWay.add(id);
     pace.handed(sessionId, recipient, now);
+    if (row.bulkId !== null) feedAt(bulkPace.handed(row.bulkId, now));
     const sending = send(client, row, now)
       .catch((err: unknown) => {
         log.error({ sessionId, messageId: id, err }, "a message could not be handed over");
@@ -309,18 +314,40 @@ export function createDispatcher(deps: {
     else requeue(row);
   }
 
-  const times = setInterval(() => {
+  /** Brings in line what bulks with a pace of their own may send now. */
+  function feedBulks(): void {
+    const { sessionIds, again } = bulkPace.feed();
+    for (const sessionId of sessionIds) wake(sessionId);
+    feedAt(again);
+  }
+
+  let feeding: { at: number; timer: NodeJS.Timeout } | undefined;
+  function feedAt(at: number | null): void {
+    if (at === null || !open || (feeding && feeding.at <= at)) return;
+    clearTimeout(feeding?.timer);
+    const ms = Math.min(Math.max(0, at - clock.now()), LONGEST_TIMER_MS);
+    const timer = setTimeout(() => {
+      feeding = undefined;
+      lookAtTimes();
+    }, ms).unref();
+    feeding = { at, timer };
+  }
+
+  function lookAtTimes(): void {
     try {
       const now = clock.now();
       store.expire(now);
       for (const sessionId of [...store.promote(now), ...store.limits.tryAgain()]) wake(sessionId);
+      feedBulks();
     } catch (err) {
       log.error({ err }, "the line could not be looked through");
     }
-  }, TIMES_MS).unref();
+  }
+  const times = setInterval(lookAtTimes, TIMES_MS).unref();
 
   return {
     wake,
+    feedBulks,
 
     /** From now on messages are handed out; the first are when their sessions are connected. */
     open(): void {
@@ -337,6 +364,7 @@ export function createDispatcher(deps: {
     async close(timeoutMs: number): Promise<void> {
       open = false;
       clearInterval(times);
+      clearTimeout(feeding?.timer);
       for (const { timer, asking } of lanes.values()) for (const each of [timer, asking]) clearTimeout(each);
       const late = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref());
       await Promise.race([Promise.all(running), late]);

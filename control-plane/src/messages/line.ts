@@ -10,7 +10,17 @@ import {
 } from "@whatsapp-engine/db";
 import { AppError, passStep, type BulkState, type WaitReason } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
-import { BATCH, EMPTY, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
+import {
+  BATCH,
+  EMPTY,
+  prepareInsert,
+  prepareInsertAll,
+  ROWID,
+  type BulkMessage,
+  type BulkShared,
+  type MessageRow,
+  type NewMessage,
+} from "./rows.ts";
 
 /** How long a caller is asked to wait when the line is full: about what ten messages need. */
 const FULL_RETRY_SECONDS = 10;
@@ -33,6 +43,19 @@ export function createLine(deps: {
   const { db, clock, tell, settled } = deps;
   const placeholder = sql.placeholder;
   const insert = prepareInsert(db);
+  const insertAll = prepareInsertAll(db);
+  const held = db
+    .select({ id: messages.id })
+    .from(messages)
+    .where(
+      and(
+        eq(messages.sessionId, placeholder("sessionId")),
+        // Written out, so that the partial index `messages_waiting` is used.
+        sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`,
+      ),
+    )
+    .limit(1)
+    .prepare();
   const depth = db
     .select({ count: messageCounts.count })
     .from(messageCounts)
@@ -154,6 +177,40 @@ export function createLine(deps: {
       return row;
     },
 
+    /** Within a transaction. Throws `invalid_request` if a `clientMessageId` was used before. */
+    insertAll(all: readonly BulkMessage[], shared: BulkShared, inLine: boolean): void {
+      const now = clock.now();
+      const { sessionId, bulkId } = shared;
+      const mayBeHeld = held.get({ sessionId }) !== undefined;
+      const each = all.map(({ id, recipient, body, clientMessageId, requestHash }) => ({
+        id,
+        recipient,
+        body,
+        clientMessageId,
+        requestHash,
+        waitsFor: mayBeHeld ? deps.heldBy(sessionId, recipient) : null,
+        position: inLine ? ++position : null,
+      }));
+      const added = insertAll(each, {
+        ...shared,
+        content: shared.content ? JSON.stringify(shared.content) : null,
+        status: "queued",
+        attempts: 0,
+        createdAt: now,
+        updatedAt: now,
+      });
+      if (added < all.length)
+        throw new AppError("invalid_request", "The request's body is not valid; nothing was accepted.", {
+          details: [
+            {
+              field: "recipients",
+              message: "a clientMessageId was used before; each message needs its own",
+            },
+          ],
+        });
+      passStep("message.before_commit", { bulkId });
+    },
+
     /** Back to its place in line, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
     requeue(message: Pick<MessageRow, "id" | "bulkId">): void {
       const row = db.transaction(() => {
@@ -245,6 +302,41 @@ export function createLine(deps: {
           .run(),
       ),
 
+    /** The next message of a bulk that goes at its own pace gets into line, where none of it is; whether one did. */
+    lineUpNext(bulkId: string): boolean {
+      const ofBulk = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));
+      const inLine = db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(and(ofBulk, isNotNull(messages.position), isNull(messages.waitsFor)))
+        .limit(1)
+        .get();
+      if (inLine) return false;
+      const next = db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          and(
+            ofBulk,
+            isNull(messages.position),
+            or(isNull(messages.scheduledAt), lte(messages.scheduledAt, clock.now())),
+          ),
+        )
+        .orderBy(asc(ROWID))
+        .limit(1)
+        .get();
+      if (next) db.transaction(() => lineUp([next.id]));
+      return next !== undefined;
+    },
+
+    /** Out of the line, until its bulk brings it there again. */
+    takeOut: (id: string): void =>
+      void db
+        .update(messages)
+        .set({ position: null })
+        .where(and(eq(messages.id, id), eq(messages.status, "queued")))
+        .run(),
+
     /** Messages whose time has come get into line; answers their sessions. */
     promote(now: number): string[] {
       const due = db
@@ -255,7 +347,7 @@ export function createLine(deps: {
           and(
             sql`${messages.status} = 'queued' and ${messages.position} is null`,
             lte(messages.scheduledAt, now),
-            or(isNull(bulks.id), eq(bulks.state, "running")),
+            or(isNull(bulks.id), and(eq(bulks.state, "running"), isNull(bulks.pauseMs))),
           ),
         )
         .orderBy(asc(messages.scheduledAt), asc(ROWID))
@@ -278,7 +370,8 @@ export function createLine(deps: {
       const left = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));
       const row = db.transaction(() => {
         if (state === "paused") db.update(messages).set({ position: null }).where(left).run();
-        if (state === "running") {
+        // One with a pace of its own brings its messages one by one.
+        if (state === "running" && findBulk(bulkId)?.pauseMs === null) {
           const now = clock.now();
           const due = or(isNull(messages.scheduledAt), lte(messages.scheduledAt, now));
           const waiting = db

@@ -11,8 +11,9 @@ import { toRecipient } from "../people/recipient.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { createConnectedRunner } from "../sessions/connected.ts";
+import { createBulkPace } from "../bulks/pace.ts";
+import { createBulkService } from "../bulks/service.ts";
 import { createMessageActions } from "./actions.ts";
-import { createBulkService } from "./bulks.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import type { LimitSettings } from "./limits.ts";
 import { createMediaFetcher } from "./media-fetch.ts";
@@ -86,6 +87,7 @@ export function createMessages(deps: {
   const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
   const dispatcher = createDispatcher({
     ...shared,
+    bulkPace: createBulkPace({ db, clock, lineUpNext: store.lineUpNext }),
     wakeSession: deps.sessions.wake,
     sendTimeoutMs: Math.round(settings.sendTimeoutMs - answerMarginMs),
   });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { and, desc, eq, gte, isNotNull, notInArray, sql } from "drizzle-orm";
+import { and, desc, eq, gte, isNotNull, max, notInArray, sql } from "drizzle-orm";
 import { messages, type Db } from "@whatsapp-engine/db";
 import type { Before } from "../alive.ts";
 import type { Clock } from "../clock.ts";
@@ -43,7 +43,6 @@ export function createRepeats(deps: {
     gte(messages.unansweredAt, sql.placeholder("since")),
     sql`+${messages.sessionId} = ${sql.placeholder("sessionId")}`,
   );
-  const any = db.select({ id: messages.id }).from(messages).where(isUnanswered).limit(1).prepare();
   const unanswered = db
     .select()
     .from(messages)
@@ -72,7 +71,25 @@ export function createRepeats(deps: {
       )
       .all();
 
-  const note = (id: string, unansweredAt: number | null) => {
+  /** When a caller of each session last had no answer, so that most messages need no look at the table. */
+  const newest = new Map<string, number>();
+  const readNewest = () => {
+    const rows = db
+      .select({ sessionId: messages.sessionId, at: max(messages.unansweredAt) })
+      .from(messages)
+      .where(and(isNotNull(messages.unansweredAt), gte(messages.unansweredAt, clock.now() - windowMs)))
+      .groupBy(sql`+${messages.sessionId}`)
+      .all();
+    for (const { sessionId, at } of rows) newest.set(sessionId, at ?? 0);
+  };
+  if (windowMs > 0) readNewest();
+
+  /** Whether anybody who asked this session has no answer, so that it is worth reading what is asked. */
+  const mayBe = (sessionId: string): boolean =>
+    windowMs > 0 && (newest.get(sessionId) ?? Number.NEGATIVE_INFINITY) >= clock.now() - windowMs;
+
+  const note = ({ id, sessionId }: MessageRow, unansweredAt: number | null) => {
+    if (unansweredAt !== null) newest.set(sessionId, unansweredAt);
     try {
       db.update(messages).set({ unansweredAt }).where(eq(messages.id, id)).run();
     } catch (err) {
@@ -96,9 +113,7 @@ export function createRepeats(deps: {
             .update(JSON.stringify([type, body, content, mediaSha256, mediaFilename, scheduledAt]))
             .digest("base64url"),
 
-    /** Whether anybody who asked this session has no answer, so that it is worth reading what is asked. */
-    mayBe: (sessionId: string): boolean =>
-      windowMs > 0 && any.get({ sessionId, since: clock.now() - windowMs }) !== undefined,
+    mayBe,
 
     /** The message whose caller had no answer, if this is the same again; whoever gets it must call `answering`. */
     async take(
@@ -110,10 +125,11 @@ export function createRepeats(deps: {
       if (!repeatHash) return undefined;
       if (underWay.has(keyOf(message))) await delay(HEARD_MS);
       const same = (row: MessageRow) => people.isSame(row.recipient, recipient);
+      const rows = mayBe(sessionId)
+        ? unanswered.all({ sessionId, hash: repeatHash, since: clock.now() - windowMs })
+        : [];
       const found =
-        unanswered
-          .all({ sessionId, hash: repeatHash, since: clock.now() - windowMs })
-          .find((row) => !taken.has(row.id) && same(row)) ??
+        rows.find((row) => !taken.has(row.id) && same(row)) ??
         // A file that was long in coming: who waited for it asked again meanwhile, and that was quicker.
         (caller.isGone() ? acceptedSince(sessionId, repeatHash, caller.since).find(same) : undefined);
       if (found) taken.add(found.id);
@@ -131,8 +147,8 @@ export function createRepeats(deps: {
         else underWay.set(key, left);
         const again = taken.delete(row.id);
         // The time of the first stays: who never waits for an answer would send one message for ever otherwise.
-        if (!had && !again) note(row.id, clock.now());
-        if (had && again) note(row.id, null);
+        if (!had && !again) note(row, clock.now());
+        if (had && again) note(row, null);
       });
     },
 
@@ -149,6 +165,7 @@ export function createRepeats(deps: {
       try {
         for (const which of died ? [had, accepted] : [had])
           db.update(messages).set({ unansweredAt }).where(which).run();
+        readNewest();
       } catch (err) {
         // A full disk, say: the engine starts all the same.
         log.error({ err }, "callers without an answer of the engine before cannot be told from others");

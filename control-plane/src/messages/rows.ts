@@ -56,6 +56,58 @@ export const BATCH = 500;
 export const prepareInsert = (db: Db) =>
   db.insert(messages).values(columnPlaceholders()).onConflictDoNothing().returning().prepare();
 
+/** What differs between the messages of a bulk, as they are accepted. */
+export type BulkMessage = Pick<MessageRow, "id" | "recipient" | "body" | "clientMessageId" | "requestHash">;
+/** What is the same in all of them. */
+export type BulkShared = Omit<NewMessage, keyof BulkMessage | "repeatHash"> & { bulkId: string };
+type MessageOfMany = BulkMessage & Pick<MessageRow, "waitsFor" | "position">;
+
+/**
+ * A statement that adds many messages, but those whose `clientMessageId` was used before; returns how many it added. One statement, as
+ * each pays for the table's triggers: a thousand rows of one take 9 ms, of a thousand 36. `content` comes as JSON.
+ */
+export function prepareInsertAll(
+  db: Db,
+): (each: readonly MessageOfMany[], shared: Readonly<Record<string, unknown>>) => number {
+  const own = Object.entries(getTableColumns(messages)).filter(([key]) => OF_EACH.has(key));
+  const same = Object.entries(getTableColumns(messages)).filter(([key]) => OF_ALL.has(key));
+  const [ownNames, sameNames] = [own, same].map((columns) => columns.map(([, { name }]) => name));
+  let given: readonly MessageOfMany[] = [];
+  db.$client.table("given_messages", {
+    columns: ownNames!,
+    *rows() {
+      for (const message of given) yield own.map(([key]) => message[key as keyof MessageOfMany]);
+    },
+  });
+  const insert = db.$client.prepare(
+    `insert into messages (${[...ownNames!, ...sameNames!].join(", ")})
+      select ${[...ownNames!, ...same.map(([key]) => `@${key}`)].join(", ")} from given_messages
+      where true on conflict do nothing`,
+  );
+  const none = Object.fromEntries(same.map(([key]) => [key, null]));
+  return (each, shared) => {
+    given = each;
+    try {
+      return insert.run({ ...none, ...shared }).changes;
+    } finally {
+      given = [];
+    }
+  };
+}
+const OF_EACH = new Set([
+  "id",
+  "recipient",
+  "body",
+  "clientMessageId",
+  "requestHash",
+  "waitsFor",
+  "position",
+]);
+const OF_ALL = new Set([
+  ...["sessionId", "type", "content", "mediaSha256", "mediaMimetype", "mediaFilename", "mediaBytes"],
+  ...["status", "bulkId", "attempts", "createdAt", "updatedAt", "scheduledAt", "expiresAt"],
+]);
+
 const columnNames = Object.keys(getTableColumns(messages));
 const columnPlaceholders = () => {
   const columns = Object.fromEntries(columnNames.map((name) => [name, sql.placeholder(name)]));

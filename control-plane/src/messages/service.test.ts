@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { createLiveSessions } from "../sessions/live.ts";
-import { createBulkService, type BulkService } from "./bulks.ts";
+import { createBulkPace } from "../bulks/pace.ts";
+import { createBulkService, type BulkService } from "../bulks/service.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createMediaFetcher, type MediaFetcher } from "./media-fetch.ts";
 import { createMediaStore } from "./media-store.ts";
@@ -58,6 +59,7 @@ beforeEach(() => {
     people,
     repeats: createRepeats({ db, people, windowMs: 0, clock, log }),
     pace: createPace({ db, people, clock, defaults: NO_LIMITS }),
+    bulkPace: createBulkPace({ db: database.db, clock, lineUpNext: store.lineUpNext }),
     profileSince: () => 0,
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,

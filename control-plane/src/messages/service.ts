@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { CountryCode } from "libphonenumber-js/max";
 import {
   AppError,
@@ -15,6 +15,7 @@ import { decodeCursor, encodeCursor } from "../sessions/cursor.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { toContent } from "./content.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { newId } from "./ids.ts";
 import { toMessage } from "./message.ts";
 import type { MediaFetcher } from "./media-fetch.ts";
 import type { MediaStore } from "./media-store.ts";
@@ -99,16 +100,16 @@ export function createMessageService(deps: {
   /** The row that a message with this content would be; its media is on disk then. */
   async function prepare(sessionId: string, recipient: string, input: SendMessage): Promise<NewMessage> {
     refuseIfSuppressed(sessionId, recipient);
-    return { id: randomUUID(), sessionId, recipient, ...times(input), ...(await prepareContent(input)) };
+    return { id: newId(), sessionId, recipient, ...times(input), ...(await prepareContent(input)) };
   }
 
-  async function prepareContent(input: Omit<SendMessage, "to">) {
+  /** What a row says of a message with this content, and its media, which is not kept yet. */
+  async function readContent(input: Omit<SendMessage, "to">) {
     const { text, content } = toContent(input, deps.defaultCountry);
     const media = input.media
       ? await readMedia(input.type, input.media, { fetcher: deps.fetcher, maxBytes: deps.maxMediaBytes })
       : null;
-    if (media) await deps.media.put(media.sha256, media.bytes);
-    return {
+    const columns = {
       type: input.type,
       body: text,
       content,
@@ -117,6 +118,14 @@ export function createMessageService(deps: {
       mediaFilename: media?.filename ?? null,
       mediaBytes: media?.bytes.length ?? null,
     };
+    return { columns, media };
+  }
+
+  /** The same, when the media is on disk. */
+  async function prepareContent(input: Omit<SendMessage, "to">) {
+    const { columns, media } = await readContent(input);
+    if (media) await deps.media.put(media.sha256, media.bytes);
+    return columns;
   }
 
   function find(sessionId: string, messageId: string): MessageRow {
@@ -177,6 +186,7 @@ export function createMessageService(deps: {
   }
 
   return {
+    readContent,
     prepareContent,
     times,
     /** Answers all callers who wait with their messages as they stand. */
@@ -253,7 +263,7 @@ export function createMessageService(deps: {
       refuseIfSuppressed(sessionId, old.recipient);
       const { recipient, type, body, content, mediaSha256, mediaMimetype, mediaFilename, mediaBytes } = old;
       const { row } = await store.add({
-        id: randomUUID(),
+        id: newId(),
         sessionId,
         recipient,
         type,

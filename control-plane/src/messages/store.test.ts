@@ -135,8 +135,26 @@ const told = () =>
     .map(({ data }) => [data["messageId"], data["status"]]);
 const addBulk = (ids: string[], scheduledAt: number | null = null) =>
   store.addAll(
-    ids.map((id) => ({ ...message, id, bulkId: "bulk", scheduledAt })),
-    { id: "bulk", sessionId: "a", state: "running", total: ids.length, createdAt: now, updatedAt: now },
+    ids.map((id) => ({
+      id,
+      recipient: message.recipient,
+      body: null,
+      clientMessageId: null,
+      requestHash: null,
+    })),
+    { sessionId: "a", type: "text", bulkId: "bulk", scheduledAt },
+    {
+      id: "bulk",
+      sessionId: "a",
+      state: "running",
+      total: ids.length,
+      clientBulkId: null,
+      requestHash: null,
+      skipped: null,
+      pauseMs: null,
+      createdAt: now,
+      updatedAt: now,
+    },
   );
 
 describe("the line", () => {

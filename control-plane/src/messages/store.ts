@@ -1,13 +1,21 @@
-import { and, asc, count, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, inArray, lt, notExists, or, sql } from "drizzle-orm";
 import { bulks, createGroupCommit, isUnsent, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
-import { passStep, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
+import { passStep, type BulkState, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { People } from "../people/people.ts";
 import { createLine } from "./line.ts";
 import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
-import { errorOf, isOfBefore, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
+import {
+  errorOf,
+  isOfBefore,
+  ROWID,
+  type BulkMessage,
+  type BulkShared,
+  type MessageRow,
+  type NewMessage,
+} from "./rows.ts";
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
@@ -46,6 +54,48 @@ export function createMessageStore(deps: {
     )
     .prepare();
 
+  /** Within a transaction: the last of a bulk's messages may have come to its end. */
+  const finish = db
+    .update(bulks)
+    .set({ state: "finished", updatedAt: sql`${sql.placeholder("now")}` })
+    .where(
+      and(
+        eq(bulks.id, sql.placeholder("id")),
+        inArray(bulks.state, ["running", "paused"]),
+        ...(["queued", "sending"] as const).map((status) =>
+          notExists(
+            db
+              .select({ one: sql`1` })
+              .from(messages)
+              .where(and(eq(messages.bulkId, sql.placeholder("id")), eq(messages.status, status))),
+          ),
+        ),
+      ),
+    )
+    .returning()
+    .prepare();
+  function finishBulk(id: string, { status }: MessageRow): void {
+    if (status === "queued" || status === "sending") return;
+    const bulk = finish.get({ id, now: deps.clock.now() });
+    if (!bulk) return;
+    appendEvent(bulk.sessionId, "bulk.finished", {
+      bulkId: id,
+      clientBulkId: bulk.clientBulkId,
+      total: bulk.total,
+      counts: countsOf(id),
+    });
+  }
+  const countsOf = (bulkId: string): Partial<Record<MessageStatus, number>> =>
+    Object.fromEntries(
+      db
+        .select({ status: messages.status, count: count() })
+        .from(messages)
+        .where(eq(messages.bulkId, bulkId))
+        .groupBy(messages.status)
+        .all()
+        .map((row) => [row.status, row.count]),
+    );
+
   /** Within a transaction: what is told of a message that has come to `row.status`. */
   function tell(row: MessageRow): void {
     appendEvent(row.sessionId, "message.status", {
@@ -61,6 +111,7 @@ export function createMessageStore(deps: {
       timestamp: row.sentAt === null ? null : iso(row.sentAt),
     });
     if (row.status !== "queued") limits.onEnd(row);
+    if (row.bulkId !== null) finishBulk(row.bulkId, row);
     // Its id names the chat that WhatsApp has for the number.
     const chat = /^true_(\d+@(?:c\.us|lid))_/.exec(row.whatsappId ?? "")?.[1];
     if (chat !== undefined && ["sent", "delivered", "read"].includes(row.status))
@@ -72,7 +123,7 @@ export function createMessageStore(deps: {
     for (const row of rows) for (const listener of settledListeners) listener(row);
   }
 
-  const { insert, refuseIfFull, endAll, requeue, hold, ...line } = createLine({
+  const { insert, insertAll, refuseIfFull, endAll, requeue, hold, ...line } = createLine({
     ...deps,
     heldBy: limits.heldBy,
     commitWithoutSync,
@@ -136,11 +187,11 @@ export function createMessageStore(deps: {
     },
 
     /** Accepts a bulk's messages, all or none. Throws `queue_full`. */
-    async addAll(all: readonly NewMessage[], bulk: typeof bulks.$inferInsert): Promise<void> {
+    async addAll(all: readonly BulkMessage[], shared: BulkShared, bulk: BulkRow): Promise<void> {
       await commit(() => {
         refuseIfFull(bulk.sessionId, all.length);
         db.insert(bulks).values(bulk).run();
-        for (const message of all) accept(message);
+        insertAll(all, shared, bulk.pauseMs === null && (shared.scheduledAt ?? null) === null);
       });
       passStep("message.committed", { bulkId: bulk.id });
     },
@@ -212,13 +263,34 @@ export function createMessageStore(deps: {
         .get(),
 
     /** How many of a bulk's messages have come to which status. */
-    progressOf: (bulkId: string): { status: MessageStatus; count: number }[] =>
-      db
-        .select({ status: messages.status, count: count() })
-        .from(messages)
-        .where(eq(messages.bulkId, bulkId))
-        .groupBy(messages.status)
-        .all(),
+    countsOf,
+
+    /** A page of a session's bulks, newest first, after `cursor` (creation time and id of the last one seen). */
+    listBulks(query: {
+      sessionId: string;
+      state?: BulkState;
+      limit: number;
+      cursor?: { createdAt: number; id: string };
+    }): BulkRow[] {
+      const { sessionId, state, limit, cursor } = query;
+      return db
+        .select()
+        .from(bulks)
+        .where(
+          and(
+            eq(bulks.sessionId, sessionId),
+            state && eq(bulks.state, state),
+            cursor &&
+              or(
+                lt(bulks.createdAt, cursor.createdAt),
+                and(eq(bulks.createdAt, cursor.createdAt), lt(bulks.id, cursor.id)),
+              ),
+          ),
+        )
+        .orderBy(desc(bulks.createdAt), desc(bulks.id))
+        .limit(limit)
+        .all();
+    },
 
     /** Within the transaction that forgets a session: what waits ends; with the profile goes who could tell of the rest. */
     endSession(sessionId: string): void {

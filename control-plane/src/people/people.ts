@@ -1,4 +1,3 @@
-import { eq, sql } from "drizzle-orm";
 import { knownAccounts, type Db, type KnownAccountRow } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import { otherFormOf } from "./forms.ts";
@@ -14,24 +13,19 @@ const MOST_FORMS = 32;
  * account later is that one's from then on.
  */
 export function createPeople({ db, clock }: { db: Db; clock: Clock }) {
-  const accountOf = db
-    .select({ account: knownAccounts.account })
-    .from(knownAccounts)
-    .where(eq(knownAccounts.form, sql.placeholder("form")))
-    .prepare();
-  const formsOfAccount = db
-    .select({ form: knownAccounts.form })
-    .from(knownAccounts)
-    .where(eq(knownAccounts.account, sql.placeholder("account")))
-    .limit(MOST_FORMS)
-    .prepare();
+  // Asked several times for each message, so without what a query builder makes of each row.
+  const accountOf = db.$client.prepare("select account from known_accounts where form = ?").pluck();
+  const linked = db.$client
+    .prepare(
+      `select account from known_accounts where form = @form
+        union all select form from known_accounts where account = @form limit ${MOST_FORMS}`,
+    )
+    .pluck();
 
-  function nextTo(form: string): (string | null | undefined)[] {
-    const accounts = formsOfAccount.all({ account: form }).map((row) => row.form);
-    return form.endsWith("@lid")
-      ? accounts
-      : [otherFormOf(form), accountOf.get({ form })?.account, ...accounts];
-  }
+  const nextTo = (form: string): (string | null)[] => [
+    otherFormOf(form),
+    ...(linked.all({ form }) as string[]),
+  ];
 
   /** All that a recipient (digits, or a chat id) is known by, itself first. */
   function formsOf(recipient: string): string[] {
@@ -44,13 +38,15 @@ export function createPeople({ db, clock }: { db: Db; clock: Clock }) {
 
   return {
     formsOf,
+    /** Whether WhatsApp told of an account of this number. */
+    isKnown: (recipient: string): boolean => formsOf(recipient).some((form) => form.endsWith("@lid")),
     isSame: (one: string, other: string): boolean => formsOf(one).includes(sameForm(other)),
 
     /** Within a transaction: WhatsApp calls the account of this number so: by a LID, or by another number. */
     learn(number: string, account: string, learntFrom: KnownAccountRow["learntFrom"]): void {
       const [form, called] = [sameForm(number), sameForm(account)];
       if (!/^\d+$/.test(form) || !/^\d+(@lid)?$/.test(called) || form === called) return;
-      if (accountOf.get({ form })?.account === called) return;
+      if (accountOf.get(form) === called) return;
       const known = { account: called, learntFrom, learntAt: clock.now() };
       db.insert(knownAccounts)
         .values({ form, ...known })

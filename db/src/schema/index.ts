@@ -1,5 +1,6 @@
 export * from "./account-limits.ts";
 export * from "./bulks.ts";
+export * from "./campaign-views.ts";
 export * from "./event-retention.ts";
 export * from "./events.ts";
 export * from "./known-accounts.ts";

@@ -376,7 +376,7 @@ const cases: Case[] = [
     { type: "sticker", media: { base64: png }, recipients: [TO, { to: "6281200000002", message: "x" }] },
     400,
     "invalid_request",
-    "message",
+    "recipients.1.message",
   ],
   ["a reaction of two emoji", ...react({ emoji: "👍👍" }), 400, "invalid_request", "emoji"],
   ["a reaction that is a word", ...react({ emoji: "ok" }), 400, "invalid_request", "emoji"],

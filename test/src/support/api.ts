@@ -1,10 +1,12 @@
 import { request, type OutgoingHttpHeaders } from "node:http";
 import type {
   Bulk,
+  BulkCheck,
   ErrorCode,
   ErrorDetail,
   Message,
   Session,
+  SkippedRecipient,
   UnlinkOutcome,
 } from "@whatsapp-engine/contract";
 
@@ -23,6 +25,9 @@ export type Body = Partial<Omit<Session, "status">> & {
   message?: Message;
   messages?: Message[];
   bulk?: Bulk;
+  bulks?: Bulk[];
+  skipped?: SkippedRecipient[];
+  check?: BulkCheck;
   messageId?: string;
   whatsappId?: string | null;
   timestamp?: string | null;

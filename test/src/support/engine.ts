@@ -23,6 +23,8 @@ export type EngineOptions = {
   terminal?: boolean;
   /** Arguments of Node before the program. */
   nodeArgs?: readonly string[];
+  /** Where another build of the project stands; left out: this one. */
+  folder?: string;
 };
 
 export type Engine = {
@@ -79,6 +81,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       settings: { ...base, ...more },
       nodeArgs,
       terminal: inTerminal,
+      folder: options.folder,
     });
     programs.push(program);
     const [line] = await program.says(/^\{.*"msg":"engine started".*\}$/m);

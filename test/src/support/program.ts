@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const entry = fileURLToPath(new URL("../../../control-plane/build/main.js", import.meta.url));
+const ourFolder = fileURLToPath(new URL("../../..", import.meta.url));
 /** What an engine needs of our own environment; its settings are the test's. */
 const HANDED_ON = ["PATH", "LANG", "TZ", "DOCKER_HOST", "CHROMIUM_PATH", "RUNNER_IMAGE"];
 
@@ -31,6 +31,8 @@ export type ProgramOptions = {
   nodeArgs?: readonly string[];
   /** In a terminal of its own. What is signalled then is the terminal; SIGKILL closes it. */
   terminal?: boolean;
+  /** Where another build of the project stands; left out: this one. */
+  folder?: string | undefined;
 };
 
 /** Starts `control-plane/build/main.js` in a folder without a `.env`. With TEST_LOG_DIR its output is kept there. */
@@ -39,6 +41,7 @@ export function startProgram(options: ProgramOptions): Program {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
   });
+  const entry = join(options.folder ?? ourFolder, "control-plane/build/main.js");
   const line = [process.execPath, ...(options.nodeArgs ?? []), entry];
   const quoted = line.map((part) => `'${part}'`).join(" ");
   const inTerminal = ["script", "--quiet", "--flush", "--command", `exec ${quoted}`, "/dev/null"];

@@ -2,10 +2,13 @@ import { createRoute, z } from "@hono/zod-openapi";
 import {
   bulkAcceptedSchema,
   bulkAnswerSchema,
-  sendBulkSchema,
+  bulkCheckAnswerSchema,
+  bulkListSchema,
+  listBulksQuerySchema,
   sessionIdSchema,
 } from "@whatsapp-engine/contract";
-import type { BulkService } from "../../messages/bulks.ts";
+import type { BulkService } from "../../bulks/service.ts";
+import { bulkBody, readBulkBody, registerBulkBody } from "../bulk-body.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { idempotencyHeaders, withClientId } from "./messages.ts";
@@ -18,16 +21,17 @@ const create = createRoute({
   method: "post",
   path,
   summary: "One message to many: all are accepted or none, each has its own outcome",
-  request: {
-    params,
-    headers: idempotencyHeaders,
-    body: { required: true, content: { "application/json": { schema: sendBulkSchema } } },
-  },
+  request: { params, headers: idempotencyHeaders, body: bulkBody },
   responses: {
+    200: {
+      description: "with `dryRun`: what would become of it",
+      content: { "application/json": { schema: bulkCheckAnswerSchema } },
+    },
     202: { description: "accepted", content: { "application/json": { schema: bulkAcceptedSchema } } },
     ...errorResponses(
       "invalid_request",
       "invalid_json",
+      "invalid_form",
       "invalid_session_id",
       "invalid_media",
       "media_url_refused",
@@ -42,6 +46,17 @@ const create = createRoute({
   },
 });
 
+const list = createRoute({
+  method: "get",
+  path,
+  summary: "Bulks of a session, newest first, page by page; also of a deleted one",
+  request: { params, query: listBulksQuerySchema },
+  responses: {
+    200: { description: "a page", content: { "application/json": { schema: bulkListSchema } } },
+    ...errorResponses("invalid_request", "invalid_session_id", "invalid_cursor"),
+  },
+});
+
 const answer = { description: "the bulk", content: { "application/json": { schema: bulkAnswerSchema } } };
 
 const get = createRoute({
@@ -50,6 +65,27 @@ const get = createRoute({
   summary: "How far a bulk is (its messages: GET …/messages?bulkId=)",
   request: { params: bulkParams },
   responses: { 200: answer, ...errorResponses("invalid_session_id", "bulk_not_found") },
+});
+
+const report = createRoute({
+  method: "get",
+  path: `${path}/{bulkId}/report`,
+  summary: "What became of each recipient, as CSV",
+  request: {
+    params: bulkParams,
+    query: z.object({
+      delimiter: z.enum([",", ";"]).default(",").meta({
+        description: "`;` where a spreadsheet takes the comma for a decimal one",
+      }),
+    }),
+  },
+  responses: {
+    200: {
+      description: "UTF-8 with a byte order mark, the first row naming the columns",
+      content: { "text/csv": { schema: z.string() } },
+    },
+    ...errorResponses("invalid_request", "invalid_session_id", "bulk_not_found"),
+  },
 });
 
 const verbs = {
@@ -68,22 +104,40 @@ const verb = (name: keyof typeof verbs) =>
   });
 
 export function bulkRoutes({ bulks }: { bulks: BulkService }) {
-  const router = createRouter()
+  const router = createRouter();
+  registerBulkBody(router);
+  router
     .openapi(create, async (c) => {
-      const body = c.req.valid("json");
+      const body = await readBulkBody(c);
+      const { sessionId } = c.req.valid("param");
       const headers = c.req.valid("header");
       const input = { ...body, ...withClientId("clientBulkId", body, headers["idempotency-key"]) };
-      const made = await bulks.create(c.req.valid("param").sessionId, input);
-      return c.json({ success: true as const, ...made }, 202);
+      if (input.dryRun)
+        return c.json(
+          { success: true as const, dryRun: true as const, check: await bulks.dryRun(sessionId, input) },
+          200,
+        );
+      return c.json({ success: true as const, ...(await bulks.create(sessionId, input)) }, 202);
+    })
+    .openapi(list, (c) => {
+      const { sessionId } = c.req.valid("param");
+      return c.json({ success: true as const, ...bulks.list(sessionId, c.req.valid("query")) }, 200);
     })
     .openapi(get, (c) => {
       const { sessionId, bulkId } = c.req.valid("param");
-      return c.json({ success: true as const, bulk: bulks.get(sessionId, bulkId) }, 200);
+      return c.json({ success: true as const, ...bulks.get(sessionId, bulkId) }, 200);
+    })
+    .openapi(report, (c) => {
+      const { sessionId, bulkId } = c.req.valid("param");
+      const text = bulks.report(sessionId, bulkId, c.req.valid("query").delimiter);
+      c.header("Content-Disposition", `attachment; filename="bulk-${bulkId}.csv"`);
+      return c.body(text, 200, { "Content-Type": "text/csv; charset=utf-8" });
     });
   for (const name of ["pause", "resume", "cancel"] as const) {
     router.openapi(verb(name), (c) => {
       const { sessionId, bulkId } = c.req.valid("param");
-      return c.json({ success: true as const, bulk: bulks[name](sessionId, bulkId) }, 200);
+      bulks[name](sessionId, bulkId);
+      return c.json({ success: true as const, ...bulks.get(sessionId, bulkId) }, 200);
     });
   }
   return router;

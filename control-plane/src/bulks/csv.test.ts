@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { AppError } from "@whatsapp-engine/contract";
+import { readTable } from "./csv.ts";
+
+const problem = (text: string, toColumn?: string) => {
+  try {
+    return JSON.stringify(readTable(text, toColumn));
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.details.map(({ field, message }) => `${field} ${message}`).join("; ");
+  }
+};
+const rowsOf = (text: string) => readTable(text, undefined).rows.map(({ row, fields }) => [row, fields]);
+
+describe("a table", () => {
+  it.each([
+    ["comma", "phone,name\n+62812,Budi\n"],
+    ["semicolon, as Excel saves where the comma is a decimal one", "phone;name\r\n+62812;Budi\r\n"],
+    ["tab", "phone\tname\n+62812\tBudi"],
+    ["byte order mark", "\u{FEFF}phone;name\r\n+62812;Budi\r\n"],
+    ["sep=", "sep=;\r\nphone;name\r\n+62812;Budi"],
+    ["byte order mark and sep=", "\u{FEFF}sep=,\nphone,name\n+62812,Budi"],
+    ["quotes", '"phone","name"\n"+62812","Budi"\n'],
+    ["carriage returns alone, as an old Mac", "phone,name\r+62812,Budi\r"],
+    ["blanks around", " phone , name \n +62812 , Budi "],
+    ["empty rows at its end", "phone,name\n+62812,Budi\n,\n,\n"],
+    ["an empty column at its end", "phone,name,\n+62812,Budi,\n"],
+  ])("with %s is read", (_, text) => {
+    expect(rowsOf(text)).toEqual([[2, { phone: "+62812", name: "Budi" }]]);
+  });
+
+  it("may have quotes, delimiters and line breaks in its cells", () => {
+    const text = 'phone;"a;b";text\n1;"x;y";"He said ""Hi""\nand left"\n2;5" pipe;z\n';
+    expect(rowsOf(text)).toEqual([
+      [2, { phone: "1", "a;b": "x;y", text: 'He said "Hi"\nand left' }],
+      [3, { phone: "2", "a;b": '5" pipe', text: "z" }],
+    ]);
+  });
+
+  it("numbers rows as the spreadsheet does, empty ones too", () => {
+    expect(rowsOf("phone\n\n1\n\n\n2\n").map(([row]) => row)).toEqual([3, 6]);
+  });
+
+  it.each([
+    "to",
+    "Phone",
+    "PHONE NUMBER",
+    "No. HP",
+    "nomor_wa",
+    "No WhatsApp",
+    "Telefone",
+    "Celular",
+    "Número",
+    "Handphone",
+  ])("finds the numbers in the column %s", (name) => {
+    expect(readTable(`nama,${name}\nBudi,1`, undefined).toColumn).toBe(name);
+  });
+
+  it("is told which column by toColumn, whatever its case", () => {
+    expect(readTable("Phone;Rumah\n1;2", "rumah").toColumn).toBe("Rumah");
+  });
+
+  it("takes `to` before other names", () => {
+    expect(readTable("Phone;to\n1;2", undefined).toColumn).toBe("to");
+  });
+
+  it.each([
+    ["", /^csv names no column/],
+    ["phone;name\n", /has no rows below/],
+    ["nama,kota\nBudi,Solo", /names no column with phone numbers .*nama, kota/],
+    ["6281234567890\n6281234567891", /names no column with phone numbers .*6281234567890/],
+    ["phone,mobile\n1,2", /several columns with phone numbers \(phone, mobile\)/],
+    ["phone,Name,name\n1,2,3", /two columns of one name: Name and name/],
+    ["phone,a;b\n1,2", /several of comma, semicolon and tab/],
+    ['phone,name\n1,"Budi', /a quote is opened/],
+    ["PK\u{3}\u{4}rest", /workbook/],
+    [`phone\n${"1\n".repeat(1_001)}`, /more than 1000 rows/],
+    [`phone\n${"1\n".repeat(500_000)}`, /more than 1000 rows/],
+    [`phone,${"x".repeat(65)}\n1,2`, /more than 64 characters/],
+  ])("is refused: %j", (text, message) => {
+    expect(problem(text)).toMatch(message);
+  });
+
+  it("is refused where toColumn is not in it", () => {
+    expect(problem("phone\n1", "HP")).toBe("toColumn has no column of that name; it has: phone");
+  });
+
+  it("tells of cells that no column is there for", () => {
+    expect(readTable("phone,text\n1,a,b\n2,a,", undefined).rows.map(({ extra }) => extra)).toEqual([1, 0]);
+  });
+});

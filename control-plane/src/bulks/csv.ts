@@ -1,0 +1,140 @@
+import { CsvError, parse } from "csv-parse/sync";
+import { AppError, MAX_BULK_RECIPIENTS, MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract";
+import { fieldKey } from "./placeholders.ts";
+
+/** A row of the table: `row` as the spreadsheet numbers it, `fields` its cells by the columns' names; `extra`: cells beyond those. */
+export type TableRow = { row: number; fields: Record<string, string>; extra: number };
+export type Table = { toColumn: string; rows: TableRow[] };
+
+const DELIMITERS = [",", ";", "\t"];
+
+/** What columns with phone numbers are called, letters and digits only, in languages that callers have. */
+const NUMBER_COLUMNS = new Set([
+  ...["to", "phone", "phoneno", "phonenumber", "number", "mobile", "mobileno", "mobilenumber", "mobilephone"],
+  ...[
+    "tel",
+    "telephone",
+    "telephonenumber",
+    "msisdn",
+    "recipient",
+    "whatsapp",
+    "whatsappnumber",
+    "wa",
+    "nowa",
+  ],
+  ...[
+    "nomor",
+    "nomorhp",
+    "nomorwa",
+    "nomorwhatsapp",
+    "nomortelepon",
+    "nohp",
+    "nowhatsapp",
+    "notelp",
+    "notelepon",
+  ],
+  ...["hp", "handphone", "telp", "telepon", "ponsel", "telefono", "celular", "movil", "telefone", "numero"],
+]);
+const plain = (name: string) =>
+  name
+    .normalize("NFKD")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, "");
+
+/**
+ * A table as a spreadsheet saves it as CSV: `,`, `;` or tab between the cells, quotes around those that need them, a byte order mark, a
+ * line `sep=;`. Its first row names the columns. Throws `invalid_request`.
+ */
+export function readTable(text: string, toColumn: string | undefined): Table {
+  if (/^PK\u{3}\u{4}/u.test(text)) throw invalid("is a workbook of a spreadsheet; save it as CSV (UTF-8)");
+  const [head = "", given] = /^\u{FEFF}?(?:sep=(.)\r?\n)?/u.exec(text) ?? [];
+  const body = text.slice(head.length);
+  const records = parseRecords(body, given ?? delimiterOf(body));
+  const [header = [], ...rows] = records.map((cells) => cells.map((cell) => cell.trim()));
+  const columns = namesOf(header);
+  const to = numberColumn(columns, toColumn);
+  const filled = rows
+    .map((cells, index) => ({ cells, row: index + 2 }))
+    .filter(({ cells }) => cells.some((cell) => cell !== ""));
+  if (filled.length === 0) throw invalid("has no rows below the names of its columns");
+  if (filled.length > MAX_BULK_RECIPIENTS)
+    throw invalid(`has more than ${MAX_BULK_RECIPIENTS} rows; send it in several bulks`);
+  return {
+    toColumn: to,
+    rows: filled.map(({ cells, row }) => ({
+      row,
+      fields: Object.fromEntries(
+        columns.flatMap((name, at) => (name === "" || !cells[at] ? [] : [[name, cells[at]]])),
+      ) as Record<string, string>,
+      extra: cells.slice(columns.length).filter((cell) => cell !== "").length,
+    })),
+  };
+}
+
+function parseRecords(text: string, delimiter: string): string[][] {
+  try {
+    return parse(text, {
+      delimiter,
+      relax_column_count: true,
+      relax_quotes: true,
+      // Empty rows keep their place, as the spreadsheet numbers them; what is too much is not read to its end.
+      to: MAX_BULK_RECIPIENTS * 2,
+    }) as unknown as string[][];
+  } catch (cause) {
+    if (!(cause instanceof CsvError)) throw cause;
+    const line = typeof cause["lines"] === "number" ? ` near line ${cause["lines"]}` : "";
+    throw invalid(`cannot be read as a table${line}: a quote is opened and not closed as it should be`);
+  }
+}
+
+/** The one that stands between the names of the columns, outside of quotes. */
+function delimiterOf(text: string): string {
+  const [names = ""] = text
+    .slice(0, 20_000)
+    .replaceAll(/"(?:[^"]|"")*"/g, "")
+    .trimStart()
+    .split(/[\r\n]/, 1);
+  const found = DELIMITERS.filter((delimiter) => names.includes(delimiter));
+  if (found.length > 1)
+    throw invalid("has several of comma, semicolon and tab in its first row; put its names in quotes");
+  return found[0] ?? ",";
+}
+
+function namesOf(header: readonly string[]): string[] {
+  const seen = new Map<string, string>();
+  for (const name of header) {
+    if (name === "") continue;
+    if (name.length > MAX_FIELD_NAME_LENGTH)
+      throw invalid(
+        `has a column with a name of more than ${MAX_FIELD_NAME_LENGTH} characters in its first row`,
+      );
+    const same = seen.get(fieldKey(name));
+    if (same !== undefined) throw invalid(`has two columns of one name: ${same} and ${name}`);
+    seen.set(fieldKey(name), name);
+  }
+  return [...header];
+}
+
+function numberColumn(columns: readonly string[], asked: string | undefined): string {
+  const named = columns.filter((name) => name !== "");
+  const list = named.slice(0, 20).join(", ").slice(0, 300);
+  if (asked !== undefined) {
+    const found = named.find((name) => fieldKey(name) === fieldKey(asked));
+    if (found !== undefined) return found;
+    throw invalid(`has no column of that name; it has: ${list}`, "toColumn");
+  }
+  const exact = named.find((name) => name === "to");
+  const found = named.filter((name) => NUMBER_COLUMNS.has(plain(name)));
+  if (exact === undefined && found.length === 0)
+    throw invalid(
+      `names no column with phone numbers in its first row (it has: ${list}); call one “phone”, or say which in toColumn`,
+    );
+  if (exact === undefined && found.length > 1)
+    throw invalid(`has several columns with phone numbers (${found.join(", ")}); say which in toColumn`);
+  return exact ?? found[0]!;
+}
+
+const invalid = (message: string, field = "csv") =>
+  new AppError("invalid_request", "The request's body is not valid; nothing was accepted.", {
+    details: [{ field, message }],
+  });

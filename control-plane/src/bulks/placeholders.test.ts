@@ -1,0 +1,38 @@
+import { expect, it } from "vitest";
+import { fieldKey, fieldsNamedIn, fill } from "./placeholders.ts";
+
+const fields = (given: Record<string, string>) =>
+  new Map(Object.entries(given).map(([name, value]) => [fieldKey(name), value]));
+
+it.each([
+  ["Halo {{name}}!", { name: "Budi" }, "Halo Budi!"],
+  ["{{ Nama Lengkap }}, {{NAMA LENGKAP}}", { "nama lengkap": "Ani" }, "Ani, Ani"],
+  ["Halo {{name|Kak}}", { name: " " }, "Halo Kak"],
+  ["Halo{{name|}}.", {}, "Halo."],
+  ["{{café}}", { "cafe\u0301": "ya" }, "ya"],
+  ["{{a}}", { a: "{{b}}", b: "no" }, "{{b}}"],
+  ["{{a}}", { a: "$& $1" }, "$& $1"],
+  ["{name} {{}} {{ }} {{na{me}} {{{name}}}", { name: "Budi" }, "{name} {{}} {{ }} {{na{me}} {Budi}"],
+  ["{{a\nb}} {{|x}}", {}, "{{a\nb}} {{|x}}"],
+])("fills %j with %j", (text, given, filled) => {
+  expect(fill(text, fields(given))).toEqual({ text: filled, missing: [] });
+});
+
+it("tells each placeholder once that has neither a field nor another text", () => {
+  expect(fill("{{a}} {{b}} {{a}} {{c|x}} {{ d }}", fields({ b: "" })).missing).toEqual([
+    "{{a}}",
+    "{{b}}",
+    "{{ d }}",
+  ]);
+});
+
+it("tells which fields a text names", () => {
+  expect(fieldsNamedIn("{{ Name }} {{b|x}} {{}} {c}")).toEqual(["name", "b"]);
+});
+
+it("takes a text of braces only in linear time", () => {
+  const text = "{{a".repeat(20_000);
+  const started = performance.now();
+  expect(fill(text, new Map()).text).toBe(text);
+  expect(performance.now() - started).toBeLessThan(1_000);
+});

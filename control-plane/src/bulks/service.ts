@@ -1,0 +1,221 @@
+import type { CountryCode } from "libphonenumber-js/max";
+import {
+  AppError,
+  type Bulk,
+  type BulkCheck,
+  type BulkState,
+  type ListBulksQuery,
+  type SendBulk,
+  type SkippedRecipient,
+} from "@whatsapp-engine/contract";
+import type { BulkRow } from "@whatsapp-engine/db";
+import { iso, type Clock } from "../clock.ts";
+import type { Log } from "../logger.ts";
+import { newId } from "../messages/ids.ts";
+import { toContent } from "../messages/content.ts";
+import type { Dispatcher } from "../messages/dispatcher.ts";
+import type { BulkMessage } from "../messages/rows.ts";
+import { hashOf, refuseIfOther, type MessageService } from "../messages/service.ts";
+import type { MessageStore } from "../messages/store.ts";
+import type { People } from "../people/people.ts";
+import type { LiveSessions } from "../sessions/live.ts";
+import { decodeCursor, encodeCursor } from "../sessions/cursor.ts";
+import type { SessionService } from "../sessions/service.ts";
+import { dryRun } from "./dry-run.ts";
+import { checkRecipients, type CheckedRecipient } from "./recipients.ts";
+import { reportOf } from "./report.ts";
+
+export type BulkService = ReturnType<typeof createBulkService>;
+export type BulkAccepted = {
+  bulk: Bulk;
+  messages: { messageId: string; to: string; clientMessageId: string | null }[];
+  skipped: SkippedRecipient[];
+};
+
+/** Many messages in one call: all that are valid are accepted or none, and each has its own outcome. */
+export function createBulkService(deps: {
+  store: MessageStore;
+  people: Pick<People, "formsOf" | "isKnown">;
+  suppressed: (sessionId: string, recipient: string) => boolean;
+  messages: Pick<MessageService, "readContent" | "prepareContent" | "times">;
+  dispatcher: Dispatcher;
+  live: LiveSessions;
+  sessions: Pick<SessionService, "get">;
+  defaultCountry: CountryCode;
+  clock: Clock;
+  log: Log;
+}) {
+  const { store, dispatcher, clock, log } = deps;
+
+  function find(sessionId: string, bulkId: string): BulkRow {
+    const bulk = store.findBulk(bulkId);
+    if (bulk?.sessionId === sessionId) return bulk;
+    throw new AppError("bulk_not_found", `Session '${sessionId}' has no bulk '${bulkId}'.`);
+  }
+
+  function show(bulk: BulkRow): Bulk {
+    const counts = store.countsOf(bulk.id);
+    return {
+      bulkId: bulk.id,
+      sessionId: bulk.sessionId,
+      clientBulkId: bulk.clientBulkId,
+      state: bulk.state,
+      total: bulk.total,
+      counts: counts as Bulk["counts"],
+      skipped: bulk.skipped?.length ?? 0,
+      pauseMs: bulk.pauseMs,
+      finished: counts.queued === undefined && counts.sending === undefined,
+      createdAt: iso(bulk.createdAt),
+      updatedAt: iso(bulk.updatedAt),
+    };
+  }
+
+  const accepted = (bulk: BulkRow): BulkAccepted => ({
+    bulk: show(bulk),
+    messages: store.messagesOfBulk(bulk.id).map(({ id, recipient, clientMessageId }) => ({
+      messageId: id,
+      to: recipient,
+      clientMessageId,
+    })),
+    skipped: bulk.skipped ?? [],
+  });
+
+  const check = (sessionId: string, input: SendBulk) =>
+    checkRecipients(input, toContent(input, deps.defaultCountry).text, {
+      ...deps,
+      isUsed: (clientMessageId) => store.findByClientId(sessionId, clientMessageId) !== undefined,
+    });
+
+  /** Throws `invalid_request` that names each recipient that is wrong, where those are not to be skipped or no other is left. */
+  function sortOut(checked: readonly CheckedRecipient[], { onInvalid }: SendBulk) {
+    const invalid = checked.filter(({ problems }) => problems.length > 0);
+    const valid = checked.filter(({ problems }) => problems.length === 0);
+    if (invalid.length > 0 && (onInvalid !== "skip" || valid.length === 0))
+      throw new AppError("invalid_request", "The request's body is not valid; nothing was accepted.", {
+        details: invalid.flatMap(({ problems }) => problems),
+      });
+    const skipped = invalid.map(({ index, row, to, problems }): SkippedRecipient => ({
+      index,
+      row,
+      to,
+      problems,
+    }));
+    return { valid, skipped: skipped.length > 0 ? skipped : null };
+  }
+
+  /** What stands between two messages, by the pace that was asked for. */
+  function pauseOf({ pace }: SendBulk): number | null {
+    const perMessage = pace?.perMinute === undefined ? 0 : Math.ceil(60_000 / pace.perMinute);
+    return Math.max(perMessage, pace?.pauseMs ?? 0) || null;
+  }
+
+  function setState(sessionId: string, bulkId: string, state: BulkState): Bulk {
+    const before = find(sessionId, bulkId);
+    if (before.state === "finished") return show(before);
+    if (before.state === "cancelled" && state !== "cancelled")
+      throw new AppError("bulk_ended", "The bulk was cancelled and cannot go on.");
+    store.setBulkState(bulkId, state);
+    if (before.state !== state) log.info({ sessionId, bulkId, state }, "bulk");
+    dispatcher.feedBulks();
+    dispatcher.wake(sessionId);
+    return show(find(sessionId, bulkId));
+  }
+
+  return {
+    /**
+     * Accepts all messages or none (with `onInvalid: "skip"` all that are valid); resolves when they are on disk. Recipients who must not
+     * be written to are accepted, and fail each with `recipient_suppressed`.
+     */
+    async create(sessionId: string, input: SendBulk): Promise<BulkAccepted> {
+      const { clientBulkId } = input;
+      const requestHash = clientBulkId === undefined ? null : hashOf(input);
+      const before =
+        clientBulkId === undefined ? undefined : store.findBulkByClientId(sessionId, clientBulkId);
+      if (before) {
+        refuseIfOther(before, requestHash);
+        return accepted(before);
+      }
+      deps.sessions.get(sessionId);
+      const times = deps.messages.times(input);
+      const { valid, skipped } = sortOut(await check(sessionId, input), input);
+      const columns = await deps.messages.prepareContent(input);
+      const bulkId = newId();
+      const now = clock.now();
+      const bulk: BulkRow = {
+        id: bulkId,
+        sessionId,
+        state: "running",
+        total: valid.length,
+        clientBulkId: clientBulkId ?? null,
+        requestHash,
+        skipped,
+        pauseMs: pauseOf(input),
+        createdAt: now,
+        updatedAt: now,
+      };
+      const all = valid.map(({ index, recipient, body, clientMessageId }): BulkMessage => ({
+        id: newId(),
+        recipient: recipient!,
+        body,
+        clientMessageId,
+        // Another one than that of a single message, which is no repetition of this one.
+        requestHash: clientMessageId === null ? null : `${bulkId} ${index}`,
+      }));
+      await store.addAll(all, { ...columns, ...times, sessionId, bulkId }, bulk);
+      log.info({ sessionId, bulkId, total: all.length, skipped: skipped?.length ?? 0 }, "bulk accepted");
+      dispatcher.feedBulks();
+      dispatcher.wake(sessionId);
+      return {
+        bulk: show(bulk),
+        messages: all.map(({ id, recipient, clientMessageId }) => ({
+          messageId: id,
+          to: recipient,
+          clientMessageId,
+        })),
+        skipped: skipped ?? [],
+      };
+    },
+
+    /** What would become of it; nothing is kept, and nothing is sent. */
+    async dryRun(sessionId: string, input: SendBulk): Promise<BulkCheck> {
+      deps.sessions.get(sessionId);
+      deps.messages.times(input);
+      const checked = await check(sessionId, input);
+      await deps.messages.readContent(input);
+      const runner = deps.live.get(sessionId);
+      return dryRun(checked, {
+        suppressed: (recipient) => deps.suppressed(sessionId, recipient),
+        isKnown: deps.people.isKnown,
+        runner: runner?.state?.status === "connected" ? runner.client : null,
+      });
+    },
+
+    get(sessionId: string, bulkId: string): { bulk: Bulk; skipped: SkippedRecipient[] } {
+      const bulk = find(sessionId, bulkId);
+      return { bulk: show(bulk), skipped: bulk.skipped ?? [] };
+    },
+
+    /** A page of a session's bulks, newest first; also of a session that is deleted. Throws `invalid_cursor`. */
+    list(sessionId: string, { state, limit, cursor }: ListBulksQuery) {
+      const rows = store.listBulks({
+        sessionId,
+        ...(state && { state }),
+        limit: limit + 1,
+        ...(cursor !== undefined && { cursor: decodeCursor(cursor) }),
+      });
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return { bulks: page.map(show), nextCursor: last ? encodeCursor(last) : null };
+    },
+
+    /** What became of each recipient, as CSV. */
+    report(sessionId: string, bulkId: string, delimiter: string): string {
+      const { id, skipped } = find(sessionId, bulkId);
+      return reportOf(store.messagesOfBulk(id), skipped ?? [], delimiter);
+    },
+
+    pause: (sessionId: string, bulkId: string): Bulk => setState(sessionId, bulkId, "paused"),
+    resume: (sessionId: string, bulkId: string): Bulk => setState(sessionId, bulkId, "running"),
+    cancel: (sessionId: string, bulkId: string): Bulk => setState(sessionId, bulkId, "cancelled"),
+  };
+}
