@@ -60,10 +60,10 @@ async function open(folder: string | undefined, image: Buffer) {
       const sendBulk = () => call("POST", "/sessions/waiting/messages/bulk", 202, bulk);
       costs.bulk.push(await timed(sendBulk));
       for (let n = 0; n < IDLE_CALLS; n++) costs.idle.push(await other());
-      let accepting = true;
-      const accepted = sendBulk().then(() => (accepting = false));
-      while (accepting) costs.meanwhile.push(await other());
-      await accepted;
+      const accepted = { done: false };
+      const accepting = sendBulk().then(() => (accepted.done = true));
+      while (!accepted.done) costs.meanwhile.push(await other());
+      await accepting;
     },
     async close(): Promise<void> {
       await engine.stop();

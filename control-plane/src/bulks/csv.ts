@@ -3,37 +3,50 @@ import { AppError, MAX_BULK_RECIPIENTS, MAX_FIELD_NAME_LENGTH } from "@whatsapp-
 import { fieldKey } from "./placeholders.ts";
 
 /** A row of the table: `row` as the spreadsheet numbers it, `fields` its cells by the columns' names; `extra`: cells beyond those. */
-export type TableRow = { row: number; fields: Record<string, string>; extra: number };
+type TableRow = { row: number; fields: Record<string, string>; extra: number };
 export type Table = { toColumn: string; rows: TableRow[] };
 
 const DELIMITERS = [",", ";", "\t"];
 
 /** What columns with phone numbers are called, letters and digits only, in languages that callers have. */
 const NUMBER_COLUMNS = new Set([
-  ...["to", "phone", "phoneno", "phonenumber", "number", "mobile", "mobileno", "mobilenumber", "mobilephone"],
-  ...[
-    "tel",
-    "telephone",
-    "telephonenumber",
-    "msisdn",
-    "recipient",
-    "whatsapp",
-    "whatsappnumber",
-    "wa",
-    "nowa",
-  ],
-  ...[
-    "nomor",
-    "nomorhp",
-    "nomorwa",
-    "nomorwhatsapp",
-    "nomortelepon",
-    "nohp",
-    "nowhatsapp",
-    "notelp",
-    "notelepon",
-  ],
-  ...["hp", "handphone", "telp", "telepon", "ponsel", "telefono", "celular", "movil", "telefone", "numero"],
+  "to",
+  "phone",
+  "phoneno",
+  "phonenumber",
+  "number",
+  "mobile",
+  "mobileno",
+  "mobilenumber",
+  "mobilephone",
+  "tel",
+  "telephone",
+  "telephonenumber",
+  "msisdn",
+  "recipient",
+  "whatsapp",
+  "whatsappnumber",
+  "wa",
+  "nowa",
+  "nomor",
+  "nomorhp",
+  "nomorwa",
+  "nomorwhatsapp",
+  "nomortelepon",
+  "nohp",
+  "nowhatsapp",
+  "notelp",
+  "notelepon",
+  "hp",
+  "handphone",
+  "telp",
+  "telepon",
+  "ponsel",
+  "telefono",
+  "celular",
+  "movil",
+  "telefone",
+  "numero",
 ]);
 const plain = (name: string) =>
   name
@@ -46,7 +59,7 @@ const plain = (name: string) =>
  * line `sep=;`. Its first row names the columns. Throws `invalid_request`.
  */
 export function readTable(text: string, toColumn: string | undefined): Table {
-  if (/^PK\u{3}\u{4}/u.test(text)) throw invalid("is a workbook of a spreadsheet; save it as CSV (UTF-8)");
+  if (text.startsWith("PK")) throw invalid("is a workbook of a spreadsheet; save it as CSV (UTF-8)");
   const [head = "", given] = /^\u{FEFF}?(?:sep=(.)\r?\n)?/u.exec(text) ?? [];
   const body = text.slice(head.length);
   const records = parseRecords(body, given ?? delimiterOf(body));

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { request, type Server } from "node:http";
+import { request, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -42,7 +42,7 @@ async function post(body: Buffer, contentType: string, { chunked = false, step =
   const answered = once(call, "response");
   for (let at = 0; at < body.length; at += step) call.write(body.subarray(at, at + step));
   call.end();
-  const [answer] = (await answered) as [import("node:http").IncomingMessage];
+  const [answer] = (await answered) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk as Buffer);
   return { status: answer.statusCode!, body: JSON.parse(Buffer.concat(chunks).toString()) as never };

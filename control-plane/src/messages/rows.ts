@@ -104,8 +104,20 @@ const OF_EACH = new Set([
   "position",
 ]);
 const OF_ALL = new Set([
-  ...["sessionId", "type", "content", "mediaSha256", "mediaMimetype", "mediaFilename", "mediaBytes"],
-  ...["status", "bulkId", "attempts", "createdAt", "updatedAt", "scheduledAt", "expiresAt"],
+  "sessionId",
+  "type",
+  "content",
+  "mediaSha256",
+  "mediaMimetype",
+  "mediaFilename",
+  "mediaBytes",
+  "status",
+  "bulkId",
+  "attempts",
+  "createdAt",
+  "updatedAt",
+  "scheduledAt",
+  "expiresAt",
 ]);
 
 const columnNames = Object.keys(getTableColumns(messages));

@@ -117,8 +117,16 @@ function planOf(country: CountryCode): Plan {
 
 /** Kinds of numbers in the library's tables. */
 const KINDS = [
-  ...["MOBILE", "FIXED_LINE", "PREMIUM_RATE", "TOLL_FREE", "SHARED_COST"],
-  ...["VOIP", "PERSONAL_NUMBER", "PAGER", "UAN", "VOICEMAIL"],
+  "MOBILE",
+  "FIXED_LINE",
+  "PREMIUM_RATE",
+  "TOLL_FREE",
+  "SHARED_COST",
+  "VOIP",
+  "PERSONAL_NUMBER",
+  "PAGER",
+  "UAN",
+  "VOICEMAIL",
 ];
 
 /**

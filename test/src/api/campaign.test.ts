@@ -89,21 +89,21 @@ describe("a campaign", () => {
       expect(answer.status, answer.text).toBe(400);
       expect(Object.keys(problems(answer)).toSorted()).toEqual(
         [
-          ...[
-            "0.name",
-            "1.name",
-            "2.mesage",
-            "3.to",
-            "5.to",
-            "5.clientMessageId",
-            "6.to",
-            "7.to",
-            "8",
-            "9",
-            "9.name",
-            "10",
-          ],
-          ...["11.name", "12.caption", "13.message"],
+          "0.name",
+          "1.name",
+          "2.mesage",
+          "3.to",
+          "5.to",
+          "5.clientMessageId",
+          "6.to",
+          "7.to",
+          "8",
+          "9",
+          "9.name",
+          "10",
+          "11.name",
+          "12.caption",
+          "13.message",
         ]
           .map((field) => `recipients.${field}`)
           .toSorted(),
