@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LOOK_NO_FURTHER } from "./long-text.ts";
 import { MAX_TEXT_LENGTH } from "./message.ts";
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
@@ -12,7 +13,7 @@ export const reactSchema = z
   .strictObject({
     emoji: z
       .string()
-      .max(64)
+      .max(64, LOOK_NO_FURTHER)
       .refine((emoji) => emoji === "" || isOneEmoji(emoji), {
         message: "must be one emoji, or empty to take the reaction back",
       })

@@ -12,6 +12,7 @@ export * from "./kinds.ts";
 export * from "./labels.ts";
 export * from "./message.ts";
 export * from "./pace.ts";
+export * from "./problems.ts";
 export * from "./runner-protocol.ts";
 export * from "./send-options.ts";
 export * from "./session.ts";

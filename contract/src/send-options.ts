@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { LOOK_NO_FURTHER } from "./long-text.ts";
 
 /** The caller's own id of a message: the same id and request again answers what the first one came to. */
 export const clientMessageIdSchema = z
   .string()
-  .min(1)
-  .max(255)
+  .min(1, LOOK_NO_FURTHER)
+  .max(255, LOOK_NO_FURTHER)
   .regex(/^[\x20-\x7e]+$/, "must be of printable ASCII")
   .meta({ example: "order-1234-paid" });
 

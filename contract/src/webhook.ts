@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { eventTypeSchema } from "./event.ts";
 import { sessionIdSchema } from "./ids.ts";
+import { LOOK_NO_FURTHER } from "./long-text.ts";
 
 /** `waiting`: for its first or next attempt; `delivered`; `dead`: given up, kept, and can be sent again. */
 export const deliveryStates = ["waiting", "delivered", "dead"] as const;
@@ -54,7 +55,7 @@ export const createWebhookSchema = z
     sessionId: ofSessionSchema.default(null),
     secret: z
       .string()
-      .max(128)
+      .max(128, LOOK_NO_FURTHER)
       .refine(isSecret, `must be whsec_ and ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes in base64`)
       .optional()
       .meta({ description: "The key that signs; left out: one is made" }),

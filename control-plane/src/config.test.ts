@@ -3,6 +3,15 @@ import { OperatorError } from "@whatsapp-engine/contract";
 import { describe, expect, it } from "vitest";
 import { parseConfig, PLACEHOLDER_API_KEY } from "./config.ts";
 
+const refusalOf = (environment: Record<string, string>): string => {
+  try {
+    parseConfig(environment);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
 describe("parseConfig", () => {
   it("needs nothing", () => {
     expect(parseConfig({})).toMatchObject({
@@ -45,6 +54,17 @@ describe("parseConfig", () => {
       expect(() => parseConfig({ API_KEY: key })).toThrow(/API_KEY/);
       expect(() => parseConfig({ API_KEY: key })).not.toThrow(key);
     }
+  });
+
+  it("says what is wrong in words for people, whatever is", () => {
+    const source = readFileSync(new URL("./config.ts", import.meta.url), "utf8");
+    const names = [...source.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, name]) => name!);
+    for (const text of ["x".repeat(300), "-1", "1.5", "99999999999", " "])
+      for (const name of names) {
+        const refusal = refusalOf({ [name]: text });
+        expect(refusal, name).not.toMatch(/Invalid|expected|received|Too |undefined|NaN/);
+        if (refusal !== "") expect(refusal).toContain(`Bad settings: ${name} `);
+      }
   });
 
   it("has every setting in env.example, with the default it says, and no other", () => {

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { getCountries, type CountryCode } from "libphonenumber-js/max";
 import { z } from "zod";
-import { OperatorError, whatsappVersionSchema } from "@whatsapp-engine/contract";
+import { OperatorError, problemsAsText, whatsappVersionSchema } from "@whatsapp-engine/contract";
 
 /** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
 export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";
@@ -144,8 +144,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
   const parsed = environmentSchema.safeParse(given);
   if (!parsed.success) {
-    const bad = parsed.error.issues.map((issue) => `${issue.path[0]?.toString()} ${issue.message}`);
-    throw new OperatorError(`Bad settings: ${bad.join("; ")}. env.example lists all settings.`);
+    const bad = problemsAsText(parsed.error);
+    throw new OperatorError(`Bad settings: ${bad}. env.example lists all settings.`);
   }
   const env = parsed.data;
   return {

@@ -28,3 +28,17 @@ test("names every bad variable at once", () => {
   };
   expect(() => parseConfig(bad)).toThrow(/RUNNER_ID.*RUNNER_PROFILE_DIR.*RUNNER_PORT.*RUNNER_BROWSER_ARGS/);
 });
+
+test("says what is wrong in words for people", () => {
+  const bad = {
+    ...good,
+    RUNNER_ID: undefined,
+    RUNNER_TOKEN: "x",
+    RUNNER_PORT: "http",
+    RUNNER_LOG_LEVEL: "loud",
+  };
+  expect(() => parseConfig(bad)).toThrow(
+    "The runner's settings are wrong: RUNNER_ID is missing; RUNNER_TOKEN must be at least 16 characters long; it has 1; " +
+      "RUNNER_PORT must be a whole number from 0 to 65535; RUNNER_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent.",
+  );
+});

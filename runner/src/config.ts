@@ -1,4 +1,4 @@
-import { RUNNER_CONTAINER_PORT, whatsappVersionSchema } from "@whatsapp-engine/contract";
+import { problemsAsText, RUNNER_CONTAINER_PORT, whatsappVersionSchema } from "@whatsapp-engine/contract";
 import { z } from "zod";
 
 const seconds = (fallback: number) =>
@@ -71,6 +71,5 @@ export const parseConfig = (env: Record<string, string | undefined>): Config => 
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
   const parsed = environment.safeParse(given);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  throw new Error(`The runner's settings are wrong. ${problems.join("; ")}.`);
+  throw new Error(`The runner's settings are wrong: ${problemsAsText(parsed.error)}.`);
 };

@@ -6,6 +6,7 @@ import {
   editCommandSchema,
   pairingCommandSchema,
   passStep,
+  problemsAsText,
   reactCommandSchema,
   type ActionResult,
   type LogoutResult,
@@ -54,8 +55,8 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
   });
   app.notFound((c) => c.json({ error: "not found" }, 404));
   app.onError((cause, c) => {
-    if (cause instanceof z.ZodError || cause instanceof SyntaxError)
-      return c.json({ error: cause.message }, 400);
+    if (cause instanceof z.ZodError) return c.json({ error: problemsAsText(cause) }, 400);
+    if (cause instanceof SyntaxError) return c.json({ error: cause.message }, 400);
     log.error({ err: cause, path: c.req.routePath }, "request failed");
     return c.json({ error: "internal error" }, 500);
   });

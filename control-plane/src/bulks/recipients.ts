@@ -5,6 +5,7 @@ import {
   bulkRecipientSchema,
   checkKind,
   MAX_TEXT_LENGTH,
+  problemsOf,
   type BulkRecipient,
   type ErrorDetail,
   type SendBulk,
@@ -181,7 +182,7 @@ function read({ value }: Given, miss: Miss): BulkRecipient | undefined {
   const given = isObject ? withoutNulls(value) : { to: value };
   const { data, error } = bulkRecipientSchema.safeParse(given);
   if (data) return data;
-  for (const { path, message } of error.issues) miss(isObject ? path.join(".") : "", message);
+  for (const { field, message } of problemsOf(error)) miss(isObject ? field : "", message);
   const wrong = new Set(error.issues.map(({ path }) => path[0]));
   return bulkRecipientSchema.safeParse(
     Object.fromEntries(Object.entries(given).filter(([name]) => !wrong.has(name))),

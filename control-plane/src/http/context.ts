@@ -1,32 +1,39 @@
 import type { HttpBindings } from "@hono/node-server";
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
-import { AppError, type ErrorDetail } from "@whatsapp-engine/contract";
+import { AppError, problemsOf } from "@whatsapp-engine/contract";
 
 export type AppEnv = { Bindings: HttpBindings; Variables: { requestId: string; clientIp: string } };
 
-/** A router whose failed validations become `invalid_request` (or the parameter's own code) with every bad field named. */
+/** A router whose failed validations become `invalid_request` (or the session id's own code) with every bad field named. */
 export const createRouter = () =>
   new OpenAPIHono<AppEnv>({
-    defaultHook: (result) => {
+    defaultHook: (result, c) => {
       if (result.success) return;
       const { target, error } = result;
-      if (target === "param") {
-        const details = detailsOf(error);
-        throw new AppError("invalid_session_id", "The session id is not valid.", { details });
-      }
-      refuseInvalid(error, target === "query" ? "query" : "body");
+      if (target === "query") refuseRepeated(c.req.queries());
+      refuseInvalid(error, target in NOT_VALID ? (target as Where) : "body");
     },
   });
 
-/** Throws `invalid_request`, with every bad field named. */
-export function refuseInvalid(error: z.core.$ZodError, where: "body" | "query"): never {
-  const details = detailsOf(error);
-  throw new AppError("invalid_request", `The request's ${where} is not valid.`, { details });
+const NOT_VALID = {
+  body: "The request's body is not valid.",
+  query: "The request's query is not valid.",
+  param: "The request's path is not valid.",
+  header: "The request's headers are not valid.",
+} as const;
+type Where = keyof typeof NOT_VALID;
+
+/** Throws `invalid_request`, or `invalid_session_id`, with every bad field named. */
+export function refuseInvalid(error: z.core.$ZodError, where: Where): never {
+  const details = problemsOf(error);
+  if (where === "param" && details.some(({ field }) => field === "sessionId"))
+    throw new AppError("invalid_session_id", "The session id is not valid.", { details });
+  throw new AppError("invalid_request", NOT_VALID[where], { details });
 }
 
-const detailsOf = ({ issues }: z.core.$ZodError): ErrorDetail[] =>
-  issues.flatMap((issue) =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => ({ field: [...issue.path, key].join("."), message: "is not known" }))
-      : [{ field: issue.path.join("."), message: issue.message }],
-  );
+/** Of a parameter that is given twice a schema says that it must be no list, though its caller wrote none. */
+function refuseRepeated(queries: Record<string, string[]>): void {
+  const repeated = Object.keys(queries).filter((name) => queries[name]!.length > 1);
+  const details = repeated.map((field) => ({ field, message: "is given more than once" }));
+  if (details.length > 0) throw new AppError("invalid_request", NOT_VALID.query, { details });
+}

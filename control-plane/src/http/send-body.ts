@@ -42,7 +42,7 @@ export function registerBodies(
   schemas: Record<string, z.ZodType>,
 ): void {
   for (const [name, schema] of Object.entries(schemas)) {
-    const { $schema: _, $defs = {}, ...plain } = z.toJSONSchema(schema, { io: "input" });
+    const { $schema: _, $defs = {}, ...plain } = inComponents(z.toJSONSchema(schema, { io: "input" }));
     // Those with names of their own stand among the definitions.
     for (const [inner, definition] of Object.entries({ [name]: plain, ...$defs })) {
       const { id: __, ...component } = definition as Record<string, unknown>;
@@ -50,6 +50,10 @@ export function registerBodies(
     }
   }
 }
+
+/** With what it refers to where the document has it. */
+const inComponents = (schema: object): z.core.JSONSchema.JSONSchema =>
+  JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as never;
 
 /** Whether the call may come with a form. */
 export const takesForm = ({ req }: Context): boolean =>

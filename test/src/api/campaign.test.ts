@@ -114,7 +114,10 @@ describe("a campaign", () => {
         ),
         "recipients.2.mesage": expect.stringMatching(/is not known, and no placeholder/),
         "recipients.5.to": "is the same recipient as recipients.4",
+        "recipients.6.to": "is missing",
+        "recipients.10": "must be a text or a number, not a list",
       });
+      expect(answer.text).not.toMatch(/Invalid input|expected|received|Too (small|big)|undefined/);
     });
 
     it("are texts where that is said", async () => {

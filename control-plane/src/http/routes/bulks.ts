@@ -64,7 +64,7 @@ const get = createRoute({
   path: `${path}/{bulkId}`,
   summary: "How far a bulk is (its messages: GET …/messages?bulkId=)",
   request: { params: bulkParams },
-  responses: { 200: answer, ...errorResponses("invalid_session_id", "bulk_not_found") },
+  responses: { 200: answer, ...errorResponses("invalid_request", "invalid_session_id", "bulk_not_found") },
 });
 
 const report = createRoute({
@@ -100,7 +100,10 @@ const verb = (name: keyof typeof verbs) =>
     path: `${path}/{bulkId}/${name}`,
     summary: verbs[name],
     request: { params: bulkParams },
-    responses: { 200: answer, ...errorResponses("invalid_session_id", "bulk_not_found", "bulk_ended") },
+    responses: {
+      200: answer,
+      ...errorResponses("invalid_request", "invalid_session_id", "bulk_not_found", "bulk_ended"),
+    },
   });
 
 export function bulkRoutes({ bulks }: { bulks: BulkService }) {

@@ -55,7 +55,7 @@ const get = createRoute({
   path: "/sessions/{sessionId}/messages/{messageId}",
   summary: "What became of a message",
   request: { params: messageParams },
-  responses: { 200: one, ...errorResponses("invalid_session_id", "message_not_found") },
+  responses: { 200: one, ...errorResponses("invalid_request", "invalid_session_id", "message_not_found") },
 });
 
 const cancel = createRoute({
@@ -65,7 +65,7 @@ const cancel = createRoute({
   request: { params: messageParams },
   responses: {
     200: one,
-    ...errorResponses("invalid_session_id", "message_not_found", "message_not_queued"),
+    ...errorResponses("invalid_request", "invalid_session_id", "message_not_found", "message_not_queued"),
   },
 });
 
@@ -77,6 +77,7 @@ const retry = createRoute({
   responses: {
     202: one,
     ...errorResponses(
+      "invalid_request",
       "invalid_session_id",
       "message_not_found",
       "message_not_retryable",

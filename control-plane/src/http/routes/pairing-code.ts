@@ -10,10 +10,9 @@ import { errorResponses } from "../errors.ts";
 import { readOptionalJson } from "../json-body.ts";
 
 /** As it stands in the document; the body, which may be left out, is read by hand. */
-const { $schema: _, ...requestSchema } = z.toJSONSchema(pairingCodeRequestSchema, { io: "input" }) as Record<
-  string,
-  unknown
->;
+const { $defs, ...unnamed } = z.toJSONSchema(pairingCodeRequestSchema, { io: "input" });
+// One with a name of its own stands among the definitions, where the document does not look.
+const { id: _, ...requestSchema } = ($defs?.["PairingCodeRequest"] ?? unnamed) as Record<string, unknown>;
 
 const route = createRoute({
   method: "post",
