@@ -85,6 +85,17 @@ async function untilConnected(engine: Engine): Promise<void> {
   throw new Error("The session was not connected in time.");
 }
 
+async function untilFinished(engine: Engine, path: string): Promise<void> {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline;) {
+    const answer = await fetch(`${engine.url}${path}`, { headers: { "X-API-Key": API_KEY } });
+    const { bulk } = (await answer.json()) as { bulk: { state: string; counts: Record<string, number> } };
+    say(`${bulk.state}: ${JSON.stringify(bulk.counts)}`);
+    if (bulk.state === "finished") return;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  throw new Error("The campaign was not finished in time.");
+}
+
 async function walkThrough(engine: Engine, control: Awaited<ReturnType<typeof startSimulator>>["control"]) {
   step("1. Create a session");
   await call(engine, "POST", "/sessions/create", { sessionId: "session-123", phoneNumber: PHONE });
@@ -108,7 +119,22 @@ async function walkThrough(engine: Engine, control: Awaited<ReturnType<typeof st
   step("5. What the (simulated) WhatsApp server took");
   for (const { to, type, body } of await control.sent()) say(`${type} to ${to}: ${body}`);
 
-  step("6. Delete the session");
+  step("6. A campaign, from a table as a spreadsheet saves it: first looked through, then sent");
+  const csv =
+    "Name;Phone;Amount\nBudi;+62 812-0000-0001;25.000\nAni;6,28E+12;10.000\nCici;+6281200000003;7.500";
+  const bulk = { csv, message: "Hello {{name}}, you owe {{amount}}.", onInvalid: "skip" };
+  const path = "/sessions/session-123/messages/bulk";
+  await call(engine, "POST", path, { ...bulk, dryRun: true });
+  const sent = (await call(engine, "POST", path, { ...bulk, pace: { perMinute: 120 } })) as {
+    bulk: { bulkId: string };
+  };
+  const report = `${path}/${sent.bulk.bulkId}/report`;
+  await untilFinished(engine, `${path}/${sent.bulk.bulkId}`);
+  say(`$ curl ${engine.url}${report} -H 'X-API-Key: …'`);
+  const answer = await fetch(`${engine.url}${report}`, { headers: { "X-API-Key": API_KEY } });
+  for (const line of (await answer.text()).trim().split("\r\n")) say(line);
+
+  step("7. Delete the session");
   await call(engine, "DELETE", "/sessions/session-123");
 }
 
