@@ -1,70 +1,14 @@
-import { assert, constantFrom, property } from "fast-check";
+import { array, assert, constantFrom, integer, property } from "fast-check";
 import examples from "libphonenumber-js/mobile/examples";
-import {
-  getCountries,
-  getCountryCallingCode,
-  getExampleNumber,
-  type CountryCode,
-  type PhoneNumber,
-} from "libphonenumber-js/max";
+import { getCountries, getCountryCallingCode, getExampleNumber } from "libphonenumber-js/max";
 import { describe, expect, it } from "vitest";
-import { otherFormOf } from "./forms.ts";
-import { toRecipient } from "./recipient.ts";
+import { isNumber, otherFormOf } from "./forms.ts";
+import { toDigits } from "./recipient.ts";
+import { certain, digitsOf, open, read, with00, withTrunk } from "./test-support/ways.ts";
 
 /** A mobile number of each country, of the library's own examples. */
 const numbers = getCountries().flatMap((country) => getExampleNumber(country, examples) ?? []);
 const countries = getCountries();
-
-const fullWidth = (text: string) =>
-  text.replaceAll(/\d/g, (digit) => String.fromCodePoint(0xff10 + Number(digit)));
-const arabic = (text: string) =>
-  text.replaceAll(/\d/g, (digit) => String.fromCodePoint(0x0660 + Number(digit)));
-const digitsOf = ({ number }: PhoneNumber) => number.slice(1);
-/** As one dials inside the country; null where nobody puts anything before the number there. */
-const withTrunk = (number: PhoneNumber) => {
-  const national = number.formatNational();
-  return national.replaceAll(/\D/g, "") === number.nationalNumber ? null : national;
-};
-
-/** These leave no doubt of the country. */
-const certain: Record<string, (number: PhoneNumber) => string> = {
-  "E.164": ({ number }) => number,
-  "as people write it": (number) => number.formatInternational(),
-  "with dashes": (number) => number.formatInternational().replaceAll(" ", "-"),
-  "with dots": (number) => number.formatInternational().replaceAll(" ", " . "),
-  "in brackets": (number) => number.formatInternational().replace(/^(\+\d+)/, "($1)"),
-  "with spaces around": ({ number }) => `  ${number}\t`,
-  "with spaces that do not break": (number) => number.formatInternational().replaceAll(" ", "\u{A0}"),
-  "with dashes that do not break": (number) => number.formatInternational().replaceAll(" ", "\u{2011}"),
-  "with invisible marks": ({ number }) => `\u{202A}${[...number].join("\u{200B}")}\u{202C}`,
-  "full-width": ({ number }) => fullWidth(number),
-  "Arabic digits": ({ number }) => arabic(number),
-  "an id": (number) => `${digitsOf(number)}@c.us`,
-  "an id of the protocol": (number) => `${digitsOf(number)}@s.whatsapp.net`,
-  "an id with a device": (number) => `${digitsOf(number)}:7@c.us`,
-};
-
-/** These do, where the country is not the default one. */
-/** Said for sure, but where 00 is dialled before a carrier: there a number that may be two people is refused. */
-const with00: Record<string, (number: PhoneNumber) => string> = {
-  "with 00": (number) => `00${digitsOf(number)}`,
-  "with 00 and spaces": (number) => number.formatInternational().replace("+", "00 "),
-};
-
-const open: Record<string, (number: PhoneNumber) => string> = {
-  digits: digitsOf,
-  "digits with spaces": (number) => number.formatInternational().slice(1),
-  "digits of full width": (number) => fullWidth(digitsOf(number)),
-  "digits in groups of four": (number) => digitsOf(number).replaceAll(/(\d{4})(?=\d)/g, "$1-"),
-};
-
-const read = (text: string, defaultCountry: CountryCode): string | null => {
-  try {
-    return toRecipient(text, "to", defaultCountry);
-  } catch {
-    return null;
-  }
-};
 
 describe("a number of every country", () => {
   const anyNumber = constantFrom(...numbers);
@@ -125,4 +69,23 @@ describe("a number of every country", () => {
       expect(otherFormOf(other)).toBe(digitsOf(number));
     }
   });
+});
+
+it("any digits behind the default country's code: read as with a plus, and then a number, or by the rules for others", () => {
+  const digits = array(integer({ min: 0, max: 9 }), { minLength: 4, maxLength: 11 });
+  assert(
+    property(constantFrom(...getCountries()), digits, (country, rest) => {
+      const written = getCountryCallingCode(country) + rest.join("");
+      const [bare, plus] = [written, `+${written}`].map((text) => {
+        try {
+          return toDigits(text, "to", country);
+        } catch {
+          return null;
+        }
+      });
+      if (bare === written) expect(plus).toBe(written);
+      if (plus === written && isNumber(written)) expect(bare).toBe(written);
+    }),
+    { numRuns: 20_000 },
+  );
 });

@@ -61,12 +61,17 @@ export function toDigits(text: string, field: string, defaultCountry: CountryCod
   const number = parsePhoneNumberFromString(digits, defaultCountry);
   if (number?.carrierCode) refuse("it holds the code of a carrier; leave that out");
   const national = number && isNumber(digitsOf(number)) ? digitsOf(number) : null;
+  const ownCode = getCountryCallingCode(defaultCountry);
+  // 8 10 is dialled before a number abroad in Russia, and begins free lines there.
+  const isDialledAbroad = number !== undefined && number.countryCallingCode !== ownCode;
+  const whole = isDialledAbroad && isNumber(ownCode + digits) ? ownCode + digits : null;
   // Whoever sets apart what one dials before a number at home means one at home: 8 (495) 123-45-67 is of Moscow, not of Vietnam.
-  if (national !== null && plan.trunk !== undefined && startsApart(written, plan.trunk)) return national;
+  if (national !== null && whole === null && plan.trunk !== undefined && startsApart(written, plan.trunk))
+    return national;
   const abroad = areaInBrackets(written) ? null : readInternational(digits);
   const foreign = abroad !== null && isNumber(abroad) ? abroad : null;
-  if (foreign !== null && digits.startsWith(getCountryCallingCode(defaultCountry))) return foreign;
-  const found = only([foreign, national]);
+  if (foreign !== null && digits.startsWith(ownCode)) return foreign;
+  const found = only([foreign, national, whole]);
   if (found !== null) return found;
   return refuse(`it is no number of ${countryNames.of(defaultCountry)}, nor of another country; ${example}`);
 }
@@ -90,7 +95,7 @@ function planOf(country: CountryCode): Plan {
   metadata.selectNumberingPlan(country);
   const { numberingPlan } = metadata as unknown as {
     numberingPlan: {
-      nationalPrefix(): string | undefined;
+      nationalPrefix(): string | 0 | undefined;
       IDDPrefix(): string;
       nationalNumberPattern(): string;
       type(kind: string): Described | undefined;
@@ -107,7 +112,7 @@ function planOf(country: CountryCode): Plan {
     return [new RegExp(`^${code}${ofLength}(?=(?:${all})$)(?:${described.pattern()})$`)];
   });
   const plan = {
-    trunk: numberingPlan.nationalPrefix(),
+    trunk: numberingPlan.nationalPrefix() || undefined,
     abroad: numberingPlan.IDDPrefix(),
     kinds: isShared ? null : kinds,
   };
