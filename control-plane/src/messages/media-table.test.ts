@@ -68,7 +68,7 @@ const SOUND: Row[] = [
   ["sound.mka", undefined, "song.mka", { audio: "refused", document: "audio/x-matroska" }],
   ["song.flac", undefined, undefined, { audio: "refused", document: "audio/flac" }],
   ["song.wav", "audio/x-wav", "song.wav", { audio: "refused", document: "audio/wav" }],
-  // Was audio/x-ms-asf, which no player is registered for.
+  // Was audio/x-ms-asf, the name of the container.
   ["song.wma", undefined, "song.wma", { audio: "refused", document: "audio/x-ms-wma" }],
 ];
 
@@ -133,7 +133,7 @@ const PACKED: Row[] = [
   ["signed.apk", undefined, "signed.apk", { document: APK }],
   ["a.jar", undefined, undefined, { document: "application/java-archive" }],
   ["a.kmz", undefined, "a.kmz", { document: KMZ }],
-  // Both were application/zip, in which no reader looks.
+  // Both were application/zip.
   ["a.xps", XPS, undefined, { document: XPS }],
   ["a.cbz", undefined, "a.cbz", { document: "application/x-cbr" }],
   ["deflated.zip", undefined, undefined, { document: "application/zip", image: "refused" }],
@@ -147,7 +147,7 @@ const PACKED: Row[] = [
   ["a.csv.gz", "text/csv", "a.csv.gz", { document: "application/gzip" }],
   ["a.doc", "application/msword", undefined, { document: "application/msword" }],
   ["a.xls", OCTETS, "a.xls", { document: EXCEL }],
-  // Was application/x-cfb, which no phone opens: an office file with a password.
+  // Was application/x-cfb, the name of the container: an office file with a password.
   ["locked.xlsx", undefined, "locked.xlsx", { document: XLSX }],
   ["a.pdf", undefined, undefined, { document: "application/pdf", image: "refused" }],
   ["a.pdf", "application/msword", "a.doc", { document: "application/pdf" }],

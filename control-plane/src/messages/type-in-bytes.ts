@@ -27,7 +27,7 @@ const isText = (bytes: Buffer) =>
   bytes.subarray(0, START).every((byte) => byte >= 0x20 || (byte >= 0x08 && byte <= 0x0d) || byte === 0x1b);
 const isUtf16 = (bytes: Buffer) => ["fffe", "feff"].includes(bytes.toString("hex", 0, 2));
 
-/** Whether every phone can read the bytes as a text. */
+/** Whether the bytes are a text whose encoding is known. */
 export const isReadable = (bytes: Buffer): boolean => isText(bytes) && (isUtf16(bytes) || isUtf8(bytes));
 
 /** What the brand of an MP4 makes of it. Programs give a sound, or a film, whichever brand they like. */
