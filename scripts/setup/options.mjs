@@ -15,7 +15,8 @@ export const HELP = `Makes this machine ready for "npm start" and "npm test". Qu
 It may install, with apt-get and as root (or through sudo): docker.io, chromium-headless-shell (where there is no
 such package: Google Chrome from dl.google.com), mmdebstrap (if the base image cannot be pulled), and python3, make
 and g++ (if better-sqlite3 has to be compiled; what was compiled is kept in ~/.cache/whatsapp-engine, so that another
-checkout need not); npm test installs php-cli and php-curl. It starts the Docker engine if it is installed but does not run.`;
+checkout need not); npm test installs php-cli, php-curl, ffmpeg, and small programs that make other files. It starts
+the Docker engine if it is installed but does not run.`;
 
 const RUNTIMES = ["auto", "docker", "process"];
 

@@ -80,3 +80,26 @@ export const ensurePhp = async (options) => {
   if (/^curl$/m.test(stdout)) return;
   await installPackages(["php-cli", "php-curl"], "PHP for the tests", options);
 };
+
+const FILE_TOOLS = ["ffmpeg", "zip", "bsdtar", "gsf", "heif-enc", "qpdf", "sox"];
+const FILE_PACKAGES = [
+  "ffmpeg",
+  "zip",
+  "libarchive-tools",
+  "libgsf-bin",
+  "libheif-examples",
+  "qpdf",
+  "sox",
+  "libsox-fmt-base",
+];
+const OFFICE_PACKAGES = ["python3-docx", "python3-openpyxl", "python3-odf"];
+
+/** Sees to the programs with which a test makes files of every format. */
+export const ensureFileTools = async (options) => {
+  const hasOffice = ask("/usr/bin/python3", ["-c", "import docx, openpyxl, odf"]).ok;
+  if (hasOffice && FILE_TOOLS.every(hasCommand)) return;
+  await installPackages([...FILE_PACKAGES, ...OFFICE_PACKAGES], "makers of files for the tests", options);
+  // Debian 13 keeps the encoder of HEIC by itself.
+  const encoder = "libheif-plugin-x265";
+  if (isAvailable(encoder)) await installPackages([encoder], "HEIC for the tests", options);
+};

@@ -1,10 +1,12 @@
 // What only the tests need of a machine; npm runs it before `npm test`.
 import { parseOptions } from "./options.mjs";
-import { ensurePhp } from "./packages.mjs";
+import { ensureFileTools, ensurePhp } from "./packages.mjs";
 import { SetupError } from "./run.mjs";
 
 try {
-  await ensurePhp(parseOptions(process.argv.slice(2)));
+  const options = parseOptions(process.argv.slice(2));
+  await ensurePhp(options);
+  await ensureFileTools(options);
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   console.error(error.message);

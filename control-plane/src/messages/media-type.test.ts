@@ -9,12 +9,16 @@ const box = (name: string, ...parts: Buffer[]): Buffer => {
   head.write(name, 4, "latin1");
   return Buffer.concat([head, body]);
 };
-const track = (kind: string) =>
-  box("trak", box("mdia", box("hdlr", Buffer.alloc(8), Buffer.from(kind), Buffer.alloc(12))));
+const track = (kind: string, flags = 1) =>
+  box(
+    "trak",
+    box("tkhd", Buffer.from([0, 0, 0, flags]), Buffer.alloc(80)),
+    box("mdia", box("hdlr", Buffer.alloc(8), Buffer.from(kind), Buffer.alloc(12))),
+  );
 const mp4 = (...kinds: string[]) =>
   Buffer.concat([
     box("ftyp", Buffer.from("isom\0\0\x02\0isomiso2mp41", "latin1")),
-    box("moov", box("mvhd", Buffer.alloc(100)), ...kinds.map(track)),
+    box("moov", box("mvhd", Buffer.alloc(100)), ...kinds.map((kind) => track(kind))),
     box("mdat", Buffer.alloc(64)),
   ]);
 const whole = (start: string | Buffer, encoding: BufferEncoding = "latin1") =>
@@ -34,6 +38,11 @@ const FILES = {
   opus: Buffer.concat([Buffer.from("OggS"), Buffer.alloc(24), Buffer.from("OpusHead"), Buffer.alloc(300)]),
   sound: mp4("soun"),
   film: mp4("soun", "vide"),
+  audiobook: Buffer.concat([
+    box("ftyp", Buffer.from("M4B \0\0\0\0", "latin1")),
+    box("moov", track("soun"), track("vide", 0)),
+    box("mdat", Buffer.alloc(64)),
+  ]),
   zip: zip("a.txt"),
   apk: zip("AndroidManifest.xml"),
   doc: whole("d0cf11e0a1b11ae1", "hex"),
@@ -92,6 +101,7 @@ describe("a file of a kind of its own", () => {
     ["voice", "opus", "application/ogg", "audio/ogg"],
     ["audio", "sound", "audio/mp4", "audio/mp4"],
     ["audio", "sound", "audio/x-m4a", "audio/mp4"],
+    ["audio", "audiobook", undefined, "audio/mp4"],
     ["video", "film", "video/mp4", "video/mp4"],
   ])("%s takes %s given as %s, and sends %s", async (type, file, given, sentAs) => {
     expect(await of(type, file, given)).toBe(sentAs);
