@@ -20,6 +20,8 @@ export const bulkStateSchema = z.enum(bulkStates);
 export type BulkState = z.infer<typeof bulkStateSchema>;
 
 export const MAX_BULK_RECIPIENTS = 1_000;
+/** A row of 2,000 characters each. */
+const MAX_TABLE_LENGTH = 2_000_000;
 /** Of a placeholder's name, and of what stands for it. */
 export const MAX_FIELD_NAME_LENGTH = 64;
 const MAX_FIELD_LENGTH = 4_096;
@@ -57,7 +59,7 @@ const bulkPaceSchema = z
 
 const fieldsOfBulk = {
   ...shared,
-  csv: z.string().min(1).optional().meta({
+  csv: z.string().min(1).max(MAX_TABLE_LENGTH).optional().meta({
     description:
       "Instead of `recipients`: a table as a spreadsheet writes it (`,`, `;` or tab, quotes), its first row naming the columns",
   }),

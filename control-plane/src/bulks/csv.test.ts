@@ -76,6 +76,7 @@ describe("a table", () => {
     ["PK\u{3}\u{4}rest", /workbook/],
     [`phone\n${"1\n".repeat(1_001)}`, /more than 1000 rows/],
     [`phone\n${"1\n".repeat(500_000)}`, /more than 1000 rows/],
+    [`phone${",".repeat(500)}\n1`, /more than 500 columns/],
     [`phone,${"x".repeat(65)}\n1,2`, /more than 64 characters/],
   ])("is refused: %j", (text, message) => {
     expect(problem(text)).toMatch(message);

@@ -6,6 +6,7 @@ import { fieldKey } from "./placeholders.ts";
 type TableRow = { row: number; fields: Record<string, string>; extra: number };
 export type Table = { toColumn: string; rows: TableRow[] };
 
+const MAX_COLUMNS = 500;
 const DELIMITERS = [",", ";", "\t"];
 
 /** What columns with phone numbers are called, letters and digits only, in languages that callers have. */
@@ -63,11 +64,11 @@ export function readTable(text: string, toColumn: string | undefined): Table {
   const [head = "", given] = /^\u{FEFF}?(?:sep=(.)\r?\n)?/u.exec(text) ?? [];
   const body = text.slice(head.length);
   const records = parseRecords(body, given ?? delimiterOf(body));
-  const [header = [], ...rows] = records.map((cells) => cells.map((cell) => cell.trim()));
-  const columns = namesOf(header);
+  const [header = [], ...rows] = records;
+  const columns = namesOf(header.map((cell) => cell.trim()));
   const to = numberColumn(columns, toColumn);
   const filled = rows
-    .map((cells, index) => ({ cells, row: index + 2 }))
+    .map((cells, index) => ({ cells: cells.map((cell) => cell.trim()), row: index + 2 }))
     .filter(({ cells }) => cells.some((cell) => cell !== ""));
   if (filled.length === 0) throw invalid("has no rows below the names of its columns");
   if (filled.length > MAX_BULK_RECIPIENTS)
@@ -114,6 +115,7 @@ function delimiterOf(text: string): string {
 }
 
 function namesOf(header: readonly string[]): string[] {
+  if (header.length > MAX_COLUMNS) throw invalid(`has more than ${MAX_COLUMNS} columns`);
   const seen = new Map<string, string>();
   for (const name of header) {
     if (name === "") continue;

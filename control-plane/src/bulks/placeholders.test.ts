@@ -30,9 +30,11 @@ it("tells which fields a text names", () => {
   expect(fieldsNamedIn("{{ Name }} {{b|x}} {{}} {c}")).toEqual(["name", "b"]);
 });
 
-it("takes a text of braces only in linear time", () => {
-  const text = "{{a".repeat(20_000);
-  const started = performance.now();
-  expect(fill(text, new Map()).text).toBe(text);
-  expect(performance.now() - started).toBeLessThan(1_000);
-});
+it.each(["{{a".repeat(20_000), `{{${" ".repeat(60_000)}`, `{{a|${"b".repeat(60_000)}`, "{".repeat(60_000)])(
+  "looks through a text of no placeholders in linear time: %.8s…",
+  (text) => {
+    const started = performance.now();
+    for (let times = 0; times < 100; times++) expect(fill(text, new Map()).text).toBe(text);
+    expect(performance.now() - started).toBeLessThan(2_000);
+  },
+);

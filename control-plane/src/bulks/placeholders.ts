@@ -2,7 +2,7 @@ import { MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract";
 
 /** `{{name}}`, or `{{name|what stands there without one}}`. */
 const PLACEHOLDER = new RegExp(
-  String.raw`\{\{[ \t]*([^{}|\r\n]{1,${MAX_FIELD_NAME_LENGTH}})(?:\|([^{}\r\n]*))?\}\}`,
+  String.raw`\{\{([^{}|\r\n]{1,${MAX_FIELD_NAME_LENGTH}})(?:\|([^{}\r\n]*))?\}\}`,
   "g",
 );
 
