@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { pino } from "pino";
+import { createBodyDrain } from "./body-drain.ts";
 import { createBodySize } from "./body-size.ts";
 import { createRouter } from "./context.ts";
 import { createErrorHandler } from "./errors.ts";
@@ -15,6 +16,7 @@ let server: Server;
 beforeAll(async () => {
   const app = createRouter();
   app.onError(createErrorHandler(pino({ level: "silent" })));
+  app.use(createBodyDrain());
   app.use(createBodySize(1_000_000));
   app.post("/", async (c) => {
     const { media, ...fields } = await readSendBody(c);
@@ -299,4 +301,27 @@ it.each([
 it("counts an empty part as absent", async () => {
   const { body } = await one(["Content-Disposition: form-data; name=quotedId"], "");
   expect(body).not.toHaveProperty("quotedId");
+});
+
+it("refuses a form that is too large, of a known length or not, and one that is broken off, and goes on", async () => {
+  const file = ['Content-Disposition: form-data; name="file"; filename="a"'];
+  const body = build("b", [{ headers: file, value: Buffer.alloc(1_100_000) }]);
+  for (const chunked of [false, true]) {
+    const answer = await post(body, "multipart/form-data; boundary=b", { chunked, step: 50_000 });
+    expect([answer.status, answer.body]).toMatchObject([413, { error: { code: "body_too_large" } }]);
+  }
+  const { port } = server.address() as AddressInfo;
+  for (const at of [3, 40, 100, 5_000]) {
+    const call = request({
+      port,
+      host: "127.0.0.1",
+      method: "POST",
+      headers: { "Content-Type": "multipart/form-data; boundary=b", "Content-Length": body.length / 2 },
+    });
+    call.on("error", () => undefined).write(body.subarray(0, at));
+    await once(call, "socket");
+    setImmediate(() => call.destroy());
+    await new Promise((resolve) => call.once("close", resolve));
+  }
+  expect((await one(['Content-Disposition: form-data; name="message"'], "hi")).status).toBe(200);
 });

@@ -70,7 +70,7 @@ export async function readForm(
     });
   });
   const closed = () => (body as IncomingMessage).complete === false && fail(notWhole());
-  body.once("close", closed).once("error", (cause) => fail(notWhole(cause)));
+  body.once("close", closed).on("error", (cause) => fail(notWhole(cause)));
   // Errors that come after the first one say nothing new.
   parser.on("error", (cause) => fail(notWhole(cause)));
   body.pipe(parser);
