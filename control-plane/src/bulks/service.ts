@@ -129,12 +129,14 @@ export function createBulkService(deps: {
     async create(sessionId: string, input: SendBulk): Promise<BulkAccepted> {
       const { clientBulkId } = input;
       const requestHash = clientBulkId === undefined ? null : hashOf(input);
-      const before =
-        clientBulkId === undefined ? undefined : store.findBulkByClientId(sessionId, clientBulkId);
-      if (before) {
-        refuseIfOther(before, requestHash);
-        return accepted(before);
-      }
+      const acceptedBefore = (): BulkAccepted | undefined => {
+        const before =
+          clientBulkId === undefined ? undefined : store.findBulkByClientId(sessionId, clientBulkId);
+        if (before) refuseIfOther(before, requestHash);
+        return before && accepted(before);
+      };
+      const before = acceptedBefore();
+      if (before) return before;
       deps.sessions.get(sessionId);
       const times = deps.messages.times(input);
       const { valid, skipped } = sortOut(await check(sessionId, input), input);
@@ -161,7 +163,9 @@ export function createBulkService(deps: {
         // Another one than that of a single message, which is no repetition of this one.
         requestHash: clientMessageId === null ? null : `${bulkId} ${index}`,
       }));
-      await store.addAll(all, { ...columns, ...times, sessionId, bulkId }, bulk);
+      // The same call may have come twice at once.
+      if (!(await store.addAll(all, { ...columns, ...times, sessionId, bulkId }, bulk)))
+        return acceptedBefore()!;
       log.info({ sessionId, bulkId, total: all.length, skipped: skipped?.length ?? 0 }, "bulk accepted");
       dispatcher.feedBulks();
       dispatcher.wake(sessionId);

@@ -148,6 +148,18 @@ describe("a message's key", () => {
     const first = await bulk("one");
     expect(await bulk("one")).toEqual(first);
     await expect(bulk("two")).rejects.toMatchObject(conflict);
+  });
+
+  it("of a bulk that comes twice at once makes one", async () => {
+    const bulk = () =>
+      bulks.create("a", {
+        type: "text",
+        message: "one",
+        recipients: [{ to: TO, clientMessageId: "of-it" }],
+        clientBulkId: "at-once",
+      });
+    const [one, other] = await Promise.all([bulk(), bulk()]);
+    expect(other).toEqual(one);
     expect(count()).toBe(1);
   });
 });

@@ -186,14 +186,16 @@ export function createMessageStore(deps: {
       return added;
     },
 
-    /** Accepts a bulk's messages, all or none. Throws `queue_full`. */
-    async addAll(all: readonly BulkMessage[], shared: BulkShared, bulk: BulkRow): Promise<void> {
-      await commit(() => {
+    /** Accepts a bulk's messages, all or none; false where its `clientBulkId` was used meanwhile. Throws `queue_full`. */
+    async addAll(all: readonly BulkMessage[], shared: BulkShared, bulk: BulkRow): Promise<boolean> {
+      const added = await commit(() => {
+        if (db.insert(bulks).values(bulk).onConflictDoNothing().run().changes === 0) return false;
         refuseIfFull(bulk.sessionId, all.length);
-        db.insert(bulks).values(bulk).run();
         insertAll(all, shared, bulk.pauseMs === null && (shared.scheduledAt ?? null) === null);
+        return true;
       });
-      passStep("message.committed", { bulkId: bulk.id });
+      if (added) passStep("message.committed", { bulkId: bulk.id });
+      return added;
     },
 
     /** Whether a message that is not out yet has this media. */
