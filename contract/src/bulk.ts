@@ -205,7 +205,9 @@ export const bulkCheckSchema = z
     recipients: z.array(
       skippedRecipientSchema.extend({
         recipient: z.string().nullable().meta({ description: "As it would be kept: digits, or a chat id" }),
-        text: z.string().nullable().meta({ description: "Its text or caption, placeholders filled in" }),
+        text: z.string().nullable().meta({
+          description: "Its text or caption, placeholders filled in, the first 1,000 characters",
+        }),
         suppressed: z.boolean(),
         onWhatsApp: onWhatsAppSchema,
       }),

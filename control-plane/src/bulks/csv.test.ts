@@ -75,10 +75,10 @@ describe("a table", () => {
     ['phone,name\n1,"Budi', /a quote is opened/],
     ["PK\u{3}\u{4}rest", /workbook/],
     [`phone\n${"1\n".repeat(1_001)}`, /more than 1000 rows/],
-    [`phone\n${"1\n".repeat(500_000)}`, /more than 1000 rows/],
+    [`phone\n${"1\n".repeat(500_000)}`, /more than 50000 rows/],
     [`phone${",".repeat(500)}\n1`, /more than 500 columns/],
     [`phone,${"x".repeat(65)}\n1,2`, /more than 64 characters/],
-  ])("is refused: %j", (text, message) => {
+  ])("is refused, %#", (text, message) => {
     expect(problem(text)).toMatch(message);
   });
 
@@ -88,5 +88,19 @@ describe("a table", () => {
 
   it("tells of cells that no column is there for", () => {
     expect(readTable("phone,text\n1,a,b\n2,a,", undefined).rows.map(({ extra }) => extra)).toEqual([1, 0]);
+  });
+
+  it.each([
+    ["blank lines after each row", "\n\n\n\n"],
+    ["line ends that were converted twice", "\r\r\n"],
+  ])("keeps all rows with %s", (_, ending) => {
+    const rows = Array.from({ length: 1_000 }, (__, at) => String(at));
+    expect(
+      readTable(["phone", ...rows].join(ending), undefined).rows.map(({ fields }) => fields["phone"]),
+    ).toEqual(rows);
+  });
+
+  it("is refused where it goes on behind more empty rows than are read", () => {
+    expect(problem(`phone\n1${"\n".repeat(60_000)}2`)).toMatch(/more than 50000 rows, empty ones counted/);
   });
 });

@@ -7,6 +7,8 @@ type TableRow = { row: number; fields: Record<string, string>; extra: number };
 export type Table = { toColumn: string; rows: TableRow[] };
 
 const MAX_COLUMNS = 500;
+/** Rows that are read, with those that are empty. */
+const MAX_READ = 50_000;
 const DELIMITERS = [",", ";", "\t"];
 
 /** What columns with phone numbers are called, letters and digits only, in languages that callers have. */
@@ -60,10 +62,12 @@ const plain = (name: string) =>
  * line `sep=;`. Its first row names the columns. Throws `invalid_request`.
  */
 export function readTable(text: string, toColumn: string | undefined): Table {
-  if (text.startsWith("PK")) throw invalid("is a workbook of a spreadsheet; save it as CSV (UTF-8)");
+  if (text.startsWith("PK\u0003\u0004"))
+    throw invalid("is a workbook of a spreadsheet; save it as CSV (UTF-8)");
   const [head = "", given] = /^\u{FEFF}?(?:sep=(.)\r?\n)?/u.exec(text) ?? [];
   const body = text.slice(head.length);
   const records = parseRecords(body, given ?? delimiterOf(body));
+  if (records.length > MAX_READ) throw invalid(`has more than ${MAX_READ} rows, empty ones counted`);
   const [header = [], ...rows] = records;
   const columns = namesOf(header.map((cell) => cell.trim()));
   const to = numberColumn(columns, toColumn);
@@ -91,8 +95,8 @@ function parseRecords(text: string, delimiter: string): string[][] {
       delimiter,
       relax_column_count: true,
       relax_quotes: true,
-      // Empty rows keep their place, as the spreadsheet numbers them; what is too much is not read to its end.
-      to: MAX_BULK_RECIPIENTS * 2,
+      // Empty rows keep their place, as the spreadsheet numbers them.
+      to: MAX_READ + 1,
     }) as unknown as string[][];
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;

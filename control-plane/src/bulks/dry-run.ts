@@ -10,6 +10,9 @@ const AT_ONCE = 4;
 /** A caller has its answer before most time-outs; numbers not looked up by then are told as such. */
 const LOOK_UP_MS = 15_000;
 
+/** Characters of each text that are shown: enough to see that it is right. */
+const MAX_SHOWN = 1_000;
+
 /** What would become of a bulk's recipients. `runner`: null where the session is not connected, and nobody can be looked up. */
 export async function dryRun(
   checked: readonly CheckedRecipient[],
@@ -23,7 +26,7 @@ export async function dryRun(
   const { runner, suppressed, isKnown } = deps;
   const recipients = checked.map(({ clientMessageId: _, body, problems, ...one }) => ({
     ...one,
-    text: body,
+    text: body?.slice(0, MAX_SHOWN).replace(/\p{Surrogate}$/u, "") ?? null,
     problems,
     suppressed: problems.length === 0 && suppressed(one.recipient!),
     onWhatsApp: "unknown" as OnWhatsApp,

@@ -15,11 +15,11 @@ it.each([
   ["{name} {{}} {{ }} {{na{me}} {{{name}}}", { name: "Budi" }, "{name} {{}} {{ }} {{na{me}} {Budi}"],
   ["{{a\nb}} {{|x}}", {}, "{{a\nb}} {{|x}}"],
 ])("fills %j with %j", (text, given, filled) => {
-  expect(fill(text, fields(given))).toEqual({ text: filled, missing: [] });
+  expect(fill(text, fields(given), 1_000)).toEqual({ text: filled, missing: [] });
 });
 
 it("tells each placeholder once that has neither a field nor another text", () => {
-  expect(fill("{{a}} {{b}} {{a}} {{c|x}} {{ d }}", fields({ b: "" })).missing).toEqual([
+  expect(fill("{{a}} {{b}} {{a}} {{c|x}} {{ d }}", fields({ b: "" }), 1_000).missing).toEqual([
     "{{a}}",
     "{{b}}",
     "{{ d }}",
@@ -34,7 +34,14 @@ it.each(["{{a".repeat(20_000), `{{${" ".repeat(60_000)}`, `{{a|${"b".repeat(60_0
   "looks through a text of no placeholders in linear time: %.8s…",
   (text) => {
     const started = performance.now();
-    for (let times = 0; times < 100; times++) expect(fill(text, new Map()).text).toBe(text);
+    for (let times = 0; times < 100; times++) expect(fill(text, new Map(), 100_000).text).toBe(text);
     expect(performance.now() - started).toBeLessThan(2_000);
   },
 );
+
+it("does not build what would be too long", () => {
+  const long = "{{a}}".repeat(200);
+  expect(fill(long, fields({ a: "x".repeat(4_000) }), 65_536).text).toBeNull();
+  expect(fill("{{a}}b", fields({ a: "xyz" }), 4).text).toBe("xyzb");
+  expect(fill("{{a}}b", fields({ a: "xyz" }), 3).text).toBeNull();
+});

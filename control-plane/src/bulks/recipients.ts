@@ -13,7 +13,7 @@ import {
 import type { People } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
 import { readTable } from "./csv.ts";
-import { fieldKey, fieldsNamedIn, fill } from "./placeholders.ts";
+import { fieldKey, fieldsNamedIn, fill, MAX_PLACEHOLDERS } from "./placeholders.ts";
 
 /** A recipient of a bulk, looked through: one with `problems` must not be written to. */
 export type CheckedRecipient = {
@@ -39,6 +39,11 @@ const TURN_MS = 2;
 
 /** Longest part of a recipient that is told back. */
 const MAX_TOLD = 64;
+/** What is told of one recipient; more of it mends nothing that this does not. */
+const MAX_PROBLEMS = 20;
+const MAX_FIELDS = 500;
+/** Characters of all texts of a bulk, placeholders filled in: they are kept in memory until they are on disk. */
+const MAX_TEXTS_LENGTH = 16_000_000;
 
 /**
  * Looks all recipients through, and tells all that is wrong with each. Throws `invalid_request` where there is no table to look through.
@@ -55,6 +60,8 @@ export async function checkRecipients(
 ): Promise<CheckedRecipient[]> {
   const seen = new Map<string, Given & { index: number }>();
   const ids = new Set<string>();
+  const namedIn = new Map<string, ReadonlySet<string> | null>();
+  let textsLength = 0;
   const checked: CheckedRecipient[] = [];
   let turnEnds = performance.now() + TURN_MS;
   for (const [index, given] of givenIn(input).entries()) {
@@ -69,6 +76,7 @@ export async function checkRecipients(
   function checkOne(given: Given, index: number): CheckedRecipient {
     const problems: ErrorDetail[] = [];
     const miss = (field: string, message: string) => {
+      if (problems.length === MAX_PROBLEMS) return;
       const name = given.nameOf(field);
       const where = given.row === null ? "" : `row ${given.row}${name === "" ? "" : `, ${name}`}: `;
       problems.push({
@@ -133,21 +141,40 @@ export async function checkRecipients(
       return null;
     }
     if (input.placeholders === false) return body;
-    const { fields, unnamed } = fieldsOf(own, fieldsNamedIn(body));
+    const named = namesIn(body);
+    if (named === null) {
+      miss(field, `has more than ${MAX_PLACEHOLDERS} placeholders`);
+      return null;
+    }
+    const { fields, unnamed } = fieldsOf(own, named);
     for (const name of unnamed)
       miss(name, `is not known, and no placeholder of the text names it; what is only kept goes into fields`);
-    const { text, missing } = fill(body, fields);
+    const { text, missing } = fill(body, fields, MAX_TEXT_LENGTH);
     for (const placeholder of missing)
       miss(
         placeholder.slice(2, -2).trim(),
         `is missing, and the text has ${placeholder}; give it, write ${placeholder.slice(0, -2)}|…}} for those without, or set placeholders to false`,
       );
-    if (text.length > MAX_TEXT_LENGTH)
+    if (text === null)
+      miss(field, `is longer than ${MAX_TEXT_LENGTH} characters with its placeholders filled in`);
+    else if (named.size > 0 && (textsLength += text.length) > MAX_TEXTS_LENGTH) {
       miss(
         field,
-        `has ${text.length} characters with its placeholders filled in; ${MAX_TEXT_LENGTH} are the most`,
+        `makes the texts of this bulk too long together (${MAX_TEXTS_LENGTH} characters); send several`,
       );
+      return null;
+    }
     return text;
+  }
+
+  /** The fields that a text names; null: too many. The text for all is looked through once. */
+  function namesIn(body: string): ReadonlySet<string> | null {
+    const known = namedIn.get(body);
+    if (known !== undefined) return known;
+    const names = fieldsNamedIn(body);
+    const found = names.length > MAX_PLACEHOLDERS ? null : new Set(names);
+    if (body === shared) namedIn.set(body, found);
+    return found;
   }
 
   function idOf({ clientMessageId }: BulkRecipient, miss: Miss): string | null {
@@ -168,7 +195,8 @@ function givenIn({ recipients, csv, toColumn }: SendBulk): Given[] {
   const table = readTable(csv, toColumn);
   const nameOf = (field: string) => (field === "to" ? table.toColumn : field);
   return table.rows.map(({ row, fields, extra }) => {
-    const { [table.toColumn]: to = "", message, caption, clientMessageId, ...others } = fields;
+    const { [table.toColumn]: to = "", ...beside } = fields;
+    const { message, caption, clientMessageId, ...others } = beside;
     const given = { to, message, caption, clientMessageId };
     return { value: { ...given, fields: others }, row, extra, nameOf };
   });
@@ -179,6 +207,10 @@ function read({ value }: Given, miss: Miss): BulkRecipient | undefined {
   // Most are a number alone, of which there is nothing more to say here.
   if (typeof value === "string" && value !== "" && value.length <= MAX_TOLD) return { to: value };
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (isObject && hasTooManyFields(value)) {
+    miss("", `has more than ${MAX_FIELDS} fields`);
+    return undefined;
+  }
   const given = isObject ? withoutNulls(value) : { to: value };
   const { data, error } = bulkRecipientSchema.safeParse(given);
   if (data) return data;
@@ -187,6 +219,12 @@ function read({ value }: Given, miss: Miss): BulkRecipient | undefined {
   return bulkRecipientSchema.safeParse(
     Object.fromEntries(Object.entries(given).filter(([name]) => !wrong.has(name))),
   ).data;
+}
+
+function hasTooManyFields(value: object): boolean {
+  const { fields } = value as { fields?: unknown };
+  const inside = typeof fields === "object" && fields !== null ? Object.keys(fields).length : 0;
+  return Object.keys(value).length + inside > MAX_FIELDS;
 }
 
 /** What is null or an empty text counts as absent, as everywhere. */
@@ -198,12 +236,12 @@ const withoutNulls = (value: object) =>
 const KNOWN = new Set(["to", "message", "caption", "clientMessageId", "fields"]);
 
 /** The fields of a recipient; `unnamed`: those beside the known ones that the text does not name. */
-function fieldsOf(own: BulkRecipient, named: readonly string[]) {
+function fieldsOf(own: BulkRecipient, named: ReadonlySet<string>) {
   const beside = Object.entries(own).filter(([name]) => !KNOWN.has(name));
   const given = [...Object.entries(own.fields ?? {}), ...beside].filter(([, value]) => value !== null);
   return {
     fields: new Map(given.map(([name, value]) => [fieldKey(name), String(value)])),
-    unnamed: beside.map(([name]) => name).filter((name) => !named.includes(fieldKey(name))),
+    unnamed: beside.map(([name]) => name).filter((name) => !named.has(fieldKey(name))),
   };
 }
 

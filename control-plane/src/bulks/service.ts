@@ -1,6 +1,7 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import {
   AppError,
+  MAX_BULK_RECIPIENTS,
   type Bulk,
   type BulkCheck,
   type BulkState,
@@ -25,6 +26,9 @@ import { dryRun } from "./dry-run.ts";
 import { checkRecipients, type CheckedRecipient } from "./recipients.ts";
 import { reportOf } from "./report.ts";
 
+/** Problems of one answer; as many as a bulk may have recipients. */
+const MAX_DETAILS = MAX_BULK_RECIPIENTS;
+
 export type BulkService = ReturnType<typeof createBulkService>;
 export type BulkAccepted = {
   bulk: Bulk;
@@ -48,13 +52,13 @@ export function createBulkService(deps: {
   const { store, dispatcher, clock, log } = deps;
 
   function find(sessionId: string, bulkId: string): BulkRow {
-    const bulk = store.findBulk(bulkId);
+    const bulk = store.bulks.find(bulkId);
     if (bulk?.sessionId === sessionId) return bulk;
     throw new AppError("bulk_not_found", `Session '${sessionId}' has no bulk '${bulkId}'.`);
   }
 
   function show(bulk: BulkRow): Bulk {
-    const counts = store.countsOf(bulk.id);
+    const counts = store.bulks.countsOf(bulk.id);
     return {
       bulkId: bulk.id,
       sessionId: bulk.sessionId,
@@ -72,7 +76,7 @@ export function createBulkService(deps: {
 
   const accepted = (bulk: BulkRow): BulkAccepted => ({
     bulk: show(bulk),
-    messages: store.messagesOfBulk(bulk.id).map(({ id, recipient, clientMessageId }) => ({
+    messages: store.bulks.messagesOf(bulk.id).map(({ id, recipient, clientMessageId }) => ({
       messageId: id,
       to: recipient,
       clientMessageId,
@@ -92,7 +96,7 @@ export function createBulkService(deps: {
     const valid = checked.filter(({ problems }) => problems.length === 0);
     if (invalid.length > 0 && (onInvalid !== "skip" || valid.length === 0))
       throw new AppError("invalid_request", "The request's body is not valid; nothing was accepted.", {
-        details: invalid.flatMap(({ problems }) => problems),
+        details: invalid.flatMap(({ problems }) => problems).slice(0, MAX_DETAILS),
       });
     const skipped = invalid.map(({ index, row, to, problems }): SkippedRecipient => ({
       index,
@@ -109,12 +113,16 @@ export function createBulkService(deps: {
     return Math.max(perMessage, pace?.pauseMs ?? 0) || null;
   }
 
+  /** Who asks for a pace has the time that it takes, unless an end was given. */
+  const expiryOf = ({ expiresAt }: SendBulk, until: number | null, takesMs: number): number | null =>
+    until === null || expiresAt !== undefined ? until : until + takesMs;
+
   function setState(sessionId: string, bulkId: string, state: BulkState): Bulk {
     const before = find(sessionId, bulkId);
     if (before.state === "finished") return show(before);
     if (before.state === "cancelled" && state !== "cancelled")
       throw new AppError("bulk_ended", "The bulk was cancelled and cannot go on.");
-    store.setBulkState(bulkId, state);
+    store.bulks.setState(bulkId, state);
     if (before.state !== state) log.info({ sessionId, bulkId, state }, "bulk");
     dispatcher.feedBulks();
     dispatcher.wake(sessionId);
@@ -131,13 +139,14 @@ export function createBulkService(deps: {
       const requestHash = clientBulkId === undefined ? null : hashOf(input);
       const acceptedBefore = (): BulkAccepted | undefined => {
         const before =
-          clientBulkId === undefined ? undefined : store.findBulkByClientId(sessionId, clientBulkId);
+          clientBulkId === undefined ? undefined : store.bulks.findByClientId(sessionId, clientBulkId);
         if (before) refuseIfOther(before, requestHash);
         return before && accepted(before);
       };
       const before = acceptedBefore();
       if (before) return before;
       deps.sessions.get(sessionId);
+      const pauseMs = pauseOf(input);
       const times = deps.messages.times(input);
       const { valid, skipped } = sortOut(await check(sessionId, input), input);
       const columns = await deps.messages.prepareContent(input);
@@ -151,7 +160,7 @@ export function createBulkService(deps: {
         clientBulkId: clientBulkId ?? null,
         requestHash,
         skipped,
-        pauseMs: pauseOf(input),
+        pauseMs,
         createdAt: now,
         updatedAt: now,
       };
@@ -164,7 +173,8 @@ export function createBulkService(deps: {
         requestHash: clientMessageId === null ? null : `${bulkId} ${index}`,
       }));
       // The same call may have come twice at once.
-      if (!(await store.addAll(all, { ...columns, ...times, sessionId, bulkId }, bulk)))
+      const expiresAt = expiryOf(input, times.expiresAt, (pauseMs ?? 0) * all.length);
+      if (!(await store.addAll(all, { ...columns, ...times, expiresAt, sessionId, bulkId }, bulk)))
         return acceptedBefore()!;
       log.info({ sessionId, bulkId, total: all.length, skipped: skipped?.length ?? 0 }, "bulk accepted");
       dispatcher.feedBulks();
@@ -201,7 +211,7 @@ export function createBulkService(deps: {
 
     /** A page of a session's bulks, newest first; also of a session that is deleted. Throws `invalid_cursor`. */
     list(sessionId: string, { state, limit, cursor }: ListBulksQuery) {
-      const rows = store.listBulks({
+      const rows = store.bulks.list({
         sessionId,
         ...(state && { state }),
         limit: limit + 1,
@@ -215,7 +225,7 @@ export function createBulkService(deps: {
     /** What became of each recipient, as CSV. */
     report(sessionId: string, bulkId: string, delimiter: string): string {
       const { id, skipped } = find(sessionId, bulkId);
-      return reportOf(store.messagesOfBulk(id), skipped ?? [], delimiter);
+      return reportOf(store.bulks.messagesOf(id), skipped ?? [], delimiter);
     },
 
     pause: (sessionId: string, bulkId: string): Bulk => setState(sessionId, bulkId, "paused"),

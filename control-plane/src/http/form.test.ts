@@ -61,148 +61,90 @@ const build = (boundary: string, parts: readonly Raw[]) =>
     Buffer.from(`--${boundary}--\r\n`),
   ]);
 
-const GUID = "7d1b6f3e-1f0a-4a1e-9d4e-5c1f5b7a0c11";
 const NAME = "Faktur ✓ 07.pdf";
 const ENCODED = encodeURIComponent(NAME);
 const TEXT = "Halo, ini fakturnya ✓";
 
-/** Each as its source writes it: .NET's MultipartFormDataContent, requests with urllib3 1 and 2, curl under PHP, Guzzle, Go, Java's HttpClient of Apache. */
-const senders: Record<string, { contentType: string; boundary: string; parts: Raw[]; filename?: string }> = {
+/** The fields that all of them send; `headers` writes those of one. */
+const fieldsBy = (headers: (name: string) => string[]): Raw[] =>
+  [
+    ["to", "+6281234567890"],
+    ["type", "document"],
+    ["caption", TEXT],
+  ].map(([name = "", value = ""]) => ({ headers: headers(name), value }));
+const quoted = (name: string) => [`Content-Disposition: form-data; name="${name}"`];
+
+type Sender = { boundary: string; quotesBoundary?: true; fields?: Raw[]; file: string[]; filename?: string };
+/** Each as its source writes it: .NET's MultipartFormDataContent, requests with urllib3 1 and 2, curl under PHP, Guzzle, Go's mime/multipart. */
+const senders: Record<string, Sender> = {
   "HttpClient of .NET": {
-    contentType: `multipart/form-data; boundary="${GUID}"`,
-    boundary: GUID,
-    parts: [
-      {
-        headers: ["Content-Type: text/plain; charset=utf-8", "Content-Disposition: form-data; name=to"],
-        value: "+6281234567890",
-      },
-      {
-        headers: ["Content-Type: text/plain; charset=utf-8", "Content-Disposition: form-data; name=type"],
-        value: "document",
-      },
-      {
-        headers: ["Content-Type: text/plain; charset=utf-8", "Content-Disposition: form-data; name=caption"],
-        value: TEXT,
-      },
-      {
-        headers: [
-          `Content-Disposition: form-data; name=file; filename="=?utf-8?B?${Buffer.from(NAME).toString("base64")}?="; filename*=utf-8''${ENCODED}`,
-        ],
-        value: PDF,
-      },
+    boundary: "7d1b6f3e-1f0a-4a1e-9d4e-5c1f5b7a0c11",
+    quotesBoundary: true,
+    fields: fieldsBy((name) => [
+      "Content-Type: text/plain; charset=utf-8",
+      `Content-Disposition: form-data; name=${name}`,
+    ]),
+    file: [
+      `Content-Disposition: form-data; name=file; filename="=?utf-8?B?${Buffer.from(NAME).toString("base64")}?="; filename*=utf-8''${ENCODED}`,
     ],
   },
   "requests with urllib3 1": {
-    contentType: "multipart/form-data; boundary=0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
     boundary: "0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
-    parts: [
-      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
-      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
-      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
-      {
-        headers: [`Content-Disposition: form-data; name="file"; filename*=utf-8''${ENCODED}`],
-        value: PDF,
-      },
-    ],
+    file: [`Content-Disposition: form-data; name="file"; filename*=utf-8''${ENCODED}`],
   },
   "requests with urllib3 2": {
-    contentType: "multipart/form-data; boundary=0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
     boundary: "0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
-    parts: [
-      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
-      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
-      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
-      { headers: [`Content-Disposition: form-data; name="file"; filename="${NAME}"`], value: PDF },
-    ],
+    file: [`Content-Disposition: form-data; name="file"; filename="${NAME}"`],
   },
   "curl under PHP": {
-    contentType: "multipart/form-data; boundary=------------------------d74496d66958873e",
     boundary: "------------------------d74496d66958873e",
-    parts: [
-      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
-      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
-      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
-      {
-        headers: [
-          `Content-Disposition: form-data; name="file"; filename="${NAME}"`,
-          "Content-Type: application/octet-stream",
-        ],
-        value: PDF,
-      },
+    file: [
+      `Content-Disposition: form-data; name="file"; filename="${NAME}"`,
+      "Content-Type: application/octet-stream",
     ],
   },
   "Guzzle under PHP": {
-    contentType: "multipart/form-data; boundary=4a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
     boundary: "4a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
-    parts: [
-      {
-        headers: ['Content-Disposition: form-data; name="to"', "Content-Length: 14"],
-        value: "+6281234567890",
-      },
-      { headers: ['Content-Disposition: form-data; name="type"', "Content-Length: 8"], value: "document" },
-      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
-      {
-        headers: [
-          `Content-Disposition: form-data; name="file"; filename="${NAME}"`,
-          `Content-Length: ${PDF.length}`,
-          "Content-Type: application/pdf",
-        ],
-        value: PDF,
-      },
+    fields: fieldsBy((name) => [...quoted(name), "Content-Length: 999"]),
+    file: [
+      `Content-Disposition: form-data; name="file"; filename="${NAME}"`,
+      `Content-Length: ${PDF.length}`,
+      "Content-Type: application/pdf",
     ],
   },
-  "mime/multipart of Go, which escapes quotes": {
-    contentType: "multipart/form-data; boundary=5f0c9b7f5a1e4b7c8d6e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a",
+  "Go, which escapes quotes": {
     boundary: "5f0c9b7f5a1e4b7c8d6e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a",
-    parts: [
-      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
-      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
-      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
-      {
-        headers: [
-          String.raw`Content-Disposition: form-data; name="file"; filename="Faktur \"07\".pdf"`,
-          "Content-Type: application/octet-stream",
-        ],
-        value: PDF,
-      },
+    file: [
+      String.raw`Content-Disposition: form-data; name="file"; filename="Faktur \"07\".pdf"`,
+      "Content-Type: application/octet-stream",
     ],
     filename: 'Faktur "07".pdf',
   },
   "a browser, which escapes quotes by percent": {
-    contentType: "multipart/form-data; boundary=----WebKitFormBoundaryq1w2e3r4t5y6u7i8",
     boundary: "----WebKitFormBoundaryq1w2e3r4t5y6u7i8",
-    parts: [
-      { headers: ['Content-Disposition: form-data; name="to"'], value: "+6281234567890" },
-      { headers: ['Content-Disposition: form-data; name="type"'], value: "document" },
-      { headers: ['Content-Disposition: form-data; name="caption"'], value: TEXT },
-      {
-        headers: [
-          String.raw`Content-Disposition: form-data; name="file"; filename="C:\fakepath\Faktur %2207%22.pdf"`,
-          "Content-Type: application/pdf",
-        ],
-        value: PDF,
-      },
+    file: [
+      String.raw`Content-Disposition: form-data; name="file"; filename="C:\fakepath\Faktur %2207%22.pdf"`,
+      "Content-Type: application/pdf",
     ],
     filename: 'Faktur "07".pdf',
   },
 };
 
-it.each(Object.entries(senders))(
-  "takes a form of %s",
-  async (_, { contentType, boundary, parts, filename }) => {
-    const body = build(boundary, parts);
-    for (const how of [{}, { chunked: true }, { step: 1 }, { step: body.length }]) {
-      const answer = await post(body, contentType, how);
-      expect(answer.body).toMatchObject({
-        to: "+6281234567890",
-        type: "document",
-        caption: TEXT,
-        filename: filename ?? NAME,
-        file: PDF.toString("latin1"),
-      });
-    }
-  },
-);
+it.each(Object.entries(senders))("takes a form of %s", async (_, sender) => {
+  const { boundary, quotesBoundary, fields = fieldsBy(quoted), file, filename = NAME } = sender;
+  const body = build(boundary, [...fields, { headers: file, value: PDF }]);
+  const contentType = `multipart/form-data; boundary=${quotesBoundary ? `"${boundary}"` : boundary}`;
+  for (const how of [{}, { chunked: true }, { step: 1 }, { step: body.length }]) {
+    const answer = await post(body, contentType, how);
+    expect(answer.body).toMatchObject({
+      to: "+6281234567890",
+      type: "document",
+      caption: TEXT,
+      filename,
+      file: PDF.toString("latin1"),
+    });
+  }
+});
 
 const one = (headers: string[], value: string | Buffer) => {
   const to = { headers: ['Content-Disposition: form-data; name="to"'], value: "62812" };
@@ -278,6 +220,30 @@ it.each([
   expect(status).toBe(400);
   expect(JSON.stringify(body["error"])).toMatch(message);
   expect((await one(['Content-Disposition: form-data; name="message"'], "hi")).status).toBe(200);
+});
+
+it.each(["constructor", "toString", "__proto__", "hasOwnProperty"])(
+  "refuses a part named %s as any other",
+  async (name) => {
+    const { status, body } = await one([`Content-Disposition: form-data; name="${name}"`], "{}");
+    expect([status, body]).toMatchObject([
+      400,
+      {
+        error: {
+          code: "invalid_request",
+          details: expect.arrayContaining([{ field: name, message: "is not known" }]),
+        },
+      },
+    ]);
+  },
+);
+
+it("reads past parts without headers, keeping none of them", async () => {
+  const raw = Buffer.from(`--b\r\n${"\r\n--b".repeat(150_000)}--\r\n`);
+  const before = process.memoryUsage().rss;
+  const { status } = await post(raw, "multipart/form-data; boundary=b", { step: 64 * 1024 });
+  expect(status).toBe(400);
+  expect((process.memoryUsage().rss - before) / 1024 / 1024).toBeLessThan(100);
 });
 
 it("refuses a form whose type names no boundary", async () => {

@@ -49,20 +49,23 @@ export async function readForm(
   const parser = new Dicer({ boundary, ...HEADERS });
   const stop = new AbortController();
   const taken: Promise<void>[] = [];
-  const open = new Set<Readable>();
+  const parts: Readable[] = [];
   let failure: unknown;
   const fail = (error: unknown) => {
     failure ??= error;
     stop.abort();
   };
-  parser.on("part", (part) => {
-    open.add(part);
+  parser.on("part", function onPart(part) {
+    if (parts.length === MAX_PARTS) {
+      // What follows is read past, without a stream of its own.
+      parser.removeListener("part", onPart);
+      return fail(invalidForm(`The form has more than ${MAX_PARTS} parts; none needs so many.`));
+    }
+    parts.push(part);
     // One of which the rest never comes has an error of its own; that of the whole form tells it.
     part.on("error", () => undefined);
     part.once("header", (header: Record<string, string[] | undefined>) => {
       try {
-        if (taken.length === MAX_PARTS)
-          throw invalidForm(`The form has more than ${MAX_PARTS} parts; none needs so many.`);
         taken.push(take({ ...describe(header), data: part }).catch(fail));
       } catch (error) {
         fail(error);
@@ -73,12 +76,13 @@ export async function readForm(
   body.once("close", closed).on("error", (cause) => fail(notWhole(cause)));
   // Errors that come after the first one say nothing new.
   parser.on("error", (cause) => fail(notWhole(cause)));
+  if (body.destroyed && !body.readableEnded) throw notWhole();
   body.pipe(parser);
   await once(parser, "finish", { signal: stop.signal }).catch(fail);
   if (failure === undefined) await Promise.all(taken);
   if (failure === undefined) return;
   body.unpipe(parser);
-  for (const part of open) part.destroy();
+  for (const part of parts) part.destroy();
   // Who still sends is heard to the end, or would not hear the answer.
   body.resume();
   await Promise.all(taken);

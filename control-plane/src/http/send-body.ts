@@ -109,14 +109,14 @@ async function readSendForm(
 
 /**
  * The parts of a form: what `schemas` has no text for is JSON in it; an empty part counts as absent. `media` is the part `file`, with what
- * the part `media` says of it. `texts`: parts that are text and may come as files too.
+ * the part `media` says of it. `textFiles`: parts that are text and may come as files too.
  */
 export async function readFields(
   c: Context<AppEnv>,
   schemas: Record<string, z.ZodType>,
-  texts: readonly string[] = [],
+  textFiles: readonly string[] = [],
 ) {
-  const fields: Fields = {};
+  const texts = new Map<string, unknown>();
   let file: { bytes: Buffer; filename: string | null; partType: string | null } | undefined;
   const seen = new Set<string>();
   await readForm(bodyOf(c), c.req.header("Content-Type") ?? "", async (part) => {
@@ -124,16 +124,18 @@ export async function readFields(
     if (seen.has(name)) throw invalidPart(name, "is given more than once");
     seen.add(name);
     if (name !== "file") {
-      if (filename !== null && !texts.includes(name))
+      if (filename !== null && !textFiles.includes(name))
         throw invalidPart(name, "is a file; a file goes into the part `file`");
       const text = await textOf(part);
-      if (text !== "") fields[name] = fieldOf(schemas[name], text);
+      const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
+      if (text !== "") texts.set(name, fieldOf(schema, text));
       return;
     }
     if (filename === null && (contentType === null || /^text\/plain\b/i.test(contentType)))
       throw invalidPart(name, "must be a file, with a file name");
     file = { bytes: await bytesOf(part), filename, partType: contentType };
   });
+  const fields: Fields = Object.fromEntries(texts);
   const about = file && fields["media"];
   if (about !== undefined && !isObject(about)) throw invalidPart("media", "must be an object, as JSON");
   const { bytes, filename, partType } = file ?? {};

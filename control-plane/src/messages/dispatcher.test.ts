@@ -96,7 +96,7 @@ beforeEach(() => {
     media: createMediaStore({ dataDir: dir, clock }),
     live,
     pace,
-    bulkPace: createBulkPace({ db, clock, lineUpNext: store.lineUpNext }),
+    bulkPace: createBulkPace({ db, clock, lineUpNext: store.bulks.lineUpNext }),
     profileSince: () => profileSince,
     suppressed: (_, recipient) => suppressed.has(recipient),
     wakeSession: () => undefined,

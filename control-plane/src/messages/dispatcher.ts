@@ -129,9 +129,11 @@ export function createDispatcher(deps: {
   function mayGo(row: MessageRow, now: number): boolean {
     const { id, sessionId, recipient, bulkId, expiresAt } = row;
     const recipientReady = pace.recipientReadyAt(sessionId, recipient);
-    // Several of one bulk may be let go at once by what held them.
-    if (bulkId !== null && bulkPace.readyAt(bulkId) > now) store.takeOut(id);
-    else if (recipientReady > now) {
+    const bulkReady = bulkId === null ? 0 : bulkPace.readyAt(bulkId);
+    if (bulkReady > now) {
+      // Several of one bulk may be let go at once by what held them.
+      if (!store.limits.postpone(row, bulkReady)) store.bulks.takeOut(id);
+    } else if (recipientReady > now) {
       if (!store.limits.postpone(row, recipientReady)) store.defer(id, recipientReady);
     } else if (expiresAt !== null && expiresAt <= now) store.expire(now);
     else if (deps.suppressed(sessionId, recipient))
@@ -314,11 +316,15 @@ export function createDispatcher(deps: {
     else requeue(row);
   }
 
-  /** Brings in line what bulks with a pace of their own may send now. */
+  /** Brings in line what bulks with a pace of their own may send now. Never throws, as `wake` does not; it is tried again soon. */
   function feedBulks(): void {
-    const { sessionIds, again } = bulkPace.feed();
-    for (const sessionId of sessionIds) wake(sessionId);
-    feedAt(again);
+    try {
+      const { sessionIds, again } = bulkPace.feed();
+      for (const sessionId of sessionIds) wake(sessionId);
+      feedAt(again);
+    } catch (err) {
+      log.error({ err }, "bulks with a pace of their own could not be looked through; tried again soon");
+    }
   }
 
   let feeding: { at: number; timer: NodeJS.Timeout } | undefined;

@@ -5,22 +5,12 @@ import {
   messageCounts,
   messages,
   withoutSync,
-  type BulkRow,
   type Db,
 } from "@whatsapp-engine/db";
-import { AppError, passStep, type BulkState, type WaitReason } from "@whatsapp-engine/contract";
+import { AppError, passStep, type WaitReason } from "@whatsapp-engine/contract";
+import { createBulkLine } from "../bulks/line.ts";
 import type { Clock } from "../clock.ts";
-import {
-  BATCH,
-  EMPTY,
-  prepareInsert,
-  prepareInsertAll,
-  ROWID,
-  type BulkMessage,
-  type BulkShared,
-  type MessageRow,
-  type NewMessage,
-} from "./rows.ts";
+import { BATCH, EMPTY, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
 /** How long a caller is asked to wait when the line is full: about what ten messages need. */
 const FULL_RETRY_SECONDS = 10;
@@ -31,8 +21,8 @@ export function createLine(deps: {
   clock: Clock;
   /** For what a runner's journal remembers too. */
   commitWithoutSync: ReturnType<typeof createGroupCommit>;
-  /** Within the transaction: says that a message has come to its status. */
-  tell: (row: MessageRow) => void;
+  /** Within the transaction: says that messages have come to their status. */
+  tell: (rows: readonly MessageRow[]) => void;
   /** Once it is committed. */
   settled: (rows: readonly MessageRow[]) => void;
   /** Within a transaction: what holds this chat. */
@@ -43,19 +33,6 @@ export function createLine(deps: {
   const { db, clock, tell, settled } = deps;
   const placeholder = sql.placeholder;
   const insert = prepareInsert(db);
-  const insertAll = prepareInsertAll(db);
-  const held = db
-    .select({ id: messages.id })
-    .from(messages)
-    .where(
-      and(
-        eq(messages.sessionId, placeholder("sessionId")),
-        // Written out, so that the partial index `messages_waiting` is used.
-        sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`,
-      ),
-    )
-    .limit(1)
-    .prepare();
   const depth = db
     .select({ count: messageCounts.count })
     .from(messageCounts)
@@ -113,20 +90,18 @@ export function createLine(deps: {
         .where(inArray(messages.id, ids))
         .returning()
         .all();
-      for (const row of rows) tell(row);
+      tell(rows);
       return rows;
     });
     settled(ended);
     return ended;
   }
 
-  const findBulk = (id: string): BulkRow | undefined => db.select().from(bulks).where(eq(bulks.id, id)).get();
-
   function putBack(
     { id, bulkId }: Pick<MessageRow, "id" | "bulkId">,
     waitsFor: WaitReason | null,
   ): MessageRow | undefined {
-    const bulk = bulkId === null ? undefined : findBulk(bulkId);
+    const bulk = bulkId === null ? undefined : ofBulks.find(bulkId);
     const status = bulk?.state === "cancelled" ? "cancelled" : "queued";
     return db
       .update(messages)
@@ -147,7 +122,16 @@ export function createLine(deps: {
     for (const id of ids) db.update(messages).set({ position: ++position }).where(eq(messages.id, id)).run();
   }
 
+  const ofBulks = createBulkLine({
+    ...deps,
+    nextPlace: () => ++position,
+    lineUp,
+    cancelAll: (bulkId) => end(eq(messages.bulkId, bulkId), "cancelled", Number.MAX_SAFE_INTEGER),
+  });
+
   return {
+    ofBulks,
+
     /** Throws `queue_full`. */
     refuseIfFull(sessionId: string, count: number): void {
       const queued = depth.get({ sessionId })?.count ?? 0;
@@ -177,45 +161,11 @@ export function createLine(deps: {
       return row;
     },
 
-    /** Within a transaction. Throws `invalid_request` if a `clientMessageId` was used before. */
-    insertAll(all: readonly BulkMessage[], shared: BulkShared, inLine: boolean): void {
-      const now = clock.now();
-      const { sessionId, bulkId } = shared;
-      const mayBeHeld = held.get({ sessionId }) !== undefined;
-      const each = all.map(({ id, recipient, body, clientMessageId, requestHash }) => ({
-        id,
-        recipient,
-        body,
-        clientMessageId,
-        requestHash,
-        waitsFor: mayBeHeld ? deps.heldBy(sessionId, recipient) : null,
-        position: inLine ? ++position : null,
-      }));
-      const added = insertAll(each, {
-        ...shared,
-        content: shared.content ? JSON.stringify(shared.content) : null,
-        status: "queued",
-        attempts: 0,
-        createdAt: now,
-        updatedAt: now,
-      });
-      if (added < all.length)
-        throw new AppError("invalid_request", "The request's body is not valid; nothing was accepted.", {
-          details: [
-            {
-              field: "recipients",
-              message: "a clientMessageId was used before; each message needs its own",
-            },
-          ],
-        });
-      passStep("message.before_commit", { bulkId });
-    },
-
     /** Back to its place in line, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
     requeue(message: Pick<MessageRow, "id" | "bulkId">): void {
       const row = db.transaction(() => {
         const back = putBack(message, null);
-        if (back?.status === "cancelled") tell(back);
+        if (back?.status === "cancelled") tell([back]);
         return back;
       });
       if (row?.status === "cancelled") settled([row]);
@@ -242,11 +192,10 @@ export function createLine(deps: {
         )
         .returning()
         .all();
-      for (const row of [back, ...others]) tell(row);
-      return [back, ...others];
+      const all = [back, ...others];
+      tell(all);
+      return all;
     },
-
-    findBulk,
 
     /**
      * Chats of which something is held for this reason since before `heldBefore` are in line again, each message at its place.
@@ -302,41 +251,6 @@ export function createLine(deps: {
           .run(),
       ),
 
-    /** The next message of a bulk that goes at its own pace gets into line, where none of it is; whether one did. */
-    lineUpNext(bulkId: string): boolean {
-      const ofBulk = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));
-      const inLine = db
-        .select({ id: messages.id })
-        .from(messages)
-        .where(and(ofBulk, isNotNull(messages.position), isNull(messages.waitsFor)))
-        .limit(1)
-        .get();
-      if (inLine) return false;
-      const next = db
-        .select({ id: messages.id })
-        .from(messages)
-        .where(
-          and(
-            ofBulk,
-            isNull(messages.position),
-            or(isNull(messages.scheduledAt), lte(messages.scheduledAt, clock.now())),
-          ),
-        )
-        .orderBy(asc(ROWID))
-        .limit(1)
-        .get();
-      if (next) db.transaction(() => lineUp([next.id]));
-      return next !== undefined;
-    },
-
-    /** Out of the line, until its bulk brings it there again. */
-    takeOut: (id: string): void =>
-      void db
-        .update(messages)
-        .set({ position: null })
-        .where(and(eq(messages.id, id), eq(messages.status, "queued")))
-        .run(),
-
     /** Messages whose time has come get into line; answers their sessions. */
     promote(now: number): string[] {
       const due = db
@@ -364,37 +278,6 @@ export function createLine(deps: {
 
     /** Takes a message out of the line; undefined if it is not in it. */
     cancel: (id: string): MessageRow | undefined => end(eq(messages.id, id), "cancelled", 1)[0],
-
-    /** Holds back what is left of a bulk, lines it up again at the end of the line, or ends it. */
-    setBulkState(bulkId: string, state: BulkState): BulkRow | undefined {
-      const left = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));
-      const row = db.transaction(() => {
-        if (state === "paused") db.update(messages).set({ position: null }).where(left).run();
-        // One with a pace of its own brings its messages one by one.
-        if (state === "running" && findBulk(bulkId)?.pauseMs === null) {
-          const now = clock.now();
-          const due = or(isNull(messages.scheduledAt), lte(messages.scheduledAt, now));
-          const waiting = db
-            .select({ id: messages.id })
-            .from(messages)
-            .where(and(left, isNull(messages.position), due));
-          lineUp(
-            waiting
-              .orderBy(asc(ROWID))
-              .all()
-              .map(({ id }) => id),
-          );
-        }
-        return db
-          .update(bulks)
-          .set({ state, updatedAt: clock.now() })
-          .where(eq(bulks.id, bulkId))
-          .returning()
-          .get();
-      });
-      if (state === "cancelled") end(eq(messages.bulkId, bulkId), "cancelled", Number.MAX_SAFE_INTEGER);
-      return row;
-    },
 
     /** Within a transaction: ends all that waits of a session. */
     endAll: (sessionId: string): void =>

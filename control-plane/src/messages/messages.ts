@@ -87,7 +87,7 @@ export function createMessages(deps: {
   const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
   const dispatcher = createDispatcher({
     ...shared,
-    bulkPace: createBulkPace({ db, clock, lineUpNext: store.lineUpNext }),
+    bulkPace: createBulkPace({ db, clock, lineUpNext: store.bulks.lineUpNext }),
     wakeSession: deps.sessions.wake,
     sendTimeoutMs: Math.round(settings.sendTimeoutMs - answerMarginMs),
   });

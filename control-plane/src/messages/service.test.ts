@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MessageStatus, SendMessage } from "@whatsapp-engine/contract";
-import { messages as rows, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import { events, messages as rows, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
@@ -59,7 +59,7 @@ beforeEach(() => {
     people,
     repeats: createRepeats({ db, people, windowMs: 0, clock, log }),
     pace: createPace({ db, people, clock, defaults: NO_LIMITS }),
-    bulkPace: createBulkPace({ db: database.db, clock, lineUpNext: store.lineUpNext }),
+    bulkPace: createBulkPace({ db: database.db, clock, lineUpNext: store.bulks.lineUpNext }),
     profileSince: () => 0,
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,
@@ -230,4 +230,28 @@ describe("a repetition by hand", () => {
 
 it("answers a caller who waited long with the message as it stands", async () => {
   expect(await send({ async: false })).toMatchObject({ status: "queued", attempts: 0 });
+});
+
+describe("a bulk", () => {
+  const input = { type: "text" as const, message: "x", recipients: [TO, "6282222222222"] };
+  const expiryOf = async (more: object) => {
+    const { bulk } = await bulks.create("a", { ...input, ...more });
+    return store.bulks.messagesOf(bulk.bulkId).map(({ expiresAt }) => expiresAt! - clock.now());
+  };
+
+  it("with a pace of its own has the time that takes, unless its end was given", async () => {
+    const pace = { pauseMs: EXPIRE_AFTER_MS };
+    for (const left of await expiryOf({ pace })) expect(left).toBeGreaterThan(2.5 * EXPIRE_AFTER_MS);
+    await bulks.cancel("a", bulks.list("a", { limit: 1 }).bulks[0]!.bulkId);
+    const expiresAt = new Date(clock.now() + EXPIRE_AFTER_MS).toISOString();
+    for (const left of await expiryOf({ pace, expiresAt })) expect(left).toBeLessThanOrEqual(EXPIRE_AFTER_MS);
+  });
+
+  it("that ends as a whole tells so behind all of its messages", async () => {
+    const { bulk } = await bulks.create("a", input);
+    database.db.transaction(() => store.endSession("a"));
+    const told = database.db.select().from(events).all();
+    expect(told.map(({ type }) => type)).toEqual(["message.status", "message.status", "bulk.finished"]);
+    expect(bulks.get("a", bulk.bulkId).bulk.state).toBe("finished");
+  });
 });

@@ -176,7 +176,7 @@ describe("the line", () => {
     const full = { code: "queue_full", retryAfterSeconds: 10 };
     for (const id of ["1", "2", "3"]) await store.add({ ...message, id });
     await expect(addBulk(["b1", "b2"])).rejects.toMatchObject({ ...full, extra: { queued: 3 } });
-    expect(store.findBulk("bulk")).toBeUndefined();
+    expect(store.bulks.find("bulk")).toBeUndefined();
     await addBulk(["b1"]);
     await expect(store.add({ ...message, id: "4" })).rejects.toMatchObject(full);
     expect(line()).toEqual(["1", "2", "3", "b1"]);
@@ -221,18 +221,18 @@ describe("a bulk", () => {
   const comesBack = () => store.settle({ ...notConnected, messageId: "1" });
 
   it("that is paused holds back what comes back from a lost connection, until it goes on", async () => {
-    store.setBulkState("bulk", "paused");
+    store.bulks.setState("bulk", "paused");
     await comesBack();
     expect(statusOf("1")).toBe("queued");
     expect([line(), store.promote(now)]).toEqual([[], []]);
-    store.setBulkState("bulk", "running");
+    store.bulks.setState("bulk", "running");
     expect(line()).toEqual(["1", "2"]);
   });
 
   it("that is cancelled ends what comes back from a lost connection, and says so", async () => {
     const heard: string[] = [];
     store.onSettled(({ id }) => void heard.push(id));
-    store.setBulkState("bulk", "cancelled");
+    store.bulks.setState("bulk", "cancelled");
     expect([statusOf("1"), statusOf("2")]).toEqual(["sending", "cancelled"]);
     await comesBack();
     expect(statusOf("1")).toBe("cancelled");
@@ -246,9 +246,9 @@ describe("a bulk", () => {
 
 it("keeps a paused bulk's messages out of the line though their time comes", async () => {
   await addBulk(["1"], now + 1_000);
-  store.setBulkState("bulk", "paused");
+  store.bulks.setState("bulk", "paused");
   expect(store.promote(now + 1_000)).toEqual([]);
-  store.setBulkState("bulk", "running");
+  store.bulks.setState("bulk", "running");
   expect(line()).toEqual([]);
   expect(store.promote(now + 1_000)).toEqual(["a"]);
   expect(line()).toEqual(["1"]);

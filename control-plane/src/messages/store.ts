@@ -1,16 +1,16 @@
-import { and, asc, count, desc, eq, inArray, lt, notExists, or, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
 import { bulks, createGroupCommit, isUnsent, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
-import { passStep, type BulkState, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
+import { passStep, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { People } from "../people/people.ts";
+import { createBulkStore } from "../bulks/store.ts";
 import { createLine } from "./line.ts";
 import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
 import {
   errorOf,
   isOfBefore,
-  ROWID,
   type BulkMessage,
   type BulkShared,
   type MessageRow,
@@ -33,6 +33,7 @@ export function createMessageStore(deps: {
 }) {
   const { db, appendEvent, people } = deps;
   const limits = createLimits({ ...deps, settings: deps.accountLimits });
+  const bulkRows = createBulkStore(deps);
   const commit = createGroupCommit(db);
   const commitWithoutSync = createGroupCommit(db, { sync: false });
   const settledListeners = new Set<(row: MessageRow) => void>();
@@ -54,50 +55,8 @@ export function createMessageStore(deps: {
     )
     .prepare();
 
-  /** Within a transaction: the last of a bulk's messages may have come to its end. */
-  const finish = db
-    .update(bulks)
-    .set({ state: "finished", updatedAt: sql`${sql.placeholder("now")}` })
-    .where(
-      and(
-        eq(bulks.id, sql.placeholder("id")),
-        inArray(bulks.state, ["running", "paused"]),
-        ...(["queued", "sending"] as const).map((status) =>
-          notExists(
-            db
-              .select({ one: sql`1` })
-              .from(messages)
-              .where(and(eq(messages.bulkId, sql.placeholder("id")), eq(messages.status, status))),
-          ),
-        ),
-      ),
-    )
-    .returning()
-    .prepare();
-  function finishBulk(id: string, { status }: MessageRow): void {
-    if (status === "queued" || status === "sending") return;
-    const bulk = finish.get({ id, now: deps.clock.now() });
-    if (!bulk) return;
-    appendEvent(bulk.sessionId, "bulk.finished", {
-      bulkId: id,
-      clientBulkId: bulk.clientBulkId,
-      total: bulk.total,
-      counts: countsOf(id),
-    });
-  }
-  const countsOf = (bulkId: string): Partial<Record<MessageStatus, number>> =>
-    Object.fromEntries(
-      db
-        .select({ status: messages.status, count: count() })
-        .from(messages)
-        .where(eq(messages.bulkId, bulkId))
-        .groupBy(messages.status)
-        .all()
-        .map((row) => [row.status, row.count]),
-    );
-
   /** Within a transaction: what is told of a message that has come to `row.status`. */
-  function tell(row: MessageRow): void {
+  function tellStatus(row: MessageRow): void {
     appendEvent(row.sessionId, "message.status", {
       messageId: row.id,
       clientMessageId: row.clientMessageId,
@@ -111,11 +70,15 @@ export function createMessageStore(deps: {
       timestamp: row.sentAt === null ? null : iso(row.sentAt),
     });
     if (row.status !== "queued") limits.onEnd(row);
-    if (row.bulkId !== null) finishBulk(row.bulkId, row);
     // Its id names the chat that WhatsApp has for the number.
     const chat = /^true_(\d+@(?:c\.us|lid))_/.exec(row.whatsappId ?? "")?.[1];
     if (chat !== undefined && ["sent", "delivered", "read"].includes(row.status))
       people.learn(row.recipient, chat, "sent");
+  }
+
+  function tell(rows: readonly MessageRow[]): void {
+    for (const row of rows) tellStatus(row);
+    bulkRows.finishEnded(rows);
   }
 
   /** Once it is committed, those who wait for the message hear of it. */
@@ -123,7 +86,7 @@ export function createMessageStore(deps: {
     for (const row of rows) for (const listener of settledListeners) listener(row);
   }
 
-  const { insert, insertAll, refuseIfFull, endAll, requeue, hold, ...line } = createLine({
+  const { insert, ofBulks, refuseIfFull, endAll, requeue, hold, ...line } = createLine({
     ...deps,
     heldBy: limits.heldBy,
     commitWithoutSync,
@@ -132,7 +95,7 @@ export function createMessageStore(deps: {
   });
   const progress = createProgress({
     ...deps,
-    tell,
+    tell: (row) => tell([row]),
     requeue: (id) => {
       const row = find.get({ id });
       if (row) requeue(row);
@@ -167,6 +130,7 @@ export function createMessageStore(deps: {
     ...line,
     requeue,
     limits,
+    bulks: { ...bulkRows, ...ofBulks },
 
     /** Calls back when a message has come to a status that answers a caller who waits. */
     onSettled(listener: (row: MessageRow) => void): void {
@@ -191,7 +155,7 @@ export function createMessageStore(deps: {
       const added = await commit(() => {
         if (db.insert(bulks).values(bulk).onConflictDoNothing().run().changes === 0) return false;
         refuseIfFull(bulk.sessionId, all.length);
-        insertAll(all, shared, bulk.pauseMs === null && (shared.scheduledAt ?? null) === null);
+        ofBulks.insertAll(all, shared, bulk.pauseMs === null && (shared.scheduledAt ?? null) === null);
         return true;
       });
       if (added) passStep("message.committed", { bulkId: bulk.id });
@@ -249,47 +213,6 @@ export function createMessageStore(deps: {
           ),
         )
         .orderBy(desc(messages.createdAt), desc(messages.id))
-        .limit(limit)
-        .all();
-    },
-
-    /** In the order in which they came. */
-    messagesOfBulk: (bulkId: string): MessageRow[] =>
-      db.select().from(messages).where(eq(messages.bulkId, bulkId)).orderBy(asc(ROWID)).all(),
-
-    findBulkByClientId: (sessionId: string, clientBulkId: string): BulkRow | undefined =>
-      db
-        .select()
-        .from(bulks)
-        .where(and(eq(bulks.sessionId, sessionId), eq(bulks.clientBulkId, clientBulkId)))
-        .get(),
-
-    /** How many of a bulk's messages have come to which status. */
-    countsOf,
-
-    /** A page of a session's bulks, newest first, after `cursor` (creation time and id of the last one seen). */
-    listBulks(query: {
-      sessionId: string;
-      state?: BulkState;
-      limit: number;
-      cursor?: { createdAt: number; id: string };
-    }): BulkRow[] {
-      const { sessionId, state, limit, cursor } = query;
-      return db
-        .select()
-        .from(bulks)
-        .where(
-          and(
-            eq(bulks.sessionId, sessionId),
-            state && eq(bulks.state, state),
-            cursor &&
-              or(
-                lt(bulks.createdAt, cursor.createdAt),
-                and(eq(bulks.createdAt, cursor.createdAt), lt(bulks.id, cursor.id)),
-              ),
-          ),
-        )
-        .orderBy(desc(bulks.createdAt), desc(bulks.id))
         .limit(limit)
         .all();
     },
