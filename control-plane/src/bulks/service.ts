@@ -148,7 +148,11 @@ export function createBulkService(deps: {
       deps.sessions.get(sessionId);
       const pauseMs = pauseOf(input);
       const times = deps.messages.times(input);
-      const { valid, skipped } = sortOut(await check(sessionId, input), input);
+      const checked = await check(sessionId, input);
+      // The same call may have come twice at once: then its own messages are no fault of it.
+      const meanwhile = acceptedBefore();
+      if (meanwhile) return meanwhile;
+      const { valid, skipped } = sortOut(checked, input);
       const columns = await deps.messages.prepareContent(input);
       const bulkId = newId();
       const now = clock.now();
@@ -172,7 +176,6 @@ export function createBulkService(deps: {
         // Another one than that of a single message, which is no repetition of this one.
         requestHash: clientMessageId === null ? null : `${bulkId} ${index}`,
       }));
-      // The same call may have come twice at once.
       const expiresAt = expiryOf(input, times.expiresAt, (pauseMs ?? 0) * all.length);
       if (!(await store.addAll(all, { ...columns, ...times, expiresAt, sessionId, bulkId }, bulk)))
         return acceptedBefore()!;
