@@ -19,6 +19,7 @@ import { createEvidence } from "./evidence.ts";
 import { createLooks } from "./looks.ts";
 import { createMoves } from "./moves.ts";
 import { fleetVersion, isMisplaced, keepsCopy, planBuilds, trialOf, type Sight, type Step } from "./plan.ts";
+import { createPageTrouble } from "./page-trouble.ts";
 import { createScout } from "./scout.ts";
 import { createBuildStore, type WhatsAppBuildRow } from "./store.ts";
 
@@ -28,13 +29,8 @@ const SHORTEST_MS = 1_000;
 const LONGEST_USE_MS = 60_000;
 /** A decision may ask for the next one; after so many in a row it waits for the next look. */
 const MAX_DECISIONS = 5;
-/** Messages that are kept for another try, and how long each is kept before it is. */
-const MAX_TROUBLES = 100;
+/** How long a message that a page did not take is kept before it is tried again. */
 const HELD_MS = 10_000;
-/** How often the same message is. */
-const MAX_TRIES = 2;
-/** And when its build is left: it may be handed over on the way, but not for ever. */
-const MAX_ATTEMPTS = 5;
 /** From the start of a runner to its connection, in times of what the runner allows for a code. */
 const READY_FACTOR = 2;
 
@@ -82,6 +78,7 @@ export function createBuilds(deps: {
   const { db, live, copies, settings, background, clock, log } = deps;
   const store = createBuildStore(deps);
   const evidence = createEvidence(deps);
+  const pageTrouble = createPageTrouble({ db, store, evidence, clock });
   const moves = createMoves({ clock });
   const looks = createLooks({ ...deps, store, scout: createScout(deps), everyMs: settings.lookMs });
   const useMs = Math.min(LONGEST_USE_MS, Math.max(SHORTEST_MS, settings.proveMs / 60));
@@ -274,36 +271,14 @@ export function createBuilds(deps: {
 
     keeps: (version: string): boolean => keepsCopy(version, store.all()),
 
-    /**
-     * The page did not take a message, within the transaction that says so. Answers whether it is to be tried again: where its
-     * session is on the build that it tries, once; twice where none of its kind went out on it, as then it is not the message;
-     * and where the session is about to leave that build.
-     */
-    onPageTrouble(
-      { id, sessionId, type, attempts }: Pick<MessageRow, "id" | "sessionId" | "type" | "attempts">,
-      words: string,
-    ): boolean {
+    /** Within the transaction that says so: the page did not take a message. Returns whether it is to be tried again. */
+    onPageTrouble(message: MessageRow, words: string): boolean {
       if (!enabled()) return false;
-      const builds = store.all();
-      const version = db
-        .select({ version: sessionRows.whatsappVersion })
-        .from(sessionRows)
-        .where(eq(sessionRows.id, sessionId))
-        .get()?.version;
-      const build = builds.find((one) => one.version === version && one.sessionId === sessionId);
-      // What was under way when it was decided goes on where the session is on its way to.
-      if (build?.state === "rejected" || build?.state === "found")
-        return fleetVersion(builds, copies.has) !== null && attempts <= MAX_ATTEMPTS;
-      if (build?.state !== "trying") return false;
-      const troubles = build.troubles ?? [];
-      const tries = troubles.filter(({ messageId }) => messageId === id).length;
-      const { readyAt } = build;
-      const went = readyAt !== null && evidence.acknowledged(sessionId, type, readyAt);
-      const may = tries > 0 && went ? 1 : MAX_TRIES;
-      if (tries >= may || troubles.length >= MAX_TROUBLES) return false;
-      store.note(build.version, [...troubles, { messageId: id, kind: type, words, at: clock.now() }]);
-      setImmediate(() => background.run(async () => tick(true))); // it may be the one that decides
-      return true;
+      const isLeftFor = () => fleetVersion(store.all(), copies.has) !== null;
+      const outcome = pageTrouble(message, words, isLeftFor);
+      // It may be the one that decides.
+      if (outcome === "noted") setImmediate(() => background.run(async () => tick(true)));
+      return outcome !== null;
     },
 
     view: (): Canary => {

@@ -37,7 +37,7 @@ export function createFleet(stage: Stage, count: number) {
   const statuses = () =>
     query(
       engine.dataDir,
-      "select session_id, type, status, waits_for, error_message, count(*) as n from messages group by 1, 2, 3, 4",
+      "select session_id, type, status, waits_for, error_message, max(attempts) as attempts, count(*) as n from messages group by 1, 2, 3, 4",
     );
 
   /**
