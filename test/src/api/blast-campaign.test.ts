@@ -84,7 +84,8 @@ describe("a campaign of the WA Blast application", () => {
     await Promise.all(reacting);
     expect(code, JSON.stringify(said.slice(-5))).toBe(0);
 
-    const taken = await control.sent(ACCOUNT);
+    // What waited for the session goes out at once, each to its own chat, in whatever order.
+    const taken = (await control.sent(ACCOUNT)).toSorted((one, other) => one.to.localeCompare(other.to));
     expect(taken.map(({ to }) => to)).toEqual(numbers.map((to) => `${to}@c.us`));
     for (const [n, message] of taken.entries()) {
       const isFile = n % 3 === 2;
