@@ -45,11 +45,12 @@ export const steps = [
   "warm.profile_removed",
 ] as const;
 /**
- * Also: a restored login is in its new profile; the session has it, and the one of before is still there. And what is written
+ * Also: all messages of a bulk are on disk, and it is not accepted. A restored login is in its new profile; the session has it, and the one of before is still there. And what is written
  * of a build of WhatsApp Web: it is found, a session tries it and is connected on it, it is proven, rejected, or refused by WhatsApp.
  */
 export type Step =
   | (typeof steps)[number]
+  | "bulk.before_commit"
   | "restore.imported"
   | "restore.switched"
   | "canary.found"

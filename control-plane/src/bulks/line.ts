@@ -72,6 +72,25 @@ export function createBulkLine(deps: {
       passStep("message.before_commit", { bulkId });
     },
 
+    /** Messages of a bulk that is not accepted after all. */
+    remove: (bulkId: string): void => void db.delete(messages).where(eq(messages.bulkId, bulkId)).run(),
+
+    /** What a process left that died before the bulk was accepted; answers how many messages. To be called before any is accepted. */
+    removeUnaccepted(): number {
+      // From one bulk to the next in the index, as there may be a million messages.
+      const left = db.all<{ id: string }>(sql`
+        with recursive found(id) as (
+          select min(${messages.bulkId}) from ${messages} where ${messages.bulkId} is not null
+          union all
+          select (select min(m.bulk_id) from ${messages} m where m.bulk_id > found.id) from found where found.id is not null
+        )
+        select id from found where id is not null and id not in (select ${bulks.id} from ${bulks})`);
+      return left.reduce(
+        (count, { id }) => count + db.delete(messages).where(eq(messages.bulkId, id)).run().changes,
+        0,
+      );
+    },
+
     /** The next message of a bulk that goes at its own pace gets into line, where none of it is; whether one did. */
     lineUpNext(bulkId: string): boolean {
       const ofBulk = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));

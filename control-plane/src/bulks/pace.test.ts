@@ -93,6 +93,7 @@ async function accept(count: number, pauseMs: number): Promise<void> {
     all,
     { sessionId: "a", bulkId: "b", type: "text" },
     { ...row, clientBulkId: null, requestHash: null, skipped: null, pauseMs },
+    () => undefined,
   );
   dispatcher.feedBulks();
 }

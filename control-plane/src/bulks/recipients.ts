@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { CountryCode } from "libphonenumber-js/max";
 import {
   AppError,
@@ -12,6 +11,7 @@ import {
 } from "@whatsapp-engine/contract";
 import type { People } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
+import { createTurns } from "../turns.ts";
 import { readTable } from "./csv.ts";
 import { fieldKey, fieldsNamedIn, fill, MAX_PLACEHOLDERS } from "./placeholders.ts";
 
@@ -33,9 +33,6 @@ export type CheckedRecipient = {
 
 /** What a recipient gives, and by what name its fields are called to who wrote them. */
 type Given = { value: unknown; row: number | null; extra: number; nameOf: (field: string) => string };
-
-/** How long recipients are looked through before others have their turn. */
-const TURN_MS = 2;
 
 /** Longest part of a recipient that is told back. */
 const MAX_TOLD = 64;
@@ -63,12 +60,9 @@ export async function checkRecipients(
   const namedIn = new Map<string, ReadonlySet<string> | null>();
   let textsLength = 0;
   const checked: CheckedRecipient[] = [];
-  let turnEnds = performance.now() + TURN_MS;
+  const giveWay = createTurns();
   for (const [index, given] of givenIn(input).entries()) {
-    if (performance.now() > turnEnds) {
-      await nextTurn();
-      turnEnds = performance.now() + TURN_MS;
-    }
+    await giveWay();
     checked.push(checkOne(given, index));
   }
   return checked;

@@ -11,6 +11,7 @@ import {
 } from "@whatsapp-engine/contract";
 import type { BulkRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
+import { createLocks } from "../locks.ts";
 import type { Log } from "../logger.ts";
 import { newId } from "../messages/ids.ts";
 import { toContent } from "../messages/content.ts";
@@ -22,6 +23,7 @@ import type { People } from "../people/people.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import { decodeCursor, encodeCursor } from "../sessions/cursor.ts";
 import type { SessionService } from "../sessions/service.ts";
+import { giveWay } from "../turns.ts";
 import { dryRun } from "./dry-run.ts";
 import { checkRecipients, type CheckedRecipient } from "./recipients.ts";
 import { reportOf } from "./report.ts";
@@ -50,6 +52,7 @@ export function createBulkService(deps: {
   log: Log;
 }) {
   const { store, dispatcher, clock, log } = deps;
+  const locks = createLocks();
 
   function find(sessionId: string, bulkId: string): BulkRow {
     const bulk = store.bulks.find(bulkId);
@@ -129,6 +132,58 @@ export function createBulkService(deps: {
     return show(find(sessionId, bulkId));
   }
 
+  async function accept(
+    sessionId: string,
+    input: SendBulk,
+    requestHash: string | null,
+  ): Promise<BulkAccepted> {
+    deps.sessions.get(sessionId);
+    const pauseMs = pauseOf(input);
+    const times = deps.messages.times(input);
+    const checked = await check(sessionId, input);
+    const { valid, skipped } = sortOut(checked, input);
+    const columns = await deps.messages.prepareContent(input);
+    const bulkId = newId();
+    const now = clock.now();
+    const bulk: BulkRow = {
+      id: bulkId,
+      sessionId,
+      state: "running",
+      total: valid.length,
+      clientBulkId: input.clientBulkId ?? null,
+      requestHash,
+      skipped,
+      pauseMs,
+      createdAt: now,
+      updatedAt: now,
+    };
+    const all = valid.map(({ index, recipient, body, clientMessageId }): BulkMessage => ({
+      id: newId(),
+      recipient: recipient!,
+      body,
+      clientMessageId,
+      // Another one than that of a single message, which is no repetition of this one.
+      requestHash: clientMessageId === null ? null : `${bulkId} ${index}`,
+    }));
+    const expiresAt = expiryOf(input, times.expiresAt, (pauseMs ?? 0) * all.length);
+    const shared = { ...columns, ...times, expiresAt, sessionId, bulkId };
+    // The session may be deleted meanwhile.
+    await store.addAll(all, shared, bulk, () => deps.sessions.get(sessionId));
+    await giveWay();
+    log.info({ sessionId, bulkId, total: all.length, skipped: skipped?.length ?? 0 }, "bulk accepted");
+    dispatcher.feedBulks();
+    dispatcher.wake(sessionId);
+    return {
+      bulk: show(bulk),
+      messages: all.map(({ id, recipient, clientMessageId }) => ({
+        messageId: id,
+        to: recipient,
+        clientMessageId,
+      })),
+      skipped: skipped ?? [],
+    };
+  }
+
   return {
     /**
      * Accepts all messages or none (with `onInvalid: "skip"` all that are valid); resolves when they are on disk. Recipients who must not
@@ -136,61 +191,14 @@ export function createBulkService(deps: {
      */
     async create(sessionId: string, input: SendBulk): Promise<BulkAccepted> {
       const { clientBulkId } = input;
-      const requestHash = clientBulkId === undefined ? null : hashOf(input);
-      const acceptedBefore = (): BulkAccepted | undefined => {
-        const before =
-          clientBulkId === undefined ? undefined : store.bulks.findByClientId(sessionId, clientBulkId);
+      if (clientBulkId === undefined) return accept(sessionId, input, null);
+      const requestHash = hashOf(input);
+      // The same call that comes meanwhile has the answer of the first.
+      return locks.run(`${sessionId} ${clientBulkId}`, () => {
+        const before = store.bulks.findByClientId(sessionId, clientBulkId);
         if (before) refuseIfOther(before, requestHash);
-        return before && accepted(before);
-      };
-      const before = acceptedBefore();
-      if (before) return before;
-      deps.sessions.get(sessionId);
-      const pauseMs = pauseOf(input);
-      const times = deps.messages.times(input);
-      const checked = await check(sessionId, input);
-      // The same call may have come twice at once: then its own messages are no fault of it.
-      const meanwhile = acceptedBefore();
-      if (meanwhile) return meanwhile;
-      const { valid, skipped } = sortOut(checked, input);
-      const columns = await deps.messages.prepareContent(input);
-      const bulkId = newId();
-      const now = clock.now();
-      const bulk: BulkRow = {
-        id: bulkId,
-        sessionId,
-        state: "running",
-        total: valid.length,
-        clientBulkId: clientBulkId ?? null,
-        requestHash,
-        skipped,
-        pauseMs,
-        createdAt: now,
-        updatedAt: now,
-      };
-      const all = valid.map(({ index, recipient, body, clientMessageId }): BulkMessage => ({
-        id: newId(),
-        recipient: recipient!,
-        body,
-        clientMessageId,
-        // Another one than that of a single message, which is no repetition of this one.
-        requestHash: clientMessageId === null ? null : `${bulkId} ${index}`,
-      }));
-      const expiresAt = expiryOf(input, times.expiresAt, (pauseMs ?? 0) * all.length);
-      if (!(await store.addAll(all, { ...columns, ...times, expiresAt, sessionId, bulkId }, bulk)))
-        return acceptedBefore()!;
-      log.info({ sessionId, bulkId, total: all.length, skipped: skipped?.length ?? 0 }, "bulk accepted");
-      dispatcher.feedBulks();
-      dispatcher.wake(sessionId);
-      return {
-        bulk: show(bulk),
-        messages: all.map(({ id, recipient, clientMessageId }) => ({
-          messageId: id,
-          to: recipient,
-          clientMessageId,
-        })),
-        skipped: skipped ?? [],
-      };
+        return before ? accepted(before) : accept(sessionId, input, requestHash);
+      });
     },
 
     /** What would become of it; nothing is kept, and nothing is sent. */

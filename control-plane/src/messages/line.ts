@@ -10,7 +10,7 @@ import {
 import { AppError, passStep, type WaitReason } from "@whatsapp-engine/contract";
 import { createBulkLine } from "../bulks/line.ts";
 import type { Clock } from "../clock.ts";
-import { BATCH, EMPTY, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
+import { BATCH, EMPTY, isAccepted, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
 /** How long a caller is asked to wait when the line is full: about what ten messages need. */
 const FULL_RETRY_SECONDS = 10;
@@ -47,6 +47,7 @@ export function createLine(deps: {
         // Written out, so that the partial index `messages_line` is used.
         sql`${messages.status} = 'queued' and ${messages.position} is not null and ${messages.waitsFor} is null`,
         sql`${messages.recipient} not in (select value from json_each(${placeholder("busy")}))`,
+        isAccepted,
       ),
     )
     .orderBy(asc(messages.position))
@@ -82,7 +83,7 @@ export function createLine(deps: {
       const ids = db
         .select({ id: messages.id })
         .from(messages)
-        .where(and(eq(messages.status, "queued"), where))
+        .where(and(eq(messages.status, "queued"), isAccepted, where))
         .limit(limit);
       const rows = db
         .update(messages)
@@ -193,7 +194,7 @@ export function createLine(deps: {
         .returning()
         .all();
       const all = [back, ...others];
-      tell(all);
+      tell(all.filter(({ bulkId }) => bulkId === null || ofBulks.find(bulkId) !== undefined));
       return all;
     },
 
@@ -261,7 +262,7 @@ export function createLine(deps: {
           and(
             sql`${messages.status} = 'queued' and ${messages.position} is null`,
             lte(messages.scheduledAt, now),
-            or(isNull(bulks.id), and(eq(bulks.state, "running"), isNull(bulks.pauseMs))),
+            or(isNull(messages.bulkId), and(eq(bulks.state, "running"), isNull(bulks.pauseMs))),
           ),
         )
         .orderBy(asc(messages.scheduledAt), asc(ROWID))

@@ -162,6 +162,8 @@ export function createMessages(deps: {
     limitOf: store.limits.of,
 
     open(): void {
+      const unaccepted = store.bulks.removeUnaccepted();
+      if (unaccepted > 0) log.info({ messages: unaccepted }, "removed what was left of bulks not accepted");
       store.limits.open();
       dispatcher.open();
     },

@@ -1,5 +1,5 @@
 import { getTableColumns, sql } from "drizzle-orm";
-import { messages, type Db, type MessageRow } from "@whatsapp-engine/db";
+import { bulks, messages, type Db, type MessageRow } from "@whatsapp-engine/db";
 import { accountLimitSchema, NOT_TAKEN_BY_PAGE, type SendRecord } from "@whatsapp-engine/contract";
 
 export type { MessageRow };
@@ -48,6 +48,9 @@ export const errorOf = ({ errorCode, errorMessage }: MessageRow) =>
 
 /** Order of acceptance. */
 export const ROWID = sql`${messages}.rowid`;
+
+/** Rows of a bulk come in portions, and its own row last: before that none of them is accepted. */
+export const isAccepted = sql`(${messages.bulkId} is null or exists (select 1 from ${bulks} where ${bulks.id} = ${messages.bulkId}))`;
 
 /** Rows that one pass of a clean-up or a timer touches, so that it does not hold up the rest. */
 export const BATCH = 500;

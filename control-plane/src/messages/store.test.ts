@@ -36,13 +36,13 @@ let store: ReturnType<typeof createMessageStore>;
 let now: number;
 const clock = { now: () => now };
 /** As a start of the engine does. */
-const open = () =>
+const open = (maxQueued = 4) =>
   createMessageStore({
     db: database.db,
     people: createPeople({ db: database.db, clock }),
     clock,
     appendEvent: createEventStore({ db: database.db, clock }).append,
-    maxQueued: 4,
+    maxQueued,
     accountLimits: { onLimit: "wait", firstRetryMs: 60_000 },
   });
 beforeEach(async () => {
@@ -133,7 +133,7 @@ const told = () =>
     .from(events)
     .all()
     .map(({ data }) => [data["messageId"], data["status"]]);
-const addBulk = (ids: string[], scheduledAt: number | null = null) =>
+const addBulk = (ids: string[], scheduledAt: number | null = null, check = (): void => undefined) =>
   store.addAll(
     ids.map((id) => ({
       id,
@@ -155,6 +155,7 @@ const addBulk = (ids: string[], scheduledAt: number | null = null) =>
       createdAt: now,
       updatedAt: now,
     },
+    check,
   );
 
 describe("the line", () => {
@@ -241,6 +242,67 @@ describe("a bulk", () => {
       ["2", "cancelled"],
       ["1", "cancelled"],
     ]);
+  });
+});
+
+describe("a bulk that comes in portions", () => {
+  const ids = Array.from({ length: 300 }, (_, at) => `b${at}`);
+  const rows = () =>
+    database.db.$client
+      .prepare("select count(*) from messages where bulk_id = 'bulk'")
+      .pluck()
+      .get() as number;
+  /** What becomes of it where this is done before the last portion. */
+  async function meanwhile(action: () => void, scheduledAt: number | null = null) {
+    let asked = 0;
+    const isLast = () => ++asked === 3;
+    store = open(1_000);
+    await addBulk(ids, scheduledAt, () => isLast() && action());
+  }
+
+  it("is not there before the last of it: in no line, in no list, ended by nothing", async () => {
+    await store.settle(record({}));
+    let seen: unknown;
+    await meanwhile(() => {
+      store.endSession("a");
+      store.expire(now + 1e12);
+      seen = {
+        rows: rows() > 0,
+        line: line(),
+        promoted: store.promote(now + 1e12),
+        listed: store.list({ sessionId: "a", limit: 20 }).map(({ id }) => id),
+        told: told().filter(([id]) => id !== "m"),
+      };
+    });
+    expect(seen).toEqual({ rows: true, line: [], promoted: [], listed: ["m"], told: [] });
+    expect(line().slice(0, 2)).toEqual(["b0", "b1"]);
+    expect(store.next("a", [], 1_000)).toHaveLength(300);
+  });
+
+  it("does not get into line though its time comes before the last of it", async () => {
+    await meanwhile(() => expect(store.promote(now + 1_000)).toEqual([]), now + 1_000);
+    expect(store.promote(now + 1_000)).toEqual(["a"]);
+  });
+
+  it("is refused as a whole, whatever portion is", async () => {
+    const refusal = meanwhile(() => {
+      throw new Error("gone");
+    });
+    await expect(refusal).rejects.toThrow("gone");
+    expect([rows(), store.bulks.find("bulk")]).toEqual([0, undefined]);
+    await addBulk(["again"]);
+    expect(line()).toEqual(["again"]);
+  });
+
+  it("goes as a whole with a process that dies, and nothing else does", async () => {
+    await addBulk(["1", "2"]);
+    database.db.$client.exec(
+      "update messages set bulk_id = 'begun' where id = '2'; insert into messages (id, session_id, recipient, type, status, created_at, updated_at, bulk_id) values ('3', 'a', '62', 'text', 'queued', 1, 1, 'also begun')",
+    );
+    expect(store.bulks.removeUnaccepted()).toBe(2);
+    expect(store.bulks.removeUnaccepted()).toBe(0);
+    expect(line()).toEqual(["1"]);
+    expect(statusOf("m")).toBe("sending");
   });
 });
 

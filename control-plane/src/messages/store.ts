@@ -5,11 +5,13 @@ import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { People } from "../people/people.ts";
 import { createBulkStore } from "../bulks/store.ts";
+import { giveWay } from "../turns.ts";
 import { createLine } from "./line.ts";
 import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
 import {
   errorOf,
+  isAccepted,
   isOfBefore,
   type BulkMessage,
   type BulkShared,
@@ -150,16 +152,37 @@ export function createMessageStore(deps: {
       return added;
     },
 
-    /** Accepts a bulk's messages, all or none; false where its `clientBulkId` was used meanwhile. Throws `queue_full`. */
-    async addAll(all: readonly BulkMessage[], shared: BulkShared, bulk: BulkRow): Promise<boolean> {
-      const added = await commit(() => {
-        if (db.insert(bulks).values(bulk).onConflictDoNothing().run().changes === 0) return false;
-        refuseIfFull(bulk.sessionId, all.length);
-        ofBulks.insertAll(all, shared, bulk.pauseMs === null && (shared.scheduledAt ?? null) === null);
-        return true;
-      });
-      if (added) passStep("message.committed", { bulkId: bulk.id });
-      return added;
+    /**
+     * Accepts a bulk's messages, all or none: in portions, so that others have their turn, and with the bulk's own row, which comes
+     * last. `check` may refuse each portion. Throws `queue_full`.
+     */
+    async addAll(
+      all: readonly BulkMessage[],
+      shared: BulkShared,
+      bulk: BulkRow,
+      check: () => void,
+    ): Promise<void> {
+      const inLine = bulk.pauseMs === null && (shared.scheduledAt ?? null) === null;
+      let accepted = false;
+      try {
+        for (let count = 0, portion = PORTION; count < all.length; count += portion) {
+          portion = (await giveWay()) ? Math.min(2 * portion, MOST_AT_ONCE) : PORTION;
+          await commitWithoutSync(() => {
+            check();
+            refuseIfFull(bulk.sessionId, all.length - count);
+            ofBulks.insertAll(all.slice(count, count + portion), shared, inLine);
+          });
+        }
+        await commit(() => {
+          check();
+          db.insert(bulks).values(bulk).run();
+          passStep("bulk.before_commit", { bulkId: bulk.id });
+        });
+        accepted = true;
+      } finally {
+        if (!accepted) ofBulks.remove(bulk.id);
+      }
+      passStep("message.committed", { bulkId: bulk.id });
     },
 
     /** Whether a message that is not out yet has this media. */
@@ -201,6 +224,7 @@ export function createMessageStore(deps: {
         .where(
           and(
             eq(messages.sessionId, sessionId),
+            isAccepted,
             status && eq(messages.status, status),
             status && UNSENT.includes(status) ? isUnsent : undefined, // so that their index is used
             to === undefined ? undefined : inArray(messages.recipient, people.formsOf(to)),
@@ -277,5 +301,10 @@ export function createMessageStore(deps: {
     },
   };
 }
+
+/** Messages of a bulk that come with one transaction: about two milliseconds. */
+const PORTION = 100;
+/** The same while nobody else has anything to do: a transaction costs as much as 30 messages. */
+const MOST_AT_ONCE = 250;
 
 const UNSENT: readonly MessageStatus[] = ["failed", "unknown", "expired", "cancelled"];

@@ -10,7 +10,7 @@ import type { RunnerInfo, RunnerSpec } from "../runtime/runtime.ts";
 import { createBackground, type Background } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
 import { createLiveSessions } from "./live.ts";
-import { createSessionLocks } from "./locks.ts";
+import { createLocks } from "../locks.ts";
 import { createReconciler, type Reconciler } from "./reconciler.ts";
 import { createSessionStore, type SessionStore } from "./store.ts";
 
@@ -46,7 +46,7 @@ beforeEach(() => {
       removeProfile: async () => undefined,
     } as never,
     live: createLiveSessions(),
-    locks: createSessionLocks(),
+    locks: createLocks(),
     connector: { attach: (_session, _profile, runnerId) => attach(runnerId) },
     backoff: createBackoff({ clock, random: Math.random }),
     background,

@@ -7,7 +7,7 @@ import type { Background } from "./background.ts";
 import type { Connector } from "./connector.ts";
 import type { LiveSessions } from "./live.ts";
 import { startReason, type RunnerFate } from "./lifecycle.ts";
-import type { SessionLocks } from "./locks.ts";
+import type { Locks } from "../locks.ts";
 import { plan, type Step } from "./plan.ts";
 import { withRunnerOfLater } from "./recovery.ts";
 import { createStartQueue } from "./start-queue.ts";
@@ -33,7 +33,7 @@ export function createReconciler(deps: {
   store: SessionStore;
   runtime: Runtime;
   live: LiveSessions;
-  locks: SessionLocks;
+  locks: Locks;
   connector: Connector;
   backoff: ReturnType<typeof createBackoff>;
   background: Background;

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { ProfileContents } from "../runtime/profile-contents.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
-import type { SessionLocks } from "./locks.ts";
+import type { Locks } from "../locks.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
 export type Recovery = ReturnType<typeof createRecovery>;
@@ -28,7 +28,7 @@ const UNREAD = "What is in it could not be read; it is tried again.";
 export function createRecovery(deps: {
   store: SessionStore;
   runtime: Runtime;
-  locks: SessionLocks;
+  locks: Locks;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   clock: Clock;
   log: Log;

@@ -10,7 +10,7 @@ import { encrypt } from "../backups/age.ts";
 import { packBackup } from "../backups/archive.ts";
 import { spool } from "../backups/spool.ts";
 import { createEventStore } from "../events/store.ts";
-import { createSessionLocks } from "./locks.ts";
+import { createLocks } from "../locks.ts";
 import { toSession } from "./service.ts";
 import { createRestore } from "./restore.ts";
 import { createSessionStore } from "./store.ts";
@@ -60,7 +60,7 @@ it("a setting that is changed while the old login is removed does not keep the s
   store.transition(store.find("a")!, { status: "disconnected", reason: "stopped", desired: "stopped" });
   const restore = createRestore({
     store,
-    locks: createSessionLocks(),
+    locks: createLocks(),
     reconciler: { reachable: async () => undefined, request: nothing } as never,
     runtime: {
       async importProfile(_: string, tar: Readable) {

@@ -9,7 +9,7 @@ import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { compareAccounts } from "./account.ts";
 import type { Admission } from "./admission.ts";
-import type { SessionLocks } from "./locks.ts";
+import type { Locks } from "../locks.ts";
 import type { Reconciler } from "./reconciler.ts";
 import type { RunnersOf } from "./runners-of.ts";
 import type { SessionService } from "./service.ts";
@@ -20,7 +20,7 @@ type Content = { manifest: Manifest; lastSeq: number };
 /** Gives a session the login that is in a backup. */
 export function createRestore(deps: {
   store: SessionStore;
-  locks: SessionLocks;
+  locks: Locks;
   reconciler: Reconciler;
   runtime: Runtime;
   runnersOf: RunnersOf;

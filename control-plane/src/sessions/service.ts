@@ -19,7 +19,7 @@ import type { Admission } from "./admission.ts";
 import type { createBackoff } from "./backoff.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import type { LiveSessions } from "./live.ts";
-import type { SessionLocks } from "./locks.ts";
+import type { Locks } from "../locks.ts";
 import type { Idle } from "./idle.ts";
 import { startReason } from "./lifecycle.ts";
 import type { createLogout } from "./logout.ts";
@@ -43,7 +43,7 @@ export type SessionService = ReturnType<typeof createSessionService>;
 export function createSessionService(deps: {
   store: SessionStore;
   live: LiveSessions;
-  locks: SessionLocks;
+  locks: Locks;
   reconciler: Reconciler;
   backoff: ReturnType<typeof createBackoff>;
   admission: Admission;

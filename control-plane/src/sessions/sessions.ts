@@ -15,7 +15,7 @@ import { createConnector } from "./connector.ts";
 import { createHibernation } from "./hibernation.ts";
 import { createIdle } from "./idle.ts";
 import { createLiveSessions } from "./live.ts";
-import { createSessionLocks } from "./locks.ts";
+import { createLocks } from "../locks.ts";
 import { createLogout } from "./logout.ts";
 import { createObserver } from "./observer.ts";
 import { createPageCopies } from "./page-copies.ts";
@@ -81,7 +81,7 @@ export function createSessions(deps: {
   const { runtime, clock, log } = deps;
   const store = createSessionStore(deps);
   const live = createLiveSessions();
-  const locks = createSessionLocks();
+  const locks = createLocks();
   const backoff = createBackoff({ clock, random: deps.random });
   const background = createBackground(log);
   const listRunners = shareNextCall(() => runtime.list());

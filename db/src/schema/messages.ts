@@ -27,7 +27,7 @@ export const messages = sqliteTable(
     position: integer(),
     /** What keeps it, and all after it to its chat, from going out. */
     waitsFor: text("waits_for", { enum: waitReasons }),
-    /** The bulk it came with. */
+    /** The bulk it came with. Its row comes last: before that its messages are not accepted, and nobody is told of them. */
     bulkId: text("bulk_id"),
     /** The caller's own id of it, once per session. */
     clientMessageId: text("client_message_id"),
@@ -60,7 +60,10 @@ export const messages = sqliteTable(
     index("messages_session").on(table.sessionId, table.createdAt),
     index("messages_created").on(table.createdAt),
     index("messages_unsent").on(table.sessionId, table.status, table.createdAt).where(isUnsent),
-    index("messages_whatsapp_id").on(table.whatsappId),
+    // Those that WhatsApp has not given one need no place in it.
+    index("messages_whatsapp_id")
+      .on(table.whatsappId)
+      .where(sql`whatsapp_id is not null`),
     uniqueIndex("messages_client_id")
       .on(table.sessionId, table.clientMessageId)
       .where(sql`client_message_id is not null`),

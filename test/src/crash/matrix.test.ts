@@ -101,6 +101,28 @@ describe("a process killed at a named step", () => {
       expect(await findLies(engine.dataDir, simulator)).toEqual({ doubled: [], lies: [] });
     });
 
+  it("bulk: control plane after all of its messages are on disk, before it is accepted", async () => {
+    const recipients = Array.from({ length: 300 }, (_, at) => ({
+      to: `62812900${1_000 + at}`,
+      message: `in portions ${at}`,
+    }));
+    const bulk = () => engine.api("POST /sessions/a/messages/bulk", { clientBulkId: "dies", recipients });
+    const rows = () => query(engine.dataDir, "select id from messages where body like 'in portions %'");
+    death.order("bulk.before_commit");
+    await expect(bulk()).rejects.toThrow();
+    await death.happened();
+    expect(rows()).toHaveLength(300);
+    await recover("control plane");
+    expect(rows()).toEqual([]);
+
+    const { status, body } = await bulk();
+    expect(status).toBe(202);
+    expect((await engine.api(`POST /sessions/a/messages/bulk/${body.bulk?.bulkId}/cancel`)).status).toBe(200);
+    await allSettled(engine.dataDir);
+    expect(rows()).toHaveLength(300);
+    expect(await findLies(engine.dataDir, simulator)).toEqual({ doubled: [], lies: [] });
+  });
+
   it.each([
     { queue: "send", becomes: "sent" },
     { queue: "lose", becomes: "unknown" },

@@ -8,7 +8,7 @@ import { createEventStore } from "../../events/store.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { aRunner } from "../../runtime/test-support/conformance.ts";
 import { callStub } from "../../runtime/test-support/stub-client.ts";
-import { createSessionLocks } from "../locks.ts";
+import { createLocks } from "../../locks.ts";
 import { createRecovery } from "../recovery.ts";
 import { createSessionStore } from "../store.ts";
 
@@ -62,7 +62,7 @@ export const unusedProfiles = (
       const recovery = createRecovery({
         store,
         runtime,
-        locks: createSessionLocks(),
+        locks: createLocks(),
         listRunners: () => runtime.list(),
         clock,
         log: pino({ level: "silent" }),
