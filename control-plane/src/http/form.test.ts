@@ -74,8 +74,18 @@ const fieldsBy = (headers: (name: string) => string[]): Raw[] =>
   ].map(([name = "", value = ""]) => ({ headers: headers(name), value }));
 const quoted = (name: string) => [`Content-Disposition: form-data; name="${name}"`];
 
-type Sender = { boundary: string; quotesBoundary?: true; fields?: Raw[]; file: string[]; filename?: string };
-/** Each as its source writes it: .NET's MultipartFormDataContent, requests with urllib3 1 and 2, curl under PHP, Guzzle, Go's mime/multipart. */
+type Sender = {
+  boundary: string;
+  quotesBoundary?: true;
+  behindBoundary?: string;
+  fields?: Raw[];
+  file: string[];
+  filename?: string;
+};
+/**
+ * As they were seen to write it: mono's MultipartFormDataContent 6.8 (whose code .NET has), requests with urllib3 1.26 and 2.7, aiohttp 3.8, curl 7.88
+ * under PHP 8.2, Guzzle 7.4, Go 1.19, LWP 6.68, Symfony 5.4, HttpClient 4.5 of Java. urllib3 1.24 and before: as its source has it.
+ */
 const senders: Record<string, Sender> = {
   "HttpClient of .NET": {
     boundary: "7d1b6f3e-1f0a-4a1e-9d4e-5c1f5b7a0c11",
@@ -88,11 +98,73 @@ const senders: Record<string, Sender> = {
       `Content-Disposition: form-data; name=file; filename="=?utf-8?B?${Buffer.from(NAME).toString("base64")}?="; filename*=utf-8''${ENCODED}`,
     ],
   },
-  "requests with urllib3 1": {
+  "HttpClient of .NET, the names without spaces": {
+    boundary: "7d1b6f3e-1f0a-4a1e-9d4e-5c1f5b7a0c11",
+    quotesBoundary: true,
+    file: [
+      "Content-Type: application/pdf",
+      "Content-Disposition: form-data; name=file; filename=faktur.pdf; filename*=utf-8''faktur.pdf",
+    ],
+    filename: "faktur.pdf",
+  },
+  "HttpClient of .NET, quotes given with the name": {
+    boundary: "7d1b6f3e-1f0a-4a1e-9d4e-5c1f5b7a0c11",
+    quotesBoundary: true,
+    file: [
+      `Content-Disposition: form-data; name="file"; filename="faktur 1.pdf"; filename*=utf-8''%22faktur%201.pdf%22`,
+    ],
+    filename: "faktur 1.pdf",
+  },
+  "requests with an old urllib3": {
     boundary: "0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
     file: [`Content-Disposition: form-data; name="file"; filename*=utf-8''${ENCODED}`],
   },
-  "requests with urllib3 2": {
+  aiohttp: {
+    boundary: "0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
+    fields: fieldsBy((name) => [
+      "Content-Type: text/plain; charset=utf-8",
+      `Content-Disposition: form-data; name="${name}"`,
+    ]),
+    file: [
+      "Content-Type: application/pdf",
+      `Content-Disposition: form-data; name="file"; filename="${ENCODED}"`,
+    ],
+  },
+  "HttpClient of Java": {
+    boundary: "oTtVeGYjXkUjqDyWZ8x7kM",
+    behindBoundary: "; charset=UTF-8",
+    fields: fieldsBy((name) => [
+      `Content-Disposition: form-data; name="${name}"`,
+      "Content-Type: text/plain; charset=UTF-8",
+      "Content-Transfer-Encoding: 8bit",
+    ]),
+    file: [
+      `Content-Disposition: form-data; name="file"; filename="${NAME}"`,
+      "Content-Type: application/pdf",
+      "Content-Transfer-Encoding: binary",
+    ],
+  },
+  "LWP, with quotes and a backslash": {
+    boundary: "xYzZY",
+    file: [String.raw`Content-Disposition: form-data; name="file"; filename="a \"07\" b\\c.pdf"`],
+    filename: String.raw`a "07" b\c.pdf`,
+  },
+  "Go, with a backslash": {
+    boundary: "5f0c9b7f5a1e4b7c8d6e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a",
+    file: [String.raw`Content-Disposition: form-data; name="file"; filename="c\\d.pdf"`],
+    filename: String.raw`c\d.pdf`,
+  },
+  "whoever escapes a line break in a name": {
+    boundary: "x",
+    file: [`Content-Disposition: form-data; name="file"; filename="a%0D%0Ab.pdf"`],
+    filename: "a  b.pdf",
+  },
+  "who has a percent sign in a name": {
+    boundary: "x",
+    file: [`Content-Disposition: form-data; name="file"; filename="100% 2%20x.pdf"`],
+    filename: "100% 2%20x.pdf",
+  },
+  "requests with urllib3": {
     boundary: "0f3a7c0e9b7d4c6a8f1e2d3c4b5a6978",
     file: [`Content-Disposition: form-data; name="file"; filename="${NAME}"`],
   },
@@ -131,9 +203,16 @@ const senders: Record<string, Sender> = {
 };
 
 it.each(Object.entries(senders))("takes a form of %s", async (_, sender) => {
-  const { boundary, quotesBoundary, fields = fieldsBy(quoted), file, filename = NAME } = sender;
+  const {
+    boundary,
+    quotesBoundary,
+    behindBoundary = "",
+    fields = fieldsBy(quoted),
+    file,
+    filename = NAME,
+  } = sender;
   const body = build(boundary, [...fields, { headers: file, value: PDF }]);
-  const contentType = `multipart/form-data; boundary=${quotesBoundary ? `"${boundary}"` : boundary}`;
+  const contentType = `multipart/form-data; boundary=${quotesBoundary ? `"${boundary}"` : boundary}${behindBoundary}`;
   for (const how of [{}, { chunked: true }, { step: 1 }, { step: body.length }]) {
     const answer = await post(body, contentType, how);
     expect(answer.body).toMatchObject({
@@ -263,6 +342,19 @@ it.each([
   expect(status).toBe(400);
   expect(JSON.stringify(body)).toMatch(message);
 });
+
+it.each(["true", "True", "TRUE", "1", "on", "yes"])(
+  "takes %s for true, as forms have texts only",
+  async (text) => {
+    const fields = [...fieldsBy(quoted).slice(0, 1), { headers: quoted("message"), value: text }];
+    const bodyOf = (value: string) => build("x", [...fields, { headers: quoted("async"), value }]);
+    const type = "multipart/form-data; boundary=x";
+    expect((await post(bodyOf(text), type)).body).toMatchObject({ async: true, message: text });
+    const no = { true: "false", True: "False", TRUE: "FALSE", "1": "0", on: "off", yes: "no" }[text]!;
+    expect((await post(bodyOf(no), type)).body).toMatchObject({ async: false });
+    expect((await post(bodyOf("perhaps"), type)).status).toBe(400);
+  },
+);
 
 it("counts an empty part as absent", async () => {
   const { body } = await one(["Content-Disposition: form-data; name=quotedId"], "");

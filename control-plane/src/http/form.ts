@@ -119,18 +119,37 @@ const inUtf8 = (text: string | undefined) => Buffer.from(text ?? "", "latin1").t
 
 function describe(header: Record<string, string[] | undefined>): Omit<Part, "data"> {
   const disposition = inUtf8(header["content-disposition"]?.[0]);
-  // A quote in a name is `%22` to browsers and `\"` to Go; a backslash alone is one of a path.
-  const multipart = !disposition.includes('\\"');
+  // A quote in a name is `%22` to browsers and `\"` to Go, which doubles a backslash then; one alone is one of a path.
+  const multipart = !/\\["\\]/.test(disposition);
   const { type, parameters } = parseDisposition(disposition, { multipart });
-  const { name, filename = null } = parameters as { name?: string; filename?: string };
+  const { name, filename } = parameters as { name?: string; filename?: string };
   if (type !== "form-data" || name === undefined || name === "")
     throw invalidForm('A part of the form has no name: Content-Disposition: form-data; name="…".');
   return {
     name,
-    // Browsers of Windows gave the whole path, and some still make one up.
-    filename: filename?.replace(/^(?:[a-z]:|\\)\\.*\\/is, "") ?? null,
+    filename: filename === undefined ? null : nameOf(filename),
     contentType: inUtf8(header["content-type"]?.[0]).trim() || null,
   };
+}
+
+/** A file's name, as whoever gave it meant it. */
+function nameOf(given: string): string {
+  // .NET puts quotes that were given with a name into `filename*` too.
+  const unquoted = /^".*"$/s.test(given) ? given.slice(1, -1) : given;
+  // Browsers of Windows gave the whole path, and some still make one up.
+  const name = unescaped(unquoted).replace(/^(?:[a-z]:|\\)\\.*\\/is, "");
+  // A line break, say, that was escaped: no name of a file has one.
+  return name.replaceAll(/\p{Cc}/gu, " ");
+}
+
+/** aiohttp writes all but letters, digits and `-._~` as in an address. A name of which anything else is left is not from it. */
+function unescaped(name: string): string {
+  if (!name.includes("%") || !/^(?:[\w.~-]|%[\dA-F]{2})+$/.test(name)) return name;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 const invalidForm = (message: string, cause?: unknown) => new AppError("invalid_form", message, { cause });

@@ -145,8 +145,22 @@ export async function readFields(
   };
 }
 
+/** As languages and browsers write them into a form, which has texts only. */
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  on: true,
+  yes: true,
+  "1": true,
+  false: false,
+  off: false,
+  no: false,
+  "0": false,
+};
+
 function fieldOf(schema: z.ZodType | undefined, text: string): unknown {
   if (schema === undefined || schema.safeParse(text).success) return text;
+  const name = text.trim().toLowerCase();
+  if (Object.hasOwn(BOOLEANS, name) && schema.safeParse(true).success) return BOOLEANS[name];
   try {
     return JSON.parse(text) as unknown;
   } catch {
