@@ -1,6 +1,6 @@
-import { lookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
+import { createNameLookup } from "./name-lookup.ts";
 
 /** An address that is not called. `message` goes after the name of the field that holds it. */
 export class AddressRefused extends Error {
@@ -21,6 +21,7 @@ export function createAddressGuard({
   permits: (address: string) => boolean;
   setting: string;
 }) {
+  const lookup = createNameLookup();
   const refusal = () =>
     new AddressRefused(`points to a private or local address; ${setting}=true permits that`);
 
@@ -42,6 +43,7 @@ export function createAddressGuard({
     /** Name resolution that hands on nothing if one of the answers is not permitted. */
     lookup: ((hostname, options, callback) => {
       lookup(hostname, { ...options, all: true }, (error, addresses) => {
+        if (!Array.isArray(addresses)) throw new TypeError("All addresses were asked for.");
         const failed = error ?? (addresses.every(({ address }) => permits(address)) ? null : refusal());
         if (failed || options.all === true) return callback(failed, addresses);
         return callback(null, addresses[0]?.address ?? "", addresses[0]?.family);
