@@ -56,6 +56,7 @@ export const errorStatus = {
   too_many_wrong_keys: 429,
   internal_error: 500,
   capacity_exceeded: 503,
+  too_busy: 503,
   runtime_unavailable: 503,
   runner_unavailable: 503,
   database_unavailable: 503,

@@ -11,6 +11,7 @@ import {
 } from "@whatsapp-engine/contract";
 import type { BulkRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
+import { createGate } from "../gate.ts";
 import { createLocks } from "../locks.ts";
 import type { Log } from "../logger.ts";
 import { newId } from "../messages/ids.ts";
@@ -30,6 +31,8 @@ import { reportOf } from "./report.ts";
 
 /** Problems of one answer; as many as a bulk may have recipients. */
 const MAX_DETAILS = MAX_BULK_RECIPIENTS;
+/** How long a bulk waits for its turn to be accepted, which takes those before it less than a second each. */
+const WAIT_MS = 10_000;
 
 export type BulkService = ReturnType<typeof createBulkService>;
 export type BulkAccepted = {
@@ -48,11 +51,18 @@ export function createBulkService(deps: {
   live: LiveSessions;
   sessions: Pick<SessionService, "get">;
   defaultCountry: CountryCode;
+  /** Accepted at a time; the others wait. */
+  bulksAtOnce: number;
   clock: Clock;
   log: Log;
 }) {
   const { store, dispatcher, clock, log } = deps;
   const locks = createLocks();
+  const gate = createGate({
+    room: deps.bulksAtOnce,
+    waitMs: WAIT_MS,
+    of: `As many bulks as may be accepted at once (BULK_CONCURRENCY, ${deps.bulksAtOnce})`,
+  });
 
   function find(sessionId: string, bulkId: string): BulkRow {
     const bulk = store.bulks.find(bulkId);
@@ -191,29 +201,30 @@ export function createBulkService(deps: {
      */
     async create(sessionId: string, input: SendBulk): Promise<BulkAccepted> {
       const { clientBulkId } = input;
-      if (clientBulkId === undefined) return accept(sessionId, input, null);
+      if (clientBulkId === undefined) return gate.run(() => accept(sessionId, input, null));
       const requestHash = hashOf(input);
       // The same call that comes meanwhile has the answer of the first.
       return locks.run(`${sessionId} ${clientBulkId}`, () => {
         const before = store.bulks.findByClientId(sessionId, clientBulkId);
         if (before) refuseIfOther(before, requestHash);
-        return before ? accepted(before) : accept(sessionId, input, requestHash);
+        return before ? accepted(before) : gate.run(() => accept(sessionId, input, requestHash));
       });
     },
 
     /** What would become of it; nothing is kept, and nothing is sent. */
-    async dryRun(sessionId: string, input: SendBulk): Promise<BulkCheck> {
-      deps.sessions.get(sessionId);
-      deps.messages.times(input);
-      const checked = await check(sessionId, input);
-      await deps.messages.readContent(input);
-      const runner = deps.live.get(sessionId);
-      return dryRun(checked, {
-        suppressed: (recipient) => deps.suppressed(sessionId, recipient),
-        isKnown: deps.people.isKnown,
-        runner: runner?.state?.status === "connected" ? runner.client : null,
-      });
-    },
+    dryRun: (sessionId: string, input: SendBulk): Promise<BulkCheck> =>
+      gate.run(async () => {
+        deps.sessions.get(sessionId);
+        deps.messages.times(input);
+        const checked = await check(sessionId, input);
+        await deps.messages.readContent(input);
+        const runner = deps.live.get(sessionId);
+        return dryRun(checked, {
+          suppressed: (recipient) => deps.suppressed(sessionId, recipient),
+          isKnown: deps.people.isKnown,
+          runner: runner?.state?.status === "connected" ? runner.client : null,
+        });
+      }),
 
     get(sessionId: string, bulkId: string): { bulk: Bulk; skipped: SkippedRecipient[] } {
       const bulk = find(sessionId, bulkId);

@@ -1,9 +1,19 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AppError, type Event, type EventPage, type EventType } from "@whatsapp-engine/contract";
+import { createTurns } from "../turns.ts";
 import { toEvent, type EventStore } from "./store.ts";
 
 /** Rows read at once for a reader who takes all it can get. */
 const BATCH = 200;
+/** So many readers have each event at once. More are served a twentieth of the time: all at once would keep everybody else waiting. */
+const FEW_READERS = 10;
+const SHARE = 1 / 20;
+const MOST_PAUSE_MS = 1_000;
+
+/** Looks that are kept for others: of readers of single sessions there may be many. */
+const MOST_SEEN = 50;
+
+type Looked = { events: Event[]; position: number; more: boolean };
 
 export type EventFilter = { sessionId?: string | undefined; types?: readonly EventType[] | undefined };
 
@@ -31,10 +41,34 @@ export type EventFeed = {
 export function createEventFeed({ store }: { store: EventStore }): EventFeed {
   const stopping = new AbortController();
   const waiting = new Set<() => void>();
-  const wakeAll = () => {
-    for (const wake of waiting) wake();
-  };
-  const unsubscribe = store.onStored(wakeAll);
+  /** What one reader saw behind an event, for all that come to the same point before anything is added. */
+  const seen = new Map<string, Looked>();
+  let isWaking = false;
+  let isMore = false;
+
+  async function wakeAll(): Promise<void> {
+    isMore = true;
+    if (isWaking) return;
+    isWaking = true;
+    while (isMore && !stopping.signal.aborted) {
+      isMore = false;
+      const startedAt = performance.now();
+      const giveWay = createTurns();
+      const readers = [...waiting];
+      for (const wake of readers) {
+        wake();
+        await giveWay();
+      }
+      if (readers.length <= FEW_READERS) continue;
+      const pauseMs = Math.min((performance.now() - startedAt) / SHARE, MOST_PAUSE_MS);
+      await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+    }
+    isWaking = false;
+  }
+  const unsubscribe = store.onStored(() => {
+    seen.clear();
+    void wakeAll();
+  });
 
   /** Where to read from, and whether what follows can be everything. */
   function locate(after: number): { from: number; missed: boolean } {
@@ -44,10 +78,17 @@ export function createEventFeed({ store }: { store: EventStore }): EventFeed {
   }
 
   /** The events of one bounded look into the database, and up to where it went. */
-  function look({ sessionId, types }: EventFilter, after: number, limit = BATCH) {
+  function look({ sessionId, types }: EventFilter, after: number, limit = BATCH): Looked {
     const rows = store.page({ after, limit, sessionId });
     const events = rows.filter(({ type }) => types === undefined || types.includes(type)).map(toEvent);
     return { events, position: rows.at(-1)?.id ?? after, more: rows.length === limit };
+  }
+
+  function lookOnce(filter: EventFilter, after: number): Looked {
+    const key = JSON.stringify([filter.sessionId, filter.types, after]);
+    const found = seen.get(key) ?? look(filter, after);
+    if (seen.size < MOST_SEEN) seen.set(key, found);
+    return found;
   }
 
   function changeOr(timeoutMs: number, signal: AbortSignal): Promise<void> {
@@ -82,15 +123,15 @@ export function createEventFeed({ store }: { store: EventStore }): EventFeed {
       let position = from;
       for (;;) {
         // One more than asked for tells whether there is a next page.
-        const seen = look(filter, position, Math.max(BATCH, limit + 1));
+        const found = look(filter, position, Math.max(BATCH, limit + 1));
         const free = limit - events.length;
-        events.push(...seen.events.slice(0, free));
-        if (seen.events.length > free) {
+        events.push(...found.events.slice(0, free));
+        if (found.events.length > free) {
           position = events.at(-1)?.id ?? position;
           return { events, nextCursor: position, position, missed };
         }
-        position = seen.position;
-        if (!seen.more) return { events, nextCursor: null, position, missed };
+        position = found.position;
+        if (!found.more) return { events, nextCursor: null, position, missed };
         await nextTurn();
       }
     },
@@ -104,13 +145,13 @@ export function createEventFeed({ store }: { store: EventStore }): EventFeed {
       let position = from;
       let quietSince = performance.now();
       while (!signal.aborted) {
-        const seen = look(filter, position);
-        position = seen.position;
+        const found = lookOnce(filter, position);
+        position = found.position;
         const idle = performance.now() - quietSince >= idleMs;
-        if (seen.events.length > 0 || idle) {
-          yield { events: seen.events, position };
+        if (found.events.length > 0 || idle) {
+          yield { events: found.events, position };
           quietSince = performance.now();
-        } else if (seen.more) await nextTurn();
+        } else if (found.more) await nextTurn();
         else await changeOr(idleMs - (performance.now() - quietSince), signal);
       }
     },

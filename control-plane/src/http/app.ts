@@ -2,6 +2,7 @@ import { requestId } from "hono/request-id";
 import { AppError, type Cleanup, type WhatsAppHealth } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { EventFeed } from "../events/feed.ts";
+import { createGate } from "../gate.ts";
 import type { Log } from "../logger.ts";
 import type { MessageActions } from "../messages/actions.ts";
 import type { BulkService } from "../bulks/service.ts";
@@ -45,6 +46,8 @@ import { whatsappHealthRoutes } from "./routes/whatsapp-health.ts";
 
 /** JSON around the media: the other fields, quotes and names. */
 const BODY_MARGIN_BYTES = 256 * 1024;
+/** How long a backup or restore waits for its turn: many sessions are backed up by one script, which asks for them all. */
+const BACKUP_WAIT_MS = 30_000;
 
 export type AppDeps = {
   sessions: SessionService;
@@ -73,6 +76,10 @@ export type AppDeps = {
     trustedProxies: string[];
     rateLimitPerMinute: number;
     maxMediaBytes: number;
+    /** Of the largest that may come. */
+    mediaAtOnce: number;
+    eventStreams: number;
+    backupsAtOnce: number;
     dataDir: string;
     maxBackupBytes: number;
     version: string;
@@ -109,10 +116,16 @@ export function createApp(deps: AppDeps) {
 
   app.use(createApiKeyCheck({ apiKey: settings.apiKey, clock: deps.clock, log }));
   if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
+  const backupGate = createGate({
+    room: settings.backupsAtOnce,
+    waitMs: BACKUP_WAIT_MS,
+    of: `As many backups and restores as may be at once (BACKUP_CONCURRENCY, ${settings.backupsAtOnce})`,
+  });
   // A form of its own kind and size.
-  app.route("/", restoreRoutes(deps));
+  app.route("/", restoreRoutes({ ...deps, gate: backupGate }));
   app.use(requireJson);
-  app.use(createBodySize(Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES));
+  const maxBodyBytes = Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES;
+  app.use(createBodySize(maxBodyBytes, settings.mediaAtOnce));
   app.use(readJsonText);
   app.route("/", whatsappHealthRoutes(deps));
   app.route("/", cleanupRoutes(deps));
@@ -120,7 +133,7 @@ export function createApp(deps: AppDeps) {
   app.route("/", qrRoutes(deps));
   app.route("/", pairingCodeRoutes(deps));
   app.route("/", screenshotRoutes(deps));
-  app.route("/", backupRoutes(deps));
+  app.route("/", backupRoutes({ ...deps, gate: backupGate }));
   // Before those of messages, of which `bulk` would be an id.
   app.route("/", bulkRoutes(deps));
   app.route("/", messageRoutes(deps));

@@ -1,21 +1,41 @@
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "@whatsapp-engine/contract";
+import { createGate } from "../gate.ts";
 import type { AppEnv } from "./context.ts";
+
+/** A smaller body costs no more than the call itself. */
+const SMALL_BYTES = 64 * 1024;
+/** How long a large one waits for its turn; not read meanwhile. */
+const WAIT_MS = 10_000;
 
 const tooLarge = (): never => {
   throw new AppError("body_too_large", "The body is larger than MEDIA_MAX_MB allows.");
 };
 
 /**
- * Refuses bodies of more than `maxBytes`. A length that was declared is believed, as Node reads no byte beyond it; only
+ * Refuses bodies of more than `maxBytes`, and reads `atOnce` of the largest at a time, or more of smaller ones: each takes several times
+ * its length while it is read. A length that was declared is believed, as Node reads no byte beyond it; only
  * a body of unknown length is counted, which costs its way through a web stream.
  */
-export function createBodySize(maxBytes: number) {
+export function createBodySize(maxBytes: number, atOnce: number) {
   const count = bodyLimit({ maxSize: maxBytes, onError: tooLarge });
+  const gate = createGate({
+    room: maxBytes * atOnce,
+    waitMs: WAIT_MS,
+    of: `As many large bodies as may be read at once (MEDIA_CONCURRENCY, ${atOnce} of the largest)`,
+  });
   return createMiddleware<AppEnv>(async (c, next) => {
-    if (c.req.header("Transfer-Encoding") !== undefined) return count(c, next);
-    if (Number(c.req.header("Content-Length") ?? 0) > maxBytes) tooLarge();
-    await next();
+    const isCounted = c.req.header("Transfer-Encoding") !== undefined;
+    const bytes = isCounted ? maxBytes : Number(c.req.header("Content-Length") ?? 0);
+    if (bytes > maxBytes) tooLarge();
+    if (bytes <= SMALL_BYTES) return next();
+    const done = await gate.enter(bytes);
+    c.set("bodyDone", done);
+    try {
+      return await (isCounted ? count(c, next) : next());
+    } finally {
+      done();
+    }
   });
 }

@@ -2,7 +2,15 @@ import type { HttpBindings } from "@hono/node-server";
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import { AppError, problemsOf } from "@whatsapp-engine/contract";
 
-export type AppEnv = { Bindings: HttpBindings; Variables: { requestId: string; clientIp: string } };
+export type AppEnv = {
+  Bindings: HttpBindings;
+  Variables: {
+    requestId: string;
+    clientIp: string;
+    /** What came with the call takes no memory any more. */
+    bodyDone?: () => void;
+  };
+};
 
 /** A router whose failed validations become `invalid_request` (or the session id's own code) with every bad field named. */
 export const createRouter = () =>

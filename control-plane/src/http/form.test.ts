@@ -17,7 +17,7 @@ beforeAll(async () => {
   const app = createRouter();
   app.onError(createErrorHandler(pino({ level: "silent" })));
   app.use(createBodyDrain());
-  app.use(createBodySize(1_000_000));
+  app.use(createBodySize(1_000_000, 8));
   app.post("/", async (c) => {
     const { media, ...fields } = await readSendBody(c);
     const { bytes, ...about } = media ?? {};

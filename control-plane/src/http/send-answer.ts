@@ -1,5 +1,11 @@
 import type { Context } from "hono";
-import { pendingAnswerSchema, sentAnswerSchema, type Message } from "@whatsapp-engine/contract";
+import {
+  pendingAnswerSchema,
+  sentAnswerSchema,
+  type Message,
+  type SendMessage,
+} from "@whatsapp-engine/contract";
+import type { Caller } from "../messages/service.ts";
 import type { AppEnv } from "./context.ts";
 import { errorResponses } from "./errors.ts";
 
@@ -33,13 +39,27 @@ export const sendResponses = {
     "send_failed",
     "page_error",
     "queue_full",
+    "too_busy",
     "runner_unavailable",
     "runtime_unavailable",
   ),
 };
 
+/**
+ * What a message's acceptance tells the call that it came with, and the other way. While the outcome is waited for, of a file that is on
+ * disk by then nothing stays in memory.
+ */
+export const callerOf = (c: Context<AppEnv>, { media }: Pick<SendMessage, "media">): Caller => ({
+  answered: answered(c),
+  accepted: () => {
+    for (const bytes of ["base64", "bytes"] as const) delete media?.[bytes];
+    c.req.bodyCache = {};
+    c.var.bodyDone?.();
+  },
+});
+
 /** Whether the caller had the whole answer, once that is known. */
-export const answered = ({ env: { outgoing } }: Context<AppEnv>): Promise<boolean> =>
+const answered = ({ env: { outgoing } }: Context<AppEnv>): Promise<boolean> =>
   new Promise((resolve) => {
     if (outgoing.destroyed) resolve(outgoing.writableFinished);
     outgoing.once("close", () => resolve(outgoing.writableFinished));

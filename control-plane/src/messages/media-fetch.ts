@@ -6,6 +6,7 @@ import { parse as parseDisposition } from "content-disposition";
 import { Agent, request } from "undici";
 import { AppError } from "@whatsapp-engine/contract";
 import { AddressRefused, createAddressGuard } from "../address-guard.ts";
+import { createGate } from "../gate.ts";
 
 const MAX_REDIRECTS = 3;
 /** Some servers refuse who does not say what it is, and pack what nobody asked them to. */
@@ -59,10 +60,18 @@ export type MediaFetcher = {
  */
 export function createMediaFetcher(options: {
   maxBytes: number;
+  /** Files that are read at once: of the largest, or more of smaller ones. */
+  atOnce: number;
   timeoutMs: number;
   permits: (address: string) => boolean;
 }): MediaFetcher {
-  const { maxBytes, timeoutMs, permits } = options;
+  const { maxBytes, atOnce, timeoutMs, permits } = options;
+  // Who waits for a server's first word takes no memory, and holds up nobody.
+  const gate = createGate({
+    room: maxBytes * atOnce,
+    waitMs: timeoutMs,
+    of: `As many files as may be fetched at once (MEDIA_CONCURRENCY, ${atOnce} of the largest)`,
+  });
   const guard = createAddressGuard({ permits, setting: "MEDIA_URL_ALLOW_PRIVATE" });
   const agent = new Agent({
     connections: 16,
@@ -127,9 +136,11 @@ export function createMediaFetcher(options: {
   ): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
+    let leave: (() => void) | undefined;
     body.on("error", () => {}); // one that is given up before anybody reads it fails too
     try {
       if (announced > maxBytes) throw tooLarge(maxBytes);
+      leave = await gate.enter(encoding === undefined && announced > 0 ? announced : maxBytes);
       const count = async (source: AsyncIterable<Buffer>) => {
         for await (const chunk of source) {
           size += chunk.length;
@@ -144,6 +155,8 @@ export function createMediaFetcher(options: {
     } catch (error) {
       body.destroy();
       throw error instanceof AppError ? error : unreachable(error, timeoutMs);
+    } finally {
+      leave?.();
     }
     return Buffer.concat(chunks);
   }

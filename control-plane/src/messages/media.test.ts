@@ -67,6 +67,7 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
   port = (server.address() as AddressInfo).port;
   fetcher = createMediaFetcher({
+    atOnce: 4,
     maxBytes: MAX,
     timeoutMs: 20_000,
     permits: (address) => address === "127.0.0.1",
@@ -149,13 +150,18 @@ describe("media by URL", () => {
   });
 
   it("gives up a server that never ends", async () => {
-    const hurried = createMediaFetcher({ maxBytes: MAX, timeoutMs: 300, permits: () => true });
+    const hurried = createMediaFetcher({ atOnce: 4, maxBytes: MAX, timeoutMs: 300, permits: () => true });
     expect(await codeOf(hurried.fetch(at("/hangs")))).toBe("media_unreachable");
     await hurried.close();
   });
 
   it("checks what a name resolves to", async () => {
-    const strict = createMediaFetcher({ maxBytes: MAX, timeoutMs: 20_000, permits: isPublicAddress });
+    const strict = createMediaFetcher({
+      atOnce: 4,
+      maxBytes: MAX,
+      timeoutMs: 20_000,
+      permits: isPublicAddress,
+    });
     expect(await codeOf(strict.fetch(`http://localhost:${port}/a%20b.pdf`))).toBe("media_url_refused");
     await strict.close();
   });

@@ -46,12 +46,14 @@ export function createMessages(deps: {
     expireAfterMs: number;
     /** How long the same request again of a caller who had no answer is the same message; 0: never. */
     repeatMs: number;
+    /** Bulks that are accepted at once. */
+    bulksAtOnce: number;
     /** Words by which somebody asks not to be written to any more. */
     stopWords: readonly string[];
     /** How long messages are kept that are at their end; 0: for ever. */
     retentionMs: number;
     mediaRetentionMs: number;
-    media: { maxBytes: number; fetchTimeoutMs: number; allowPrivate: boolean };
+    media: { maxBytes: number; atOnce: number; fetchTimeoutMs: number; allowPrivate: boolean };
     pace: PaceLimits;
     defaultCountry: CountryCode;
     accountLimits: LimitSettings;
@@ -68,6 +70,7 @@ export function createMessages(deps: {
   const retention = createRetention({ db, clock, log, retentionMs: settings.retentionMs });
   const fetcher = createMediaFetcher({
     maxBytes: settings.media.maxBytes,
+    atOnce: settings.media.atOnce,
     timeoutMs: settings.media.fetchTimeoutMs,
     permits: settings.media.allowPrivate ? () => true : isPublicAddress,
   });

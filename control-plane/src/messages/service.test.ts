@@ -57,13 +57,19 @@ beforeEach(() => {
     media: createMediaStore({ dataDir: dir, clock }),
     live: createLiveSessions(),
     people,
+    bulksAtOnce: 4,
     repeats: createRepeats({ db, people, windowMs: 0, clock, log }),
     pace: createPace({ db, people, clock, defaults: NO_LIMITS }),
     bulkPace: createBulkPace({ db: database.db, clock, lineUpNext: store.bulks.lineUpNext }),
     profileSince: () => 0,
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,
-    fetcher: (fetcher = createMediaFetcher({ maxBytes: 1_024, timeoutMs: 1_000, permits: () => false })),
+    fetcher: (fetcher = createMediaFetcher({
+      atOnce: 4,
+      maxBytes: 1_024,
+      timeoutMs: 1_000,
+      permits: () => false,
+    })),
     wakeSession: () => undefined,
     maxMediaBytes: 1_024,
     sendTimeoutMs: 20,
@@ -85,7 +91,7 @@ afterEach(async () => {
 
 const send = async (change: Partial<SendMessage>, sessionId = "a") => {
   const input = { to: TO, type: "text" as const, message: "Hi", async: true, ...change };
-  return (await service.send(sessionId, input, Promise.resolve(true))).message;
+  return (await service.send(sessionId, input, { answered: Promise.resolve(true) })).message;
 };
 const count = () => database.db.select().from(rows).all().length;
 const file = (text: string): Partial<SendMessage> => ({

@@ -34,6 +34,14 @@ const WHAT_BECAME: Partial<Record<MessageRow["status"], string>> = {
   unknown: "message's outcome unknown",
 };
 
+/** Who asks for a message to be sent. */
+export type Caller = {
+  /** Whether it had the answer, once that is known. */
+  answered: Promise<boolean>;
+  /** Told once the message, and what came with it, is on disk. */
+  accepted?: () => void;
+};
+
 export type MessageService = ReturnType<typeof createMessageService>;
 
 /** The verbs of the API on messages. What is accepted here goes out once, or is told not to have. */
@@ -195,16 +203,17 @@ export function createMessageService(deps: {
     /**
      * Accepts one message and waits for its outcome, `sendTimeoutMs` at the most in all; with `async`, or for a later
      * time, answers at once. The row is committed before the runner is asked. Answers the message as it stands then.
-     * Throws only what makes it certain that nothing went out. `answered`: whether the caller had the answer, once that is known;
-     * the same again of one who had none is `repeated`, and gets the message of the first time.
+     * Throws only what makes it certain that nothing went out. The same again of a caller who had no answer is `repeated`, and gets the
+     * message of the first time.
      */
     async send(
       sessionId: string,
       input: SendMessage,
-      answered: Promise<boolean>,
+      caller: Caller,
     ): Promise<{ message: Message; repeated: boolean }> {
       const startedAt = performance.now();
-      const { row, repeated } = await accept(sessionId, input, answered);
+      const { row, repeated } = await accept(sessionId, input, caller.answered);
+      caller.accepted?.();
       if (input.async || input.scheduledAt !== undefined) return { message: toMessage(row), repeated };
       const after = await outcomes.of(row, deps.sendTimeoutMs - (performance.now() - startedAt));
       if (after.status === "failed") throw refusalOf(after);

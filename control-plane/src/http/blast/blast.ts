@@ -10,7 +10,7 @@ import type { MessageService } from "../../messages/service.ts";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { errorResponses, openErrorResponses } from "../errors.ts";
-import { answered, answerSent, sendResponses } from "../send-answer.ts";
+import { answerSent, callerOf, sendResponses } from "../send-answer.ts";
 import { readSendBody, sendBody } from "../send-body.ts";
 import { tags } from "./tags.ts";
 
@@ -92,7 +92,7 @@ export const blastRoutes = ({
   messages: MessageService;
 }) => {
   const send = (c: Context<AppEnv>, sessionId: string, input: SendMessage) =>
-    messages.send(sessionId, input, answered(c));
+    messages.send(sessionId, input, callerOf(c, input));
   return createRouter()
     .openapi(status, (c) => c.json({ success: true as const, status: "ok" as const }, 200))
     .openapi(reconnect, async (c) => {

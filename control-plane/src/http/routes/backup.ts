@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { createRoute, z } from "@hono/zod-openapi";
 import { backupRequestSchema, sessionAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract";
 import type { createBackup } from "../../sessions/backup.ts";
+import type { Gate } from "../../gate.ts";
 import type { createRestore } from "../../sessions/restore.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
@@ -32,6 +33,7 @@ const backup = createRoute({
       "session_not_found",
       "session_not_linked",
       "backup_too_large",
+      "too_busy",
       "runtime_unavailable",
     ),
   },
@@ -75,15 +77,18 @@ const restore = createRoute({
       "wrong_passphrase",
       "invalid_backup",
       "capacity_exceeded",
+      "too_busy",
       "runtime_unavailable",
     ),
   },
 });
 
-export const backupRoutes = (deps: { backup: ReturnType<typeof createBackup> }) =>
+/** Each backup and restore takes a thread, and 256 MB while its key is made of a passphrase. */
+export const backupRoutes = (deps: { backup: ReturnType<typeof createBackup>; gate: Gate }) =>
   createRouter().openapi(backup, async (c) => {
     const { passphrase } = c.req.valid("json");
-    const { file, filename } = await deps.backup(c.req.valid("param").sessionId, passphrase);
+    const { sessionId } = c.req.valid("param");
+    const { file, filename } = await deps.gate.run(() => deps.backup(sessionId, passphrase));
     const body = file.read();
     body.once("close", () => void file.close());
     return c.body(Readable.toWeb(body) as ReadableStream, 200, {
@@ -96,18 +101,23 @@ export const backupRoutes = (deps: { backup: ReturnType<typeof createBackup> }) 
 
 export const restoreRoutes = (deps: {
   restore: ReturnType<typeof createRestore>;
+  gate: Gate;
   settings: { dataDir: string; maxBackupBytes: number };
 }) =>
   createRouter().openapi(restore, async (c) => {
     const { dataDir, maxBackupBytes } = deps.settings;
-    const { passphrase, backup: spooled } = await readRestoreForm(c.env.incoming, {
-      dir: dataDir,
-      maxBytes: maxBackupBytes,
+    const { sessionId } = c.req.valid("param");
+    // The file is not read before there is room.
+    const { created, session } = await deps.gate.run(async () => {
+      const { passphrase, backup: spooled } = await readRestoreForm(c.env.incoming, {
+        dir: dataDir,
+        maxBytes: maxBackupBytes,
+      });
+      try {
+        return await deps.restore(sessionId, spooled, passphrase);
+      } finally {
+        await spooled.close();
+      }
     });
-    try {
-      const { created, session } = await deps.restore(c.req.valid("param").sessionId, spooled, passphrase);
-      return c.json({ success: true as const, session }, created ? 201 : 200);
-    } finally {
-      await spooled.close();
-    }
+    return c.json({ success: true as const, session }, created ? 201 : 200);
   });

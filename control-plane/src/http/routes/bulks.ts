@@ -42,6 +42,7 @@ const create = createRoute({
       "unsupported_media_type",
       "media_unreachable",
       "queue_full",
+      "too_busy",
     ),
   },
 });

@@ -7,6 +7,7 @@ import {
   eventPageSchema,
   listEventsQuerySchema,
   sessionIdSchema,
+  type Event,
   type ListEventsQuery,
 } from "@whatsapp-engine/contract";
 import type { EventFeed, EventFilter } from "../../events/feed.ts";
@@ -17,6 +18,8 @@ import { errorResponses } from "../errors.ts";
 /** A stream in which nothing comes shows this often that it lives; proxies close after 30 s or more. */
 const HEARTBEAT_MS = 15_000;
 const EVENT_STREAM = "text/event-stream";
+/** When a reader may find room that found none. */
+const RETRY_SECONDS = 5;
 
 const responses = {
   200: {
@@ -33,7 +36,7 @@ const all = createRoute({
   path: "/events",
   summary: "What happened in all sessions, page by page or as a stream",
   request: { query: listEventsQuerySchema },
-  responses: { ...responses, ...errorResponses("invalid_request", "shutting_down") },
+  responses: { ...responses, ...errorResponses("invalid_request", "too_busy", "shutting_down") },
 });
 
 const ofSession = createRoute({
@@ -43,18 +46,48 @@ const ofSession = createRoute({
   request: { params: z.object({ sessionId: sessionIdSchema }), query: listEventsQuerySchema },
   responses: {
     ...responses,
-    ...errorResponses("invalid_request", "invalid_session_id", "session_not_found", "shutting_down"),
+    ...errorResponses(
+      "invalid_request",
+      "invalid_session_id",
+      "session_not_found",
+      "too_busy",
+      "shutting_down",
+    ),
   },
 });
 
-export function eventRoutes({ feed, log }: { feed: EventFeed; log: Log }) {
+/** Readers of one event have the same text of it. */
+const frames = new WeakMap<Event, string>();
+function frameOf(event: Event): string {
+  const found =
+    frames.get(event) ?? `event: ${event.type}\ndata: ${JSON.stringify(event)}\nid: ${event.id}\n\n`;
+  frames.set(event, found);
+  return found;
+}
+
+export function eventRoutes({
+  feed,
+  settings: { eventStreams: most },
+  log,
+}: {
+  feed: EventFeed;
+  settings: { eventStreams: number };
+  log: Log;
+}) {
+  let readers = 0;
+
   async function page(filter: EventFilter, { after, limit }: ListEventsQuery) {
     return { success: true as const, ...(await feed.page(filter, { after, limit })) };
   }
 
   function stream(c: Context<AppEnv>, filter: EventFilter, query: ListEventsQuery) {
     if (feed.stopping.aborted) throw new AppError("shutting_down", "The engine is shutting down.");
+    if (readers >= most)
+      throw new AppError("too_busy", `${readers} streams of events are open already (EVENT_STREAMS_MAX).`, {
+        retryAfterSeconds: RETRY_SECONDS,
+      });
     const { from, missed } = feed.begin(filter, lastEventId(c) ?? query.after);
+    readers += 1;
     const ended = new AbortController();
     const end = () => ended.abort();
     // Of a reader who takes nothing the engine cannot take leave politely.
@@ -86,15 +119,13 @@ export function eventRoutes({ feed, log }: { feed: EventFeed; log: Log }) {
           await sign(from);
           const batches = feed.follow(filter, from, { idleMs: HEARTBEAT_MS, signal: ended.signal });
           for await (const { events, position } of batches) {
-            for (const event of events) {
-              if (ended.signal.aborted) break;
-              const data = JSON.stringify(event);
-              await write(() => stream.writeSSE({ id: String(event.id), event: event.type, data }));
-            }
+            if (ended.signal.aborted) break;
             if (events.length === 0) await sign(position);
+            else await write(() => stream.write(events.map(frameOf).join("")));
           }
         } finally {
           feed.stopping.removeEventListener("abort", stop);
+          readers -= 1;
         }
       },
       async (err) => log.error({ requestId: c.get("requestId"), err }, "a stream of events broke off"),

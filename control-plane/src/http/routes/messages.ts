@@ -11,7 +11,7 @@ import {
 import type { MessageService } from "../../messages/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
-import { answered, answerSent, sendResponses } from "../send-answer.ts";
+import { answerSent, callerOf, sendResponses } from "../send-answer.ts";
 import { readSendBody, registerSendBody, sendBody } from "../send-body.ts";
 
 const params = z.object({ sessionId: sessionIdSchema });
@@ -118,7 +118,7 @@ export function messageRoutes({ messages }: { messages: MessageService }) {
         ...withClientId("clientMessageId", body, headers["idempotency-key"]),
         ...(asksForAsync(headers.prefer) ? { async: true } : {}),
       };
-      return answerSent(c, await messages.send(c.req.valid("param").sessionId, input, answered(c)));
+      return answerSent(c, await messages.send(c.req.valid("param").sessionId, input, callerOf(c, input)));
     })
     .openapi(list, (c) => {
       const { sessionId } = c.req.valid("param");
