@@ -1,6 +1,7 @@
 import { NOTFOUND, TIMEOUT, promises as dns } from "node:dns";
 import { readFile } from "node:fs/promises";
 import { isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 
 type Address = { address: string; family: 4 | 6 };
 type Family = 0 | 4 | 6;
@@ -42,13 +43,15 @@ export function createNameLookup({
     }
   }
 
+  const lookup = callbackify(resolve);
   return (hostname, options, callback) => {
     const { family = 0, all } = options;
     const wanted: Family = family === 4 || family === "IPv4" ? 4 : family === 6 || family === "IPv6" ? 6 : 0;
-    resolve(hostname, wanted).then(
-      (found) => (all === true ? callback(null, found) : callback(null, found[0]!.address, found[0]!.family)),
-      (error: NodeJS.ErrnoException) => callback(error, []),
-    );
+    lookup(hostname, wanted, (error, found) => {
+      if (error) callback(error, []);
+      else if (all === true) callback(null, found);
+      else callback(null, found[0]!.address, found[0]!.family);
+    });
   };
 }
 
