@@ -87,7 +87,8 @@ export function createEventFeed({ store }: { store: EventStore }): EventFeed {
   function lookOnce(filter: EventFilter, after: number): Looked {
     const key = JSON.stringify([filter.sessionId, filter.types, after]);
     const found = seen.get(key) ?? look(filter, after);
-    if (seen.size < MOST_SEEN) seen.set(key, found);
+    // Who reads what was before is alone there.
+    if (!found.more && seen.size < MOST_SEEN) seen.set(key, found);
     return found;
   }
 

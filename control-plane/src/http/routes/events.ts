@@ -65,6 +65,19 @@ function frameOf(event: Event): string {
   return found;
 }
 
+/** Many short events go out together; a reader who takes nothing has no more than one piece in memory. */
+function* inPieces(events: readonly Event[]): Generator<string> {
+  let piece = "";
+  for (const event of events) {
+    piece += frameOf(event);
+    if (piece.length < PIECE_LENGTH) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
+}
+const PIECE_LENGTH = 16_384;
+
 export function eventRoutes({
   feed,
   settings: { eventStreams: most },
@@ -121,7 +134,10 @@ export function eventRoutes({
           for await (const { events, position } of batches) {
             if (ended.signal.aborted) break;
             if (events.length === 0) await sign(position);
-            else await write(() => stream.write(events.map(frameOf).join("")));
+            for (const text of inPieces(events)) {
+              if (ended.signal.aborted) break;
+              await write(() => stream.write(text));
+            }
           }
         } finally {
           feed.stopping.removeEventListener("abort", stop);
