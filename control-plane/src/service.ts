@@ -83,7 +83,8 @@ export async function startService(deps: {
     const starting = createStarting({ settings: access, uptimeSeconds, clock, log });
     opened.push(() => starting.open(null));
     answer = starting.fetch;
-    await prepareAside(config.dataDir);
+    const copy = await prepareAside(config.dataDir);
+    if (copy !== null) log.info({ copy }, "the database of before this upgrade is kept in a copy");
     const database = openPrepared(config.dataDir, hold);
     opened.push(() => database.close());
     const alive = openAlive(config.dataDir);

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
-import { openDatabase, type OpenDatabase } from "./open.ts";
+import type { OpenDatabase } from "./open.ts";
+import { openDatabase } from "./prepare.ts";
 import { events } from "./schema/index.ts";
 
 let dir: string;

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openDatabase, type OpenDatabase } from "./open.ts";
+import type { OpenDatabase } from "./open.ts";
+import { openDatabase } from "./prepare.ts";
 import { knownAccounts, messages } from "./schema/index.ts";
 
 let dir: string;

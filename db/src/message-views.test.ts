@@ -8,7 +8,8 @@ import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { eq } from "drizzle-orm";
 import type { MessageStatus } from "@whatsapp-engine/contract";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openDatabase, type OpenDatabase } from "./open.ts";
+import type { OpenDatabase } from "./open.ts";
+import { openDatabase } from "./prepare.ts";
 import { bulks, messages, sessions, type MessageRow } from "./schema/index.ts";
 
 const DAY = 24 * 60 * 60_000;

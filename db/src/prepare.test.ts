@@ -4,7 +4,7 @@ import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { OperatorError } from "@whatsapp-engine/contract";
-import { openDatabase } from "./open.ts";
+import { openDatabase } from "./prepare.ts";
 import { messages, sessions } from "./schema/index.ts";
 
 let dir: string;
