@@ -3,10 +3,11 @@ import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
-import { openDataDir, openPrepared } from "@whatsapp-engine/db";
+import { newestTime, openDataDir, openPrepared } from "@whatsapp-engine/db";
 import { openAlive } from "./alive.ts";
-import { systemClock } from "./clock.ts";
-import { createCleanup, inBatches } from "./cleanup.ts";
+import { steadyClock, systemClock } from "./clock.ts";
+import { createClockCheck } from "./clock-check.ts";
+import { createCleanup, inBatches, type CleanupStep } from "./cleanup.ts";
 import type { Config } from "./config.ts";
 import { createEventFeed } from "./events/feed.ts";
 import { createEventRetention } from "./events/retention.ts";
@@ -90,6 +91,13 @@ export async function startService(deps: {
     const alive = openAlive(config.dataDir);
     opened.push(() => alive.close());
     const { db } = database;
+    const newestAt = Math.max(alive.before?.at ?? 0, newestTime(db));
+    const clockCheck = createClockCheck({
+      newestAt: newestAt === 0 ? null : newestAt,
+      clock,
+      steady: steadyClock,
+      log,
+    });
     const inUse = database.hasProfiles();
     const install = openInstall(config.dataDir, { inUse });
     const runtime = await selectRuntime({ config, install, inUse, environment, log });
@@ -108,7 +116,7 @@ export async function startService(deps: {
     });
     opened.push(() => webhooks.close());
     const sweeper = createSweeper({
-      steps: webhooks.sweepSteps,
+      steps: webhooks.sweepSteps.map((step) => () => (clockCheck.isPlausible() ? step() : 0)),
       log,
     });
     opened.push(() => sweeper.close());
@@ -149,17 +157,25 @@ export async function startService(deps: {
       onPageTrouble: sessions.onPageTrouble,
       settings: { ...config.messages, pace: config.pace },
       clock,
+      clockCheck,
       log,
     });
 
+    const byAge =
+      (step: CleanupStep): CleanupStep =>
+      async (signal) => {
+        const why = clockCheck.why();
+        if (why !== null) throw new Error(why);
+        return step(signal);
+      };
     const cleanup = createCleanup({
       steps: [
         ["containers", sessions.cleanup.containers],
         ["profiles", sessions.cleanup.profiles],
-        ["messages", messages.cleanup.messages],
-        ["events", inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs }))],
-        ["media", messages.cleanup.media],
-        ["files", messages.cleanup.files],
+        ["messages", byAge(messages.cleanup.messages)],
+        ["events", byAge(inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs })))],
+        ["media", byAge(messages.cleanup.media)],
+        ["files", byAge(messages.cleanup.files)],
       ],
       kept: sessions.keptProfiles,
       clock,

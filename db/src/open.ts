@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
+import { sql } from "drizzle-orm";
 import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { OperatorError } from "@whatsapp-engine/contract";
 import { holdDataDir, type DataDir } from "./data-dir-lock.ts";
@@ -66,6 +67,14 @@ export function openPrepared(dataDir: string, hold: DataDir): OpenDatabase {
     throw toOperatorError(error, fileOf(dataDir));
   }
 }
+
+/** The newest time that is written in it, milliseconds since 1970; 0: none. */
+export const newestTime = (db: Db): number =>
+  db.get<{ at: number }>(sql`
+    select max(
+      coalesce((select max(created_at) from messages), 0),
+      coalesce((select at from events order by id desc limit 1), 0)
+    ) as at`).at;
 
 /** The database of a data folder. */
 export const fileOf = (dataDir: string): string => join(dataDir, "engine.sqlite");

@@ -51,6 +51,7 @@ beforeEach(async () => {
   const state = { status: "connected" } as RunnerState;
   live.set("a", { runnerId: "r", profileId: "p", client, state, usedAt: 0, stop: async () => undefined });
   dispatcher = createDispatcher({
+    clockCheck: { isPlausible: () => true },
     store,
     media: createMediaStore({ dataDir: dir, clock }),
     live,

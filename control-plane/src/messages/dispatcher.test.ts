@@ -25,6 +25,7 @@ const NO_LIMITS = { perMinute: 0, burst: 1, pauseMs: 0, perDay: 0, recipientPaus
 const log = pino({ level: "silent" });
 
 /** May be set back. */
+let isPlausible: boolean;
 let skewMs: number;
 const clock = { now: () => Date.now() + skewMs };
 
@@ -65,6 +66,7 @@ function connect(client: RunnerClient): void {
 
 beforeEach(() => {
   skewMs = 0;
+  isPlausible = true;
   dir = mkdtempSync(join(tmpdir(), "dispatcher-"));
   database = openDatabase(dir);
   const { db } = database;
@@ -92,6 +94,7 @@ beforeEach(() => {
   suppressed = new Set();
   profileSince = 0;
   dispatcher = createDispatcher({
+    clockCheck: { isPlausible: () => isPlausible },
     store,
     media: createMediaStore({ dataDir: dir, clock }),
     live,
@@ -263,6 +266,21 @@ describe("the line", () => {
     expect(handed).toEqual(["next"]);
     expect(store.find("suppressed")).toMatchObject({ status: "failed", errorCode: "recipient_suppressed" });
     expect(statusOf("late")).toBe("expired");
+  });
+
+  it("neither ends nor sends what may be too late while the clock is not to be trusted", async () => {
+    await add("late", { expiresAt: clock.now() + HOUR_MS });
+    await add("next");
+    skewMs = 2 * HOUR_MS;
+    isPlausible = false;
+    await dispatcher.settle("a");
+    dispatcher.wake("a");
+    expect([handed, statusOf("late"), statusOf("next")]).toEqual([[], "queued", "queued"]);
+    skewMs = 0;
+    isPlausible = true;
+    dispatcher.wake("a");
+    await becomes("next", "sent");
+    expect(handed).toEqual(["late", "next"]);
   });
 
   it("ends what is too late though its session is not connected", async () => {

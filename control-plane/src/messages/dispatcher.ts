@@ -1,5 +1,6 @@
 import { passStep, type SendCommand, type SendRecord } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
+import type { ClockCheck } from "../clock-check.ts";
 import type { Log } from "../logger.ts";
 import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
 import type { LiveSessions } from "../sessions/live.ts";
@@ -18,6 +19,8 @@ const RETRY_MS = 1_000;
 const HELD_RETRY_MS = 5_000;
 /** How often the line is looked through for messages whose time has come, or is over. */
 const TIMES_MS = 500;
+/** While the clock is not right, a line that begins with what may be too late is looked at so often. */
+const CLOCK_MS = 5_000;
 /** Messages looked at in one turn; the event loop gets its own before the next. */
 const MAX_LOOKED_AT = 200;
 /** A timer cannot wait longer; what is due later is looked at again then. */
@@ -56,6 +59,7 @@ export function createDispatcher(deps: {
   /** How long a runner is waited for before the message is left to its journal. */
   sendTimeoutMs: number;
   clock: Clock;
+  clockCheck: Pick<ClockCheck, "isPlausible">;
   log: Log;
 }) {
   const { store, live, pace, bulkPace, clock, log } = deps;
@@ -115,6 +119,9 @@ export function createDispatcher(deps: {
         const ready = pace.readyAt(sessionId);
         if (ready > now) return wakeAt(sessionId, lane, ready);
         if (looked++ === MAX_LOOKED_AT) return wakeAt(sessionId, lane, now);
+        // By a clock that is not right nothing is ended, and nothing is sent that may be too late.
+        if (isLate(row, now) && !deps.clockCheck.isPlausible())
+          return wakeAt(sessionId, lane, now + CLOCK_MS);
         if (!lane.chats.has(row.recipient) && mayGo(row, now)) handTo(client, lane, row, now);
       }
       if (rows.length < free) break; // the line has no more
@@ -125,9 +132,11 @@ export function createDispatcher(deps: {
     }
   }
 
+  const isLate = ({ expiresAt }: MessageRow, now: number): boolean => expiresAt !== null && expiresAt <= now;
+
   /** Whether a message whose turn it is goes out; what does not is out of the line then. */
   function mayGo(row: MessageRow, now: number): boolean {
-    const { id, sessionId, recipient, bulkId, expiresAt } = row;
+    const { id, sessionId, recipient, bulkId } = row;
     const recipientReady = pace.recipientReadyAt(sessionId, recipient);
     const bulkReady = bulkId === null ? 0 : bulkPace.readyAt(bulkId);
     if (bulkReady > now) {
@@ -135,7 +144,7 @@ export function createDispatcher(deps: {
       if (!store.limits.postpone(row, bulkReady)) store.bulks.takeOut(id);
     } else if (recipientReady > now) {
       if (!store.limits.postpone(row, recipientReady)) store.defer(id, recipientReady);
-    } else if (expiresAt !== null && expiresAt <= now) store.expire(now);
+    } else if (isLate(row, now)) store.expire(now);
     else if (deps.suppressed(sessionId, recipient))
       store.fail(id, "recipient_suppressed", "The recipient must not be written to.");
     else return true;
@@ -342,7 +351,7 @@ export function createDispatcher(deps: {
   function lookAtTimes(): void {
     try {
       const now = clock.now();
-      store.expire(now);
+      if (deps.clockCheck.isPlausible()) store.expire(now);
       for (const sessionId of [...store.promote(now), ...store.limits.tryAgain()]) wake(sessionId);
       feedBulks();
     } catch (err) {

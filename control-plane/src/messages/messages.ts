@@ -3,6 +3,7 @@ import type { RunnerEvent } from "@whatsapp-engine/contract";
 import type { Db } from "@whatsapp-engine/db";
 import { isPublicAddress } from "../address-guard.ts";
 import type { Clock } from "../clock.ts";
+import type { ClockCheck } from "../clock-check.ts";
 import { publicEventOf } from "../events/from-runner.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
@@ -59,6 +60,7 @@ export function createMessages(deps: {
     accountLimits: LimitSettings;
   };
   clock: Clock;
+  clockCheck: ClockCheck;
   log: Log;
 }) {
   const { db, clock, log, settings } = deps;

@@ -58,6 +58,7 @@ beforeEach(() => {
     live: createLiveSessions(),
     people,
     bulksAtOnce: 4,
+    clockCheck: { isPlausible: () => true },
     repeats: createRepeats({ db, people, windowMs: 0, clock, log }),
     pace: createPace({ db, people, clock, defaults: NO_LIMITS }),
     bulkPace: createBulkPace({ db: database.db, clock, lineUpNext: store.bulks.lineUpNext }),

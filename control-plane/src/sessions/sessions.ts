@@ -1,7 +1,7 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import type { RunnerEvent, SessionLimit } from "@whatsapp-engine/contract";
 import type { Db } from "@whatsapp-engine/db";
-import type { Clock } from "../clock.ts";
+import { steadyClock, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -82,7 +82,7 @@ export function createSessions(deps: {
   const store = createSessionStore(deps);
   const live = createLiveSessions();
   const locks = createLocks();
-  const backoff = createBackoff({ clock, random: deps.random });
+  const backoff = createBackoff({ clock: steadyClock, random: deps.random });
   const background = createBackground(log);
   const listRunners = shareNextCall(() => runtime.list());
 
