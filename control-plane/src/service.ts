@@ -21,6 +21,7 @@ import { prepareAside } from "./prepare-database.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
+import { isInCompose } from "./settings/environment.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
@@ -72,7 +73,7 @@ export async function startService(deps: {
     opened.push(() => void server.close());
     const hold = openDataDir(config.dataDir);
     opened.push(() => hold.release());
-    const apiKey = openApiKey(config.dataDir, config.apiKey);
+    const apiKey = openApiKey(config.dataDir, config.apiKey, { inCompose: isInCompose(environment) });
     const uptimeSeconds = () => Math.floor((clock.now() - startedAt) / 1000);
     const access = {
       apiKey: apiKey.key,
