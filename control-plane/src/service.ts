@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
+import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
@@ -245,7 +246,8 @@ export async function startService(deps: {
 function listen(fetch: Parameters<typeof serve>[0]["fetch"], { host, port }: { host: string; port: number }) {
   return new Promise<{ server: Server; url: string }>((resolve, reject) => {
     const server = serve({ fetch, hostname: host, port }, (address) => {
-      const shown = host === "0.0.0.0" || host === "::" || host === "127.0.0.1" ? "localhost" : host;
+      const isLocal = host === "0.0.0.0" || host === "::" || host === "127.0.0.1";
+      const shown = isLocal ? "localhost" : isIPv6(host) ? `[${host}]` : host;
       resolve({ server, url: `http://${shown}:${address.port}` });
     }) as Server;
     server.once("error", (cause: NodeJS.ErrnoException) => {

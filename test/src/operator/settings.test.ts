@@ -21,6 +21,11 @@ describe("settings", () => {
 
   async function start(settings: Settings, { terminal = false } = {}) {
     const own = { DATA_DIR: folder.dataDir, RUNTIME: "process", PORT: "0", WHATSAPP_LOOK_SECONDS: "0" };
+    program = startProgram({
+      cwd: folder.path,
+      settings: { ...own, ...settings },
+      terminal,
+    });
     const [, url = ""] = await program.says(/"url":"([^"]+)".*"msg":"engine started"/);
     const output = () => program!.stdout() + program!.stderr();
     return { program, url, output };
