@@ -1,10 +1,19 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aRunner, conformance } from "./test-support/conformance.ts";
 import type { Runtime } from "./runtime.ts";
-import { aDockerRuntime, buildStubImage, docker, hasDocker } from "./test-support/docker-subject.ts";
+import {
+  aDockerRuntime,
+  buildStubImage,
+  docker,
+  hasDocker,
+  STUB_IMAGE,
+} from "./test-support/docker-subject.ts";
 import { createEngineProxy } from "./test-support/engine-proxy.ts";
 import { callStub } from "./test-support/stub-client.ts";
 import { watching } from "./test-support/watching.ts";
+
+const ofRunner = ({ runnerId }: { runnerId: string }) => `label=io.whatsapp-engine.runner=${runnerId}`;
 
 describe.runIf(hasDocker)("Docker", () => {
   beforeAll(buildStubImage);
@@ -38,7 +47,7 @@ describe.runIf(hasDocker)("Docker", () => {
       const watch = watching(runtime);
       await watch.event("relist");
       await runtime.ensure(spec);
-      const [container = ""] = await docker("ps", "--quiet", "--filter", `name=${spec.runnerId}`);
+      const [container = ""] = await docker("ps", "--quiet", "--filter", ofRunner(spec));
       await docker("kill", container);
       expect(await watch.event("exited", { runnerId: spec.runnerId, withinMs: 10_000 })).toMatchObject({
         exitCode: 137,
@@ -54,17 +63,50 @@ describe.runIf(hasDocker)("Docker", () => {
     test("a runner that was started for no session is named after the one that has it", async () => {
       const spec = { ...aRunner(), sessionId: null };
       await runtime.ensure(spec);
-      const names = () =>
-        docker(
-          "ps",
-          "--format",
-          "{{.Names}}",
-          "--filter",
-          `label=io.whatsapp-engine.runner=${spec.runnerId}`,
-        );
-      expect(await names()).toEqual([`whatsapp-warm-${spec.runnerId}`]);
+      const names = () => docker("ps", "--format", "{{.Names}}", "--filter", ofRunner(spec));
+      expect(await names()).toEqual([`whatsapp-warm-${spec.runnerId.slice(0, 8)}`]);
       await runtime.rename(spec.runnerId, "session-123");
-      expect(await names()).toEqual([`whatsapp-session-123-${spec.runnerId}`]);
+      expect(await names()).toEqual([`whatsapp-session-123-${spec.runnerId.slice(0, 8)}`]);
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+    });
+
+    test("every session id is a part of its container's name, and another installation may have the same session", async () => {
+      const other = aDockerRuntime();
+      await other.runtime.prepare();
+      for (const sessionId of ["-", "_", "a", "A", "0-_", "x".repeat(64)]) {
+        const specs = [
+          { ...aRunner(), sessionId },
+          { ...aRunner(), sessionId },
+        ] as const;
+        await Promise.all([runtime.ensure(specs[0]), other.runtime.ensure(specs[1])]);
+        for (const spec of specs)
+          expect(await docker("ps", "--format", "{{.Names}}", "--filter", ofRunner(spec))).toEqual([
+            `whatsapp-${sessionId}-${spec.runnerId.slice(0, 8)}`,
+          ]);
+        await runtime.remove(specs[0].runnerId, { graceSeconds: 1 });
+      }
+      await other.dispose();
+    });
+
+    test("a container with a name of former versions is this runner's as before", async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      const [id = ""] = await docker("ps", "--quiet", "--filter", ofRunner(spec));
+      await docker("rename", id, `whatsapp-${spec.sessionId}-${randomUUID()}`);
+      expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+      expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      expect(await runtime.list()).toEqual([]);
+    });
+
+    test("a name that somebody else's container has is not taken for the runner's own", async () => {
+      const spec = aRunner();
+      const name = `whatsapp-${spec.sessionId}-${spec.runnerId.slice(0, 8)}`;
+      await docker("create", "--name", name, STUB_IMAGE);
+      await expect(runtime.ensure(spec)).rejects.toThrow(`Another container has the name ${name}`);
+      expect(await docker("ps", "--quiet", "--filter", `name=${name}`)).toEqual([]);
+      await docker("rm", name);
+      await runtime.ensure(spec);
       await runtime.remove(spec.runnerId, { graceSeconds: 1 });
     });
 

@@ -89,16 +89,22 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     const begun = Date.now();
     // While no runner is on it anybody may have removed it: a `docker network prune` does.
     await ensureOwnNetwork();
-    // The volume is made with the container; a name that is taken is this same runner's.
-    await engine.call<unknown>(
+    // The volume is made with the container; a name that is taken is this same runner's, as a rule.
+    const made = await engine.call<{ id: string } | undefined>(
       (docker, abortSignal) => docker.createContainer({ ...containerSpec(settings, spec), abortSignal }),
       { accept: { 409: undefined } },
     );
+    const id = made?.id ?? (await containersOf(`${labels.runner}=${spec.runnerId}`))[0]?.Id;
+    if (id === undefined)
+      throw new AppError(
+        "runner_unavailable",
+        `Another container has the name ${containerName(spec)}; remove it with docker rm.`,
+      );
     passStep("runner.made", { runnerId: spec.runnerId });
     const outcome = await engine.call<"running" | "removed">(
       (docker, abortSignal) =>
         docker
-          .getContainer(containerName(spec))
+          .getContainer(id)
           .start({ abortSignal })
           .then(() => "running" as const),
       { accept: { 304: "running", 404: "removed" } },

@@ -25,7 +25,7 @@ export async function containerOf(installId: string, sessionId: string): Promise
     "--quiet",
     ...ofInstall(installId),
     "--filter",
-    `name=^/?whatsapp-${sessionId}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`,
+    `name=^/?whatsapp-${sessionId}-[0-9a-f]{8}$`,
   );
   if (id === undefined || others.length > 0)
     throw new Error(`session ${sessionId} has ${id === undefined ? "no container" : "several containers"}`);
