@@ -163,6 +163,7 @@ export async function startService(deps: {
         ["files", messages.cleanup.files],
       ],
       kept: sessions.keptProfiles,
+      otherRunners: () => runtime.listOthers(),
       clock,
       log,
     });

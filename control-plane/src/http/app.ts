@@ -66,7 +66,7 @@ export type AppDeps = {
   webhooks: WebhookService;
   health: Health;
   whatsappHealth: () => WhatsAppHealth;
-  cleanup: () => Cleanup;
+  cleanup: () => Promise<Cleanup>;
   settings: {
     apiKey: string;
     allowedIps: string[];

@@ -148,6 +148,7 @@ describe.runIf(hasDocker)("Docker", () => {
       ping: () => runtime.ping(),
       ensure: () => runtime.ensure(aRunner()),
       rename: () => runtime.rename(runnerId, "session-1"),
+      listOthers: () => runtime.listOthers(),
       remove: () => runtime.remove(runnerId, { graceSeconds: 1 }),
       removeProfile: () => runtime.removeProfile("p1"),
       list: () => runtime.list(),

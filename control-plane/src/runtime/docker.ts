@@ -63,14 +63,11 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
   const isAlive = ({ State, Labels }: ContainerInfo) =>
     ALIVE.includes(State) && !news.ended(Labels[labels.runner] ?? "");
 
-  const containersOf = (filter: string): Promise<ContainerInfo[]> =>
+  const containersWith = (...label: string[]): Promise<ContainerInfo[]> =>
     engine.call((docker, abortSignal) =>
-      docker.listContainers({
-        all: true,
-        filters: { label: [`${labels.install}=${installId}`, filter] },
-        abortSignal,
-      }),
+      docker.listContainers({ all: true, filters: { label }, abortSignal }),
     );
+  const containersOf = (filter: string) => containersWith(`${labels.install}=${installId}`, filter);
 
   const removeStrays = async (olderThanMs: number): Promise<number> => {
     const madeBefore = (Date.now() - olderThanMs) / 1000;
@@ -207,6 +204,16 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
           liveness: isAlive(container) ? "alive" : "gone",
           createdAt: new Date(Created * 1000).toISOString(),
         };
+      });
+    },
+
+    async listOthers() {
+      const all = await containersWith(labels.install, labels.runner);
+      return all.flatMap(({ Labels, State, Created }) => {
+        const { [labels.install]: owner = "", [labels.runner]: runnerId = "" } = Labels;
+        const liveness = ALIVE.includes(State) ? ("alive" as const) : ("gone" as const);
+        const createdAt = new Date(Created * 1000).toISOString();
+        return owner === installId ? [] : [{ installId: owner, runnerId, liveness, createdAt }];
       });
     },
 

@@ -147,6 +147,9 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
 
     importProfile: (profileId, tar) => profiles.unpack(profileId, tar),
 
+    // Another installation's processes are known to it alone.
+    listOthers: async () => [],
+
     listProfiles: () => profiles.list(),
 
     readProfile: (profileId) => profiles.read(profileId),

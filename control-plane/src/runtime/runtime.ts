@@ -52,6 +52,9 @@ export type Runtime = {
   /** Every runner of this installation that there is, dead ones too. Throws `runtime_unavailable`. */
   list(): Promise<RunnerInfo[]>;
 
+  /** Runners of other installations on the same engine, which are none of ours to touch. Throws `runtime_unavailable`. */
+  listOthers(): Promise<OtherRunner[]>;
+
   /** Ids of every profile of this installation. Throws `runtime_unavailable`. */
   listProfiles(): Promise<string[]>;
 
@@ -93,6 +96,8 @@ export type RunnerInfo = {
   /** ISO 8601 */
   createdAt: string;
 };
+
+export type OtherRunner = Omit<RunnerInfo, "profileId"> & { installId: string };
 
 export type RuntimeEvent =
   | { type: "relist" }
