@@ -96,6 +96,7 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       RUNNER_PROFILE_ID: spec.profileId,
       RUNNER_GENERATION: String(spec.generation),
       RUNNER_TOKEN: spec.token,
+      RUNNER_EXPECTS_LOGIN: String(spec.expectsLogin),
       RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_PROFILE_DIR: PROFILE_DIR,
       RUNNER_HEALTH_FILE: HEALTH_FILE,

@@ -85,6 +85,8 @@ export type RunnerSpec = {
   /** Only for names that people read; the runner does not learn it from here. null: none yet. */
   sessionId: string | null;
   token: string;
+  /** The account was linked on this profile: without its login the runner says `login_lost` and shows no code. */
+  expectsLogin: boolean;
   /** The only version of WhatsApp Web to open, whose document the runner then waits for; null: what WhatsApp serves. */
   whatsappVersion: string | null;
 };

@@ -21,6 +21,7 @@ export const aRunner = (profileId = `p${randomBytes(4).toString("hex")}`): Runne
   generation: 1,
   sessionId: "session-1",
   token: "token",
+  expectsLogin: false,
   whatsappVersion: null,
 });
 
