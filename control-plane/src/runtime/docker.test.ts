@@ -7,6 +7,7 @@ import {
   buildStubImage,
   docker,
   hasDocker,
+  STUB_FOLDER,
   STUB_IMAGE,
 } from "./test-support/docker-subject.ts";
 import { createEngineProxy } from "./test-support/engine-proxy.ts";
@@ -30,6 +31,7 @@ describe.runIf(hasDocker)("Docker", () => {
   describe("The Docker runtime", () => {
     const subject = aDockerRuntime();
     const { runtime, installId } = subject;
+    const ofInstall = `label=io.whatsapp-engine.install=${installId}`;
     beforeAll(() => runtime.prepare());
     afterAll(() => subject.dispose());
 
@@ -136,9 +138,48 @@ describe.runIf(hasDocker)("Docker", () => {
 
     test("the check of the sandbox leaves no container behind", async () => {
       await runtime.prepare();
-      expect(
-        await docker("ps", "--all", "--quiet", "--filter", `label=io.whatsapp-engine.install=${installId}`),
-      ).toEqual([]);
+      const purposes = await docker(
+        "ps",
+        "--all",
+        "--filter",
+        ofInstall,
+        "--format",
+        '"{{.Label "io.whatsapp-engine.purpose"}}"',
+      );
+      expect(purposes.filter((purpose) => purpose !== '"keep-profile"')).toEqual([]);
+    });
+
+    test("docker volume prune leaves a profile that no runner is on; docker container prune before it does not, until the next start", async () => {
+      const spec = aRunner();
+      const prune = (what: string) => docker(what, "prune", "--force", "--filter", ofInstall);
+      await runtime.ensure(spec);
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      expect(await runtime.removeStrays(0)).toBe(0);
+      await prune("volume");
+      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      await prune("container");
+      await runtime.prepare();
+      await prune("volume");
+      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      await prune("container");
+      await prune("volume");
+      expect(await runtime.listProfiles()).toEqual([]);
+    });
+
+    test("what keeps a profile goes with it, and holds on to no image that is no longer used", async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      const keepers = () =>
+        docker("ps", "--all", "--filter", `name=whatsapp-keeps-${spec.profileId}`, "--format", "{{.Image}}");
+      expect(await keepers()).toEqual([STUB_IMAGE]);
+      const newer = `${STUB_IMAGE}-newer`;
+      await docker("build", "--quiet", "--label", `of=${installId}`, "--tag", newer, STUB_FOLDER);
+      await aDockerRuntime({ installId, image: newer }).runtime.prepare();
+      expect(await keepers()).toEqual([newer]);
+      await runtime.removeProfile(spec.profileId);
+      expect(await docker("ps", "--all", "--quiet", "--filter", ofInstall)).toEqual([]);
+      await docker("rmi", newer);
     });
   });
 

@@ -4,6 +4,7 @@ import type { ContainerInfo } from "dockerode";
 import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
 import { createProfileCopy } from "./docker-copy.ts";
 import { createEngine } from "./docker-engine.ts";
+import { createKeepers, KEEPING } from "./docker-keeper.ts";
 import { createNews } from "./docker-news.ts";
 import { ensureNetwork, networkName, removeUnusedNetwork } from "./docker-network.ts";
 import { checkSandbox } from "./docker-sandbox.ts";
@@ -57,6 +58,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
   };
   const access = { engine, installId, image, seccomp };
   const copy = createProfileCopy(access);
+  const keepers = createKeepers(access);
   const closing = new AbortController();
 
   const news = createNews();
@@ -72,7 +74,10 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
   const removeStrays = async (olderThanMs: number): Promise<number> => {
     const madeBefore = (Date.now() - olderThanMs) / 1000;
     const all = await containersOf(`${labels.install}=${installId}`);
-    const strays = all.filter(({ Labels, Created }) => !(labels.runner in Labels) && Created <= madeBefore);
+    const strays = all.filter(
+      ({ Labels, Created }) =>
+        !(labels.runner in Labels) && Labels[labels.purpose] !== KEEPING && Created <= madeBefore,
+    );
     for (const { Id } of strays) await removeContainer(Id, 0);
     return strays.length;
   };
@@ -109,6 +114,8 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     if (outcome === "removed")
       throw new AppError("runner_unavailable", "The runner was removed while it was being started.");
     news.forget(spec.runnerId);
+    // After the start, so that the runner begins meanwhile.
+    await keepers.keep(spec.profileId);
     log.debug({ runnerId: spec.runnerId, durationMs: Date.now() - begun }, "Container started");
   };
 
@@ -135,15 +142,15 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
 
     async prepare() {
       await this.ping();
-      const found = await engine.call<boolean>(
+      const imageId = await engine.call<string | null>(
         (docker) =>
           docker
             .getImage(image)
             .inspect()
-            .then(() => true),
-        { accept: { 404: false } },
+            .then(({ Id }) => Id),
+        { accept: { 404: null } },
       );
-      if (!found)
+      if (imageId === null)
         throw new OperatorError(`The runner image ${image} is missing; build it with: npm run setup`);
       if (options.browserArgs.some((argument) => argument.startsWith("--no-sandbox")))
         throw new OperatorError(
@@ -151,6 +158,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
         );
       await checkSandbox(engine, { installId, image, seccomp });
       await removeStrays(0);
+      await keepers.keepAll(await this.listProfiles(), imageId);
       await ensureOwnNetwork();
     },
 
@@ -188,6 +196,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     },
 
     async removeProfile(profileId) {
+      await keepers.letGo(profileId);
       await removeVolume(engine, installId, volumeName(profileId));
     },
 
