@@ -99,7 +99,7 @@ export type RunnerInfo = {
   createdAt: string;
 };
 
-export type OtherRunner = Omit<RunnerInfo, "profileId"> & { installId: string };
+type OtherRunner = Omit<RunnerInfo, "profileId"> & { installId: string };
 
 export type RuntimeEvent =
   | { type: "relist" }
