@@ -46,4 +46,5 @@ ENV NODE_ENV=production DATA_DIR=/data RUNTIME=docker
 VOLUME /data
 # Closing lets running calls end first.
 STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=15s CMD ["node", "/app/control-plane/build/health-check.js"]
 ENTRYPOINT ["node", "--enable-source-maps", "/app/control-plane/build/main.js"]

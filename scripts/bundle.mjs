@@ -1,5 +1,5 @@
 // Makes of each program and the packages it uses a few files, `<workspace>/build/main.js` first, from what tsc compiled,
-// where that is newer:
+// where that is newer; of the small programs beside it too:
 //   node scripts/bundle.mjs [--watch] [control-plane] [runner]
 // Node looks for, reads and compiles each module by itself: with the control plane's 1,100 that takes a second at every
 // start.
@@ -12,6 +12,7 @@ import { build, context } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROGRAMS = { "control-plane": ["control-plane", "db", "contract"], runner: ["runner", "contract"] };
+const ENTRIES = { "control-plane": ["main", "health-check", "stop-all"], runner: ["main"] };
 
 /** Native code stays a package. */
 const EXTERNAL = ["better-sqlite3", "*.node"];
@@ -122,7 +123,7 @@ const write = (outdir) => ({
 const optionsFor = (program) => {
   const outdir = join(root, program, "build");
   return {
-    entryPoints: [join(root, program, "dist/main.js")],
+    entryPoints: ENTRIES[program].map((name) => join(root, program, `dist/${name}.js`)),
     outdir,
     write: false,
     bundle: true,

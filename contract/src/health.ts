@@ -79,6 +79,20 @@ export const cleanupSchema = z.object({
   ),
   /** Profiles: each may hold a login. */
   kept: z.array(z.object({ profileId: z.string(), why: z.string() })),
+  /**
+   * Runners of other installations on the same Docker engine, which are never touched; null: the engine does not answer now.
+   * Without Docker none is known. `docker ps --all --filter label=io.whatsapp-engine.install=<installId>` shows them.
+   */
+  otherRunners: z
+    .array(
+      z.object({
+        installId: z.string(),
+        runnerId: z.string(),
+        liveness: z.enum(["alive", "gone"]),
+        createdAt: z.iso.datetime(),
+      }),
+    )
+    .nullable(),
   /** What the last run could not look at; of it nothing was removed. */
   failures: z.array(z.object({ kind: z.enum(cleanupKinds), why: z.string() })),
 });

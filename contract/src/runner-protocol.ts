@@ -345,6 +345,7 @@ export type StreamLine = z.infer<typeof streamLineSchema>;
  *   RUNNER_CHROMIUM_UID         set where the runner itself is root: user (and group) id Chromium runs under
  *   RUNNER_START_TIMEOUT_SECONDS  from start to a QR or a login, else `start_timeout`
  *   RUNNER_CONNECT_TIMEOUT_SECONDS  without a connection after one, or after a scan, else `connect_timeout`; 300
+ *   RUNNER_EXPECTS_LOGIN        true: the account was linked; a profile without a login then opens nothing and says `login_lost`
  *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR, or the profile's first claim where that is later, to a scan, else `qr_expired`
  *   RUNNER_MEMORY_SOFT_MB       memory from which on it opens its page, or its browser, anew; 0: none
  *   RUNNER_WHATSAPP_VERSION     the only version of WhatsApp Web to open, whose HTML it waits for; without it what WhatsApp serves

@@ -30,6 +30,7 @@ export const sessionReasons = [
   "pairing_failed",
   "wrong_number",
   "logged_out",
+  "login_lost",
   "qr_expired",
   "stopped",
   "hibernated",

@@ -5,11 +5,15 @@ import { createCleanup, inBatches, type CleanupStep } from "./cleanup.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 
-function cleanupOf(steps: Parameters<typeof createCleanup>[0]["steps"]) {
+function cleanupOf(
+  steps: Parameters<typeof createCleanup>[0]["steps"],
+  otherRunners: Parameters<typeof createCleanup>[0]["otherRunners"] = async () => [],
+) {
   const lines: string[] = [];
   const cleanup = createCleanup({
     steps,
     kept: () => [{ profileId: "p", why: "It has a login." }],
+    otherRunners,
     clock: { now: () => NOW },
     log: pino({}, { write: (line) => void lines.push(line) }),
   });
@@ -20,16 +24,30 @@ describe("cleanup", () => {
   it("counts since the start, and writes one line for each run that removed something", async () => {
     const counts = [3, 0, 2];
     const { cleanup, lines } = cleanupOf([["media", async () => counts.shift() ?? 0]]);
-    expect(cleanup.status().lastRunAt).toBeNull();
+    expect((await cleanup.status()).lastRunAt).toBeNull();
     for (let run = 0; run < 3; run += 1) await cleanup.run();
     cleanup.count("containers", 1);
-    expect(cleanup.status()).toMatchObject({
+    expect(await cleanup.status()).toMatchObject({
       lastRunAt: "2026-06-01T00:00:00.000Z",
       removed: { containers: 1, profiles: 0, media: 5, events: 0, messages: 0, files: 0 },
       kept: [{ profileId: "p", why: "It has a login." }],
       failures: [],
     });
     expect(lines().map(({ removed }) => removed)).toEqual([{ media: 3 }, { media: 2 }]);
+  });
+
+  it("tells of other installations' runners, and says null where that is not known", async () => {
+    const other = {
+      installId: "0123456789ab",
+      runnerId: "r",
+      liveness: "alive" as const,
+      createdAt: "2026-06-01T00:00:00.000Z",
+    };
+    expect((await cleanupOf([], async () => [other]).cleanup.status()).otherRunners).toEqual([other]);
+    const away = async () => {
+      throw new AppError("runtime_unavailable", "The Docker engine does not answer.");
+    };
+    expect((await cleanupOf([], away).cleanup.status()).otherRunners).toBeNull();
   });
 
   it("says what it could not look at, does the rest, and forgets the failure once it is over", async () => {
@@ -43,14 +61,14 @@ describe("cleanup", () => {
       ["files", async () => 1],
     ]);
     await cleanup.run();
-    expect(cleanup.status()).toMatchObject({
+    expect(await cleanup.status()).toMatchObject({
       removed: { containers: 0, files: 1 },
       failures: [{ kind: "containers", why: "The Docker engine does not answer." }],
     });
     expect(lines()[0]).toMatchObject({ kind: "containers", msg: expect.stringContaining("could not") });
     away = false;
     await cleanup.run();
-    expect(cleanup.status()).toMatchObject({ removed: { containers: 1, files: 2 }, failures: [] });
+    expect(await cleanup.status()).toMatchObject({ removed: { containers: 1, files: 2 }, failures: [] });
   });
 
   it("works off what is done in batches, and ends between two when the engine stops", async () => {
@@ -66,6 +84,6 @@ describe("cleanup", () => {
       ],
     ]);
     await cleanup.run();
-    expect(cleanup.status().removed.events).toBe(1_500);
+    expect((await cleanup.status()).removed.events).toBe(1_500);
   });
 });

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Cleanup, CleanupKind } from "@whatsapp-engine/contract";
+import { AppError, type Cleanup, type CleanupKind } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "./clock.ts";
 import type { Log } from "./logger.ts";
 import type { SweepStep } from "./sweeper.ts";
@@ -23,6 +23,8 @@ export function createCleanup(deps: {
   steps: readonly (readonly [CleanupKind, CleanupStep])[];
   /** Profiles that no session has and that are not removed. */
   kept: () => Cleanup["kept"];
+  /** Throws `runtime_unavailable`. */
+  otherRunners: () => Promise<NonNullable<Cleanup["otherRunners"]>>;
   clock: Clock;
   log: Log;
 }) {
@@ -75,7 +77,13 @@ export function createCleanup(deps: {
       removed[kind] += n;
     },
 
-    status: (): Cleanup => ({ lastRunAt, removed: { ...removed }, kept: deps.kept(), failures }),
+    async status(): Promise<Cleanup> {
+      const otherRunners = await deps.otherRunners().catch((error: unknown) => {
+        if (error instanceof AppError && error.code === "runtime_unavailable") return null;
+        throw error;
+      });
+      return { lastRunAt, removed: { ...removed }, kept: deps.kept(), otherRunners, failures };
+    },
 
     open(): void {
       timer = setInterval(() => void run(), EVERY_MS).unref();

@@ -58,6 +58,8 @@ const environmentSchema = z.object({
     .regex(/^[\x21-\x7e]*$/, "must be of letters, digits and signs of ASCII, without spaces")
     .refine((key) => key !== PLACEHOLDER_API_KEY, "is the placeholder of env.example; put a key of your own")
     .optional(),
+  /** Read before, by `withSecretFiles`. */
+  API_KEY_FILE: z.string().optional(),
   ALLOWED_IPS: addressList.default([]),
   TRUSTED_PROXIES: addressList.default([]),
   DATA_DIR: z
@@ -137,6 +139,15 @@ const environmentSchema = z.object({
   SHUTDOWN_TIMEOUT_SECONDS: integer(1, 120).default(10),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
+
+/** Every setting. */
+export const settingNames: readonly string[] = Object.keys(environmentSchema.shape);
+
+/** Settings that may be given as a file too, by the setting `<name>_FILE`. */
+export const secretNames = ["API_KEY"] as const;
+
+/** What only `docker-compose.yml` reads. */
+export const composeOnlyNames: readonly string[] = ["DOCKER_SOCKET"];
 
 export type Config = ReturnType<typeof parseConfig>;
 

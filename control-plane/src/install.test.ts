@@ -1,4 +1,5 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OperatorError } from "@whatsapp-engine/contract";
@@ -31,13 +32,29 @@ describe("openInstall", () => {
 describe("openApiKey", () => {
   it("makes a key once and keeps it", () => {
     const first = openApiKey(dir, undefined);
-    expect(first).toMatchObject({ made: true });
-    expect(openApiKey(dir, undefined)).toMatchObject({ made: false, key: first.key });
+    expect(openApiKey(dir, undefined).key).toBe(first.key);
     expect(statSync(join(dir, "api-key")).mode & 0o777).toBe(0o600);
-    expect(openApiKey(dir, "given-by-the-operator")).toMatchObject({
-      key: "given-by-the-operator",
-      made: false,
-    });
+    expect(openApiKey(dir, "given-by-the-operator").key).toBe("given-by-the-operator");
+  });
+
+  it("tells how to read the key, and never the key itself", () => {
+    const fresh = openApiKey(dir, undefined);
+    for (const { where, hint } of [fresh, openApiKey(dir, undefined), openApiKey(dir, "given-by-somebody")])
+      for (const text of [where, hint]) {
+        expect(text).not.toContain(fresh.key);
+        expect(text).not.toContain("given-by-somebody");
+      }
+    expect(execFileSync("sh", ["-c", `printf %s "${fresh.hint}"`], { encoding: "utf8" })).toBe(fresh.key);
+    expect(openApiKey(dir, undefined, { inCompose: true }).where).toContain(
+      `docker compose exec -T engine cat ${dir}/api-key`,
+    );
+  });
+
+  it("writes the way to a key in an odd folder as a shell reads it", () => {
+    const odd = join(dir, "it's a folder");
+    mkdirSync(odd);
+    const { key, hint } = openApiKey(odd, undefined);
+    expect(execFileSync("sh", ["-c", `printf %s "${hint}"`], { encoding: "utf8" })).toBe(key);
   });
 
   it("refuses an empty key file", () => {

@@ -45,22 +45,22 @@ export function openInstall(dataDir: string, { inUse }: { inUse: boolean }): Ins
   };
 }
 
-/** `hint`: how a person at a shell writes the key; the key itself only on the start that made it. */
-export type ApiKey = { key: string; hint: string; made: boolean };
+/** `where`: what people are told of it; `hint`: how a person at a shell writes it. The key stands in neither. */
+export type ApiKey = { key: string; where: string; hint: string };
 
-/** The API key: the given one, or one of our own in `<dataDir>/api-key` (mode 0600). */
-export function openApiKey(dataDir: string, given: string | undefined): ApiKey {
-  if (given !== undefined) return { key: given, hint: "$API_KEY", made: false };
+/** The API key: the given one, or one of our own in `<dataDir>/api-key` (mode 0600), made at the first start. */
+export function openApiKey(dataDir: string, given: string | undefined, { inCompose = false } = {}): ApiKey {
+  if (given !== undefined) return { key: given, where: "as API_KEY says", hint: "$API_KEY" };
   const file = join(dataDir, "api-key");
-  if (!existsSync(file)) {
-    const key = randomBytes(32).toString("base64url");
-    writePrivate(file, `${key}\n`);
-    return { key, hint: key, made: true };
-  }
+  const made = !existsSync(file);
+  if (made) writePrivate(file, `${randomBytes(32).toString("base64url")}\n`);
   const key = readFileSync(file, "utf8").trim();
   if (key === "")
     throw new OperatorError(`${file} is empty; put a key into it, or remove it and a new one is made.`);
-  return { key, hint: `$(cat ${file})`, made: false };
+  const cat = `cat ${/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`}`;
+  // From the host, where people are; `-T`, as a terminal would put a carriage return behind the key.
+  const read = inCompose ? `docker compose exec -T engine ${cat}` : cat;
+  return { key, where: `${made ? "made now; " : ""}read it with: ${read}`, hint: `$(${read})` };
 }
 
 function readInstall(file: string) {

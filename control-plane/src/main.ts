@@ -1,16 +1,19 @@
-import { existsSync } from "node:fs";
 import { OperatorError } from "@whatsapp-engine/contract";
 import { parseConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import { isPreparing } from "./prepare-database.ts";
 import { startService, type Service } from "./service.ts";
+import { readEnvironment } from "./settings/environment.ts";
+import { withSecretFiles } from "./settings/secret-files.ts";
 
 async function main(): Promise<void> {
   // Files of ours (database, keys, logins) are for the engine's user alone.
   process.umask(0o077);
-  if (existsSync(".env")) process.loadEnvFile(".env");
-  const config = parseConfig(process.env);
+  const { environment, warnings } = readEnvironment(process.env);
+  Object.assign(process.env, environment); // packages read some of it by themselves
+  const config = parseConfig(withSecretFiles(environment));
   const log = createLogger(config.logLevel);
+  for (const warning of warnings) log.warn(warning);
   // From the first moment on: a stop while the engine still starts waits for the start, and then ends it in order.
   const stop = new Promise<NodeJS.Signals>((resolve) => {
     process.once("SIGTERM", resolve);
@@ -18,7 +21,7 @@ async function main(): Promise<void> {
     // A terminal that is closed says so more than once: its shell, then the kernel.
     process.on("SIGHUP", resolve);
   });
-  const service = await startService({ config, environment: process.env, log });
+  const service = await startService({ config, environment, log });
   log.info({ url: service.url, runtime: service.runtime }, "engine started");
   greet(service);
 
@@ -27,20 +30,18 @@ async function main(): Promise<void> {
   log.info("engine stopped");
 }
 
-/** For people; the log, which has standard output where there is no terminal, is for programs. A new key is said this once. */
+/** For people; the log, which has standard output where there is no terminal, is for programs. A key never stands in it. */
 function greet({ url, apiKey }: Service): void {
   const lines = [
     "",
     `WhatsApp Engine answers at ${url}`,
-    ...(apiKey.made
-      ? [`API key (said once; kept in the file api-key of the data folder): ${apiKey.key}`]
-      : [`API key: ${apiKey.hint}`]),
+    `API key: ${apiKey.where}`,
     "Next, in another terminal:",
     `  curl -X POST ${url}/sessions/create -H "X-API-Key: ${apiKey.hint}" -H 'Content-Type: application/json' -d '{"sessionId":"session-123"}'`,
     `  curl "${url}/sessions/session-123/qr?format=text" -H "X-API-Key: ${apiKey.hint}"`,
     "",
   ];
-  const out = process.stdout.isTTY || apiKey.made ? process.stdout : process.stderr;
+  const out = process.stdout.isTTY ? process.stdout : process.stderr;
   out.write(`${lines.join("\n")}\n`);
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
+import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
@@ -22,6 +23,7 @@ import { prepareAside } from "./prepare-database.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
+import { isInCompose } from "./settings/environment.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
@@ -73,7 +75,7 @@ export async function startService(deps: {
     opened.push(() => void server.close());
     const hold = openDataDir(config.dataDir);
     opened.push(() => hold.release());
-    const apiKey = openApiKey(config.dataDir, config.apiKey);
+    const apiKey = openApiKey(config.dataDir, config.apiKey, { inCompose: isInCompose(environment) });
     const uptimeSeconds = () => Math.floor((clock.now() - startedAt) / 1000);
     const access = {
       apiKey: apiKey.key,
@@ -178,6 +180,7 @@ export async function startService(deps: {
         ["files", byAge(messages.cleanup.files)],
       ],
       kept: sessions.keptProfiles,
+      otherRunners: () => runtime.listOthers(),
       clock,
       log,
     });
@@ -264,7 +267,8 @@ export async function startService(deps: {
 function listen(fetch: Parameters<typeof serve>[0]["fetch"], { host, port }: { host: string; port: number }) {
   return new Promise<{ server: Server; url: string }>((resolve, reject) => {
     const server = serve({ fetch, hostname: host, port }, (address) => {
-      const shown = host === "0.0.0.0" || host === "::" || host === "127.0.0.1" ? "localhost" : host;
+      const isLocal = host === "0.0.0.0" || host === "::" || host === "127.0.0.1";
+      const shown = isLocal ? "localhost" : isIPv6(host) ? `[${host}]` : host;
       resolve({ server, url: `http://${shown}:${address.port}` });
     }) as Server;
     server.once("error", (cause: NodeJS.ErrnoException) => {

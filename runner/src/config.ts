@@ -38,6 +38,8 @@ const environment = z
     RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
     RUNNER_MEMORY_SOFT_MB: z.coerce.number().int().min(0).default(0),
     RUNNER_WHATSAPP_VERSION: whatsappVersionSchema.optional(),
+    RUNNER_EXPECTS_LOGIN: z.stringbool().default(false),
+    RUNNER_HEALTH_FILE: z.string().startsWith("/", "must be an absolute path").optional(),
     RUNNER_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   })
   .transform((env) => ({
@@ -61,6 +63,10 @@ const environment = z
     memorySoftMb: env.RUNNER_MEMORY_SOFT_MB,
     /** The only version of WhatsApp Web to open; null: what WhatsApp serves. */
     whatsappVersion: env.RUNNER_WHATSAPP_VERSION ?? null,
+    /** The account was linked: a profile without a login has lost it. */
+    expectsLogin: env.RUNNER_EXPECTS_LOGIN,
+    /** File that is there while the account is connected; null: none. */
+    healthFile: env.RUNNER_HEALTH_FILE ?? null,
     logLevel: env.RUNNER_LOG_LEVEL,
   }));
 

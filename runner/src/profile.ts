@@ -22,6 +22,8 @@ export type Profile = {
   clearLocks(): Promise<void>;
   /** When the account in this login was linked, ISO 8601; null: no login. */
   linkedAt(): Promise<string | null>;
+  /** Whether there is anything that a login may be in: the note of one, or data of a browser. */
+  mayHoldLogin(): Promise<boolean>;
   /** Keeps since when there is a login in the browser's profile; null: there is none any more. */
   markLinked(at: string | null): Promise<void>;
   /** No browser may be running on it. */
@@ -75,6 +77,10 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));
     },
     linkedAt: () => readFile(linkedPath, "utf8").catch(absent),
+    mayHoldLogin: async () => {
+      const found = [linkedPath, join(userDataDir, "Default")].map((path) => stat(path).catch(absent));
+      return (await Promise.all(found)).some((one) => one !== null);
+    },
     markLinked: (at) => (at === null ? rm(linkedPath, { force: true }) : replaceFile(linkedPath, at)),
     deleteLogin: async () => {
       // Renamed first: a login that is half deleted must never be started again.

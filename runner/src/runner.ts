@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { claimProfile, confirmClaim, watchProfile } from "./generation.ts";
+import { keepHealthFile } from "./health-file.ts";
 import { createInbox } from "./inbox.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
@@ -61,6 +62,8 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       awaitsPage: null,
     },
   });
+  const stopHealth =
+    config.healthFile === null ? () => {} : keepHealthFile(config.healthFile, { state, log });
   const numbers = createNumbers();
   const sends = createSends({
     journal,
@@ -132,6 +135,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const closeNow = async (): Promise<void> => {
     stopWatching();
     stopLooking();
+    stopHealth();
     await session.close();
     sends.release();
     ending.abort();

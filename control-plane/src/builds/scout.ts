@@ -91,7 +91,7 @@ export function createScout(deps: {
       try {
         const token = deps.runnerToken(names.runnerId);
         const spec = { ...names, generation: WARM_GENERATION, sessionId: null, token };
-        await runtime.ensure({ ...spec, whatsappVersion: null });
+        await runtime.ensure({ ...spec, expectsLogin: false, whatsappVersion: null });
         return await served(names.runnerId, signal);
       } finally {
         await removeOrSay(names);

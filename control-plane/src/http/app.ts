@@ -69,7 +69,7 @@ export type AppDeps = {
   webhooks: WebhookService;
   health: Health;
   whatsappHealth: () => WhatsAppHealth;
-  cleanup: () => Cleanup;
+  cleanup: () => Promise<Cleanup>;
   settings: {
     apiKey: string;
     allowedIps: string[];

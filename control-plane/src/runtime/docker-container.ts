@@ -28,9 +28,29 @@ const STOP_TIMEOUT_SECONDS = 30;
 
 export const volumeName = (profileId: string): string => `whatsapp-profile-${profileId}`;
 
-/** The same runner always gets the same name, so that the engine itself refuses to have it twice. */
+/** In memory, gone with the container; the runner keeps it while its account is connected. */
+const HEALTH_FILE = "/tmp/connected";
+
+/**
+ * What `docker ps` shows as `healthy`: connected to WhatsApp. Looking for a file costs some 50 ms of a processor, most of
+ * it the engine's, and no memory that stays (measured on Docker 20.10): 0.2 processors for 200 containers.
+ */
+const HEALTHCHECK = {
+  Test: ["CMD", "test", "-f", HEALTH_FILE],
+  Interval: 60e9,
+  Timeout: 15e9,
+  // A page that is opened anew meanwhile is no news.
+  Retries: 2,
+};
+
+const RUNNER_ID_SHOWN = 8;
+
+/**
+ * `whatsapp-<session id>-<begin of the runner's id>`: readable, unique on an engine that several installations share, and the
+ * same for the same runner, so that the engine itself refuses to have it twice. Every session id is a part of a name as it is.
+ */
 export const containerName = ({ sessionId, runnerId }: Pick<RunnerSpec, "sessionId" | "runnerId">): string =>
-  `whatsapp-${sessionId ?? "warm"}-${runnerId}`;
+  `whatsapp-${sessionId ?? "warm"}-${runnerId.slice(0, RUNNER_ID_SHOWN)}`;
 
 /** What no container of ours may do, whatever runs in it. */
 export const hardening = (seccomp: string): HostConfig => ({
@@ -76,12 +96,15 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       RUNNER_PROFILE_ID: spec.profileId,
       RUNNER_GENERATION: String(spec.generation),
       RUNNER_TOKEN: spec.token,
+      RUNNER_EXPECTS_LOGIN: String(spec.expectsLogin),
       RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_PROFILE_DIR: PROFILE_DIR,
+      RUNNER_HEALTH_FILE: HEALTH_FILE,
       RUNNER_HOST: "0.0.0.0",
       RUNNER_PORT: String(RUNNER_CONTAINER_PORT),
     }).map(([name, value]) => `${name}=${value}`),
     StopTimeout: STOP_TIMEOUT_SECONDS,
+    Healthcheck: HEALTHCHECK,
     HostConfig: {
       ...hardening(settings.seccomp),
       NetworkMode: settings.network,

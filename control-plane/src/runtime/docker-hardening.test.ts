@@ -25,7 +25,9 @@ describe.runIf(hasDocker)("A runner's container", () => {
     await runtime.prepare();
     await Promise.all([runtime.ensure(first), runtime.ensure(second)]);
     for (const { runnerId } of [first, second])
-      containers.push(...(await docker("ps", "-q", "--filter", `name=${runnerId}`)));
+      containers.push(
+        ...(await docker("ps", "-q", "--filter", `label=io.whatsapp-engine.runner=${runnerId}`)),
+      );
     await Promise.all([first, second].map(({ runnerId }) => callStub(runtime, runnerId, "/health")));
   });
   afterAll(() => subject.dispose());

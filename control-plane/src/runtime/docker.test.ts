@@ -1,10 +1,20 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aRunner, conformance } from "./test-support/conformance.ts";
 import type { Runtime } from "./runtime.ts";
-import { aDockerRuntime, buildStubImage, docker, hasDocker } from "./test-support/docker-subject.ts";
+import {
+  aDockerRuntime,
+  buildStubImage,
+  docker,
+  hasDocker,
+  STUB_FOLDER,
+  STUB_IMAGE,
+} from "./test-support/docker-subject.ts";
 import { createEngineProxy } from "./test-support/engine-proxy.ts";
 import { callStub } from "./test-support/stub-client.ts";
 import { watching } from "./test-support/watching.ts";
+
+const ofRunner = ({ runnerId }: { runnerId: string }) => `label=io.whatsapp-engine.runner=${runnerId}`;
 
 describe.runIf(hasDocker)("Docker", () => {
   beforeAll(buildStubImage);
@@ -21,6 +31,7 @@ describe.runIf(hasDocker)("Docker", () => {
   describe("The Docker runtime", () => {
     const subject = aDockerRuntime();
     const { runtime, installId } = subject;
+    const ofInstall = `label=io.whatsapp-engine.install=${installId}`;
     beforeAll(() => runtime.prepare());
     afterAll(() => subject.dispose());
 
@@ -38,7 +49,7 @@ describe.runIf(hasDocker)("Docker", () => {
       const watch = watching(runtime);
       await watch.event("relist");
       await runtime.ensure(spec);
-      const [container = ""] = await docker("ps", "--quiet", "--filter", `name=${spec.runnerId}`);
+      const [container = ""] = await docker("ps", "--quiet", "--filter", ofRunner(spec));
       await docker("kill", container);
       expect(await watch.event("exited", { runnerId: spec.runnerId, withinMs: 10_000 })).toMatchObject({
         exitCode: 137,
@@ -54,17 +65,50 @@ describe.runIf(hasDocker)("Docker", () => {
     test("a runner that was started for no session is named after the one that has it", async () => {
       const spec = { ...aRunner(), sessionId: null };
       await runtime.ensure(spec);
-      const names = () =>
-        docker(
-          "ps",
-          "--format",
-          "{{.Names}}",
-          "--filter",
-          `label=io.whatsapp-engine.runner=${spec.runnerId}`,
-        );
-      expect(await names()).toEqual([`whatsapp-warm-${spec.runnerId}`]);
+      const names = () => docker("ps", "--format", "{{.Names}}", "--filter", ofRunner(spec));
+      expect(await names()).toEqual([`whatsapp-warm-${spec.runnerId.slice(0, 8)}`]);
       await runtime.rename(spec.runnerId, "session-123");
-      expect(await names()).toEqual([`whatsapp-session-123-${spec.runnerId}`]);
+      expect(await names()).toEqual([`whatsapp-session-123-${spec.runnerId.slice(0, 8)}`]);
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+    });
+
+    test("every session id is a part of its container's name, and another installation may have the same session", async () => {
+      const other = aDockerRuntime();
+      await other.runtime.prepare();
+      for (const sessionId of ["-", "_", "a", "A", "0-_", "x".repeat(64)]) {
+        const specs = [
+          { ...aRunner(), sessionId },
+          { ...aRunner(), sessionId },
+        ] as const;
+        await Promise.all([runtime.ensure(specs[0]), other.runtime.ensure(specs[1])]);
+        for (const spec of specs)
+          expect(await docker("ps", "--format", "{{.Names}}", "--filter", ofRunner(spec))).toEqual([
+            `whatsapp-${sessionId}-${spec.runnerId.slice(0, 8)}`,
+          ]);
+        await runtime.remove(specs[0].runnerId, { graceSeconds: 1 });
+      }
+      await other.dispose();
+    });
+
+    test("a container with a name of former versions is this runner's as before", async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      const [id = ""] = await docker("ps", "--quiet", "--filter", ofRunner(spec));
+      await docker("rename", id, `whatsapp-${spec.sessionId}-${randomUUID()}`);
+      expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+      expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      expect(await runtime.list()).toEqual([]);
+    });
+
+    test("a name that somebody else's container has is not taken for the runner's own", async () => {
+      const spec = aRunner();
+      const name = `whatsapp-${spec.sessionId}-${spec.runnerId.slice(0, 8)}`;
+      await docker("create", "--name", name, STUB_IMAGE);
+      await expect(runtime.ensure(spec)).rejects.toThrow(`Another container has the name ${name}`);
+      expect(await docker("ps", "--quiet", "--filter", `name=${name}`)).toEqual([]);
+      await docker("rm", name);
+      await runtime.ensure(spec);
       await runtime.remove(spec.runnerId, { graceSeconds: 1 });
     });
 
@@ -94,9 +138,48 @@ describe.runIf(hasDocker)("Docker", () => {
 
     test("the check of the sandbox leaves no container behind", async () => {
       await runtime.prepare();
-      expect(
-        await docker("ps", "--all", "--quiet", "--filter", `label=io.whatsapp-engine.install=${installId}`),
-      ).toEqual([]);
+      const purposes = await docker(
+        "ps",
+        "--all",
+        "--filter",
+        ofInstall,
+        "--format",
+        '"{{.Label "io.whatsapp-engine.purpose"}}"',
+      );
+      expect(purposes.filter((purpose) => purpose !== '"keep-profile"')).toEqual([]);
+    });
+
+    test("docker volume prune leaves a profile that no runner is on; docker container prune before it does not, until the next start", async () => {
+      const spec = aRunner();
+      const prune = (what: string) => docker(what, "prune", "--force", "--filter", ofInstall);
+      await runtime.ensure(spec);
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      expect(await runtime.removeStrays(0)).toBe(0);
+      await prune("volume");
+      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      await prune("container");
+      await runtime.prepare();
+      await prune("volume");
+      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      await prune("container");
+      await prune("volume");
+      expect(await runtime.listProfiles()).toEqual([]);
+    });
+
+    test("what keeps a profile goes with it, and holds on to no image that is no longer used", async () => {
+      const spec = aRunner();
+      await runtime.ensure(spec);
+      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      const keepers = () =>
+        docker("ps", "--all", "--filter", `name=whatsapp-keeps-${spec.profileId}`, "--format", "{{.Image}}");
+      expect(await keepers()).toEqual([STUB_IMAGE]);
+      const newer = `${STUB_IMAGE}-newer`;
+      await docker("build", "--quiet", "--label", `of=${installId}`, "--tag", newer, STUB_FOLDER);
+      await aDockerRuntime({ installId, image: newer }).runtime.prepare();
+      expect(await keepers()).toEqual([newer]);
+      await runtime.removeProfile(spec.profileId);
+      expect(await docker("ps", "--all", "--quiet", "--filter", ofInstall)).toEqual([]);
+      await docker("rmi", newer);
     });
   });
 
@@ -106,6 +189,7 @@ describe.runIf(hasDocker)("Docker", () => {
       ping: () => runtime.ping(),
       ensure: () => runtime.ensure(aRunner()),
       rename: () => runtime.rename(runnerId, "session-1"),
+      listOthers: () => runtime.listOthers(),
       remove: () => runtime.remove(runnerId, { graceSeconds: 1 }),
       removeProfile: () => runtime.removeProfile("p1"),
       list: () => runtime.list(),

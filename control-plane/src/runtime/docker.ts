@@ -4,6 +4,7 @@ import type { ContainerInfo } from "dockerode";
 import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
 import { createProfileCopy } from "./docker-copy.ts";
 import { createEngine } from "./docker-engine.ts";
+import { createKeepers, KEEPING } from "./docker-keeper.ts";
 import { createNews } from "./docker-news.ts";
 import { ensureNetwork, networkName, removeUnusedNetwork } from "./docker-network.ts";
 import { checkSandbox } from "./docker-sandbox.ts";
@@ -57,25 +58,26 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
   };
   const access = { engine, installId, image, seccomp };
   const copy = createProfileCopy(access);
+  const keepers = createKeepers(access);
   const closing = new AbortController();
 
   const news = createNews();
   const isAlive = ({ State, Labels }: ContainerInfo) =>
     ALIVE.includes(State) && !news.ended(Labels[labels.runner] ?? "");
 
-  const containersOf = (filter: string): Promise<ContainerInfo[]> =>
+  const containersWith = (...label: string[]): Promise<ContainerInfo[]> =>
     engine.call((docker, abortSignal) =>
-      docker.listContainers({
-        all: true,
-        filters: { label: [`${labels.install}=${installId}`, filter] },
-        abortSignal,
-      }),
+      docker.listContainers({ all: true, filters: { label }, abortSignal }),
     );
+  const containersOf = (filter: string) => containersWith(`${labels.install}=${installId}`, filter);
 
   const removeStrays = async (olderThanMs: number): Promise<number> => {
     const madeBefore = (Date.now() - olderThanMs) / 1000;
     const all = await containersOf(`${labels.install}=${installId}`);
-    const strays = all.filter(({ Labels, Created }) => !(labels.runner in Labels) && Created <= madeBefore);
+    const strays = all.filter(
+      ({ Labels, Created }) =>
+        !(labels.runner in Labels) && Labels[labels.purpose] !== KEEPING && Created <= madeBefore,
+    );
     for (const { Id } of strays) await removeContainer(Id, 0);
     return strays.length;
   };
@@ -89,16 +91,22 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     const begun = Date.now();
     // While no runner is on it anybody may have removed it: a `docker network prune` does.
     await ensureOwnNetwork();
-    // The volume is made with the container; a name that is taken is this same runner's.
-    await engine.call<unknown>(
+    // The volume is made with the container; a name that is taken is this same runner's, as a rule.
+    const made = await engine.call<{ id: string } | undefined>(
       (docker, abortSignal) => docker.createContainer({ ...containerSpec(settings, spec), abortSignal }),
       { accept: { 409: undefined } },
     );
+    const id = made?.id ?? (await containersOf(`${labels.runner}=${spec.runnerId}`))[0]?.Id;
+    if (id === undefined)
+      throw new AppError(
+        "runner_unavailable",
+        `Another container has the name ${containerName(spec)}; remove it with docker rm.`,
+      );
     passStep("runner.made", { runnerId: spec.runnerId });
     const outcome = await engine.call<"running" | "removed">(
       (docker, abortSignal) =>
         docker
-          .getContainer(containerName(spec))
+          .getContainer(id)
           .start({ abortSignal })
           .then(() => "running" as const),
       { accept: { 304: "running", 404: "removed" } },
@@ -106,6 +114,8 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     if (outcome === "removed")
       throw new AppError("runner_unavailable", "The runner was removed while it was being started.");
     news.forget(spec.runnerId);
+    // After the start, so that the runner begins meanwhile.
+    await keepers.keep(spec.profileId);
     log.debug({ runnerId: spec.runnerId, durationMs: Date.now() - begun }, "Container started");
   };
 
@@ -132,15 +142,15 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
 
     async prepare() {
       await this.ping();
-      const found = await engine.call<boolean>(
+      const imageId = await engine.call<string | null>(
         (docker) =>
           docker
             .getImage(image)
             .inspect()
-            .then(() => true),
-        { accept: { 404: false } },
+            .then(({ Id }) => Id),
+        { accept: { 404: null } },
       );
-      if (!found)
+      if (imageId === null)
         throw new OperatorError(`The runner image ${image} is missing; build it with: npm run setup`);
       if (options.browserArgs.some((argument) => argument.startsWith("--no-sandbox")))
         throw new OperatorError(
@@ -148,6 +158,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
         );
       await checkSandbox(engine, { installId, image, seccomp });
       await removeStrays(0);
+      await keepers.keepAll(await this.listProfiles(), imageId);
       await ensureOwnNetwork();
     },
 
@@ -185,6 +196,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     },
 
     async removeProfile(profileId) {
+      await keepers.letGo(profileId);
       await removeVolume(engine, installId, volumeName(profileId));
     },
 
@@ -201,6 +213,16 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
           liveness: isAlive(container) ? "alive" : "gone",
           createdAt: new Date(Created * 1000).toISOString(),
         };
+      });
+    },
+
+    async listOthers() {
+      const all = await containersWith(labels.install, labels.runner);
+      return all.flatMap(({ Labels, State, Created }) => {
+        const { [labels.install]: owner = "", [labels.runner]: runnerId = "" } = Labels;
+        const liveness = ALIVE.includes(State) ? ("alive" as const) : ("gone" as const);
+        const createdAt = new Date(Created * 1000).toISOString();
+        return owner === installId ? [] : [{ installId: owner, runnerId, liveness, createdAt }];
       });
     },
 

@@ -61,6 +61,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       RUNNER_PROFILE_ID: profileId,
       RUNNER_GENERATION: String(generation),
       RUNNER_TOKEN: token,
+      RUNNER_EXPECTS_LOGIN: String(spec.expectsLogin),
       RUNNER_PROFILE_DIR: profileDir,
       RUNNER_HOST: "127.0.0.1",
       RUNNER_PORT: "0",
@@ -146,6 +147,9 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
     exportProfile: (profileId) => profiles.pack(profileId),
 
     importProfile: (profileId, tar) => profiles.unpack(profileId, tar),
+
+    // Another installation's processes are known to it alone.
+    listOthers: async () => [],
 
     listProfiles: () => profiles.list(),
 

@@ -52,6 +52,9 @@ export type Runtime = {
   /** Every runner of this installation that there is, dead ones too. Throws `runtime_unavailable`. */
   list(): Promise<RunnerInfo[]>;
 
+  /** Runners of other installations on the same engine, which are none of ours to touch. Throws `runtime_unavailable`. */
+  listOthers(): Promise<OtherRunner[]>;
+
   /** Ids of every profile of this installation. Throws `runtime_unavailable`. */
   listProfiles(): Promise<string[]>;
 
@@ -82,6 +85,8 @@ export type RunnerSpec = {
   /** Only for names that people read; the runner does not learn it from here. null: none yet. */
   sessionId: string | null;
   token: string;
+  /** The account was linked on this profile: without its login the runner says `login_lost` and shows no code. */
+  expectsLogin: boolean;
   /** The only version of WhatsApp Web to open, whose document the runner then waits for; null: what WhatsApp serves. */
   whatsappVersion: string | null;
 };
@@ -93,6 +98,8 @@ export type RunnerInfo = {
   /** ISO 8601 */
   createdAt: string;
 };
+
+type OtherRunner = Omit<RunnerInfo, "profileId"> & { installId: string };
 
 export type RuntimeEvent =
   | { type: "relist" }

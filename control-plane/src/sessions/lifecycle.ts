@@ -29,6 +29,7 @@ export type RunnerFate = "keep" | "end" | "replace";
 const FATE: Partial<Record<SessionReason, RunnerFate>> = {
   // A person must act (scan again): no memory is held meanwhile, POST /sessions/create starts it again.
   logged_out: "end",
+  login_lost: "end",
   wrong_number: "end",
   qr_expired: "end",
   // The login is intact and the runner could not bring a page back: a fresh one on the same profile mends it.

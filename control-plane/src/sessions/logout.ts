@@ -43,7 +43,17 @@ export function createLogout(deps: {
     const token = runnerToken(runnerId);
     const generation = store.addRunner(runnerId, profileId);
     passStep("runner.row_written", { sessionId });
-    await runtime.ensure({ runnerId, profileId, generation, sessionId, token, whatsappVersion });
+    // A login that is gone needs no logout.
+    const expectsLogin = false;
+    await runtime.ensure({
+      runnerId,
+      profileId,
+      generation,
+      sessionId,
+      token,
+      expectsLogin,
+      whatsappVersion,
+    });
     passStep("runner.started", { sessionId });
     const client = createRunnerClient(await runtime.endpoint(runnerId), token);
     try {

@@ -27,8 +27,7 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
       reason: reasonOf(row, state),
       detail: state.detail ?? (account === "doubtful" ? DOUBT : whyAgain(row, state)),
       whatsappVersion: state.whatsappVersion ?? row.whatsappVersion,
-      linkedPhoneNumber:
-        state.account?.phoneNumber ?? (state.reason === "logged_out" ? null : row.linkedPhoneNumber),
+      linkedPhoneNumber: state.account?.phoneNumber ?? (hasNoLogin(state) ? null : row.linkedPhoneNumber),
       pushName: state.account?.pushName ?? row.pushName,
       ...(fate === "end" ? { desired: "stopped" } : {}),
     };
@@ -50,6 +49,8 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     return fate;
   };
 }
+
+const hasNoLogin = ({ reason }: RunnerState) => reason === "logged_out" || reason === "login_lost";
 
 /** A session that is woken says so until it is connected, or it turns out that it will not be. */
 const reasonOf = (row: SessionRow, { status, reason }: RunnerState) =>

@@ -173,7 +173,16 @@ export function createReconciler(deps: {
     live.notify(sessionId);
     try {
       const token = deps.runnerToken(runnerId);
-      await runtime.ensure({ runnerId, profileId, generation, sessionId, token, whatsappVersion });
+      const expectsLogin = row.linkedPhoneNumber !== null;
+      await runtime.ensure({
+        runnerId,
+        profileId,
+        generation,
+        sessionId,
+        token,
+        expectsLogin,
+        whatsappVersion,
+      });
     } catch (error) {
       if (isUnavailable(error)) throw error;
       replace(sessionId, runnerId, "start_failed", (error as Error).message);

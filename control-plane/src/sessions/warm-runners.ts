@@ -182,7 +182,7 @@ export function createWarmRunners(deps: {
     try {
       const token = deps.runnerToken(runnerId);
       const names = { runnerId, profileId, generation: WARM_GENERATION, sessionId: null };
-      await runtime.ensure({ ...names, token, whatsappVersion: deps.versionForNew() });
+      await runtime.ensure({ ...names, token, expectsLogin: false, whatsappVersion: deps.versionForNew() });
       passStep("warm.started", {});
     } catch (err) {
       log.warn({ runnerId, err }, "a warm runner could not be started");

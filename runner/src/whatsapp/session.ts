@@ -88,6 +88,9 @@ const UNPAIRED_MS = 10_000;
 const DOUBTED =
   "WhatsApp Web says that it is not linked any more, of which WhatsApp told nothing; the login is kept, and tried again by the next start.";
 
+const LOST =
+  "The login of this session is gone: its profile was removed or emptied. POST /sessions/:id/start shows a code to link it again; POST /sessions/:id/restore brings a backup back.";
+
 type End = { standing: Standing; before?: () => Promise<unknown>; hard?: boolean; forget?: boolean };
 
 /** Causes behind which the kernel may stand. */
@@ -302,6 +305,9 @@ export const createSession = (deps: Deps): Session => {
   return {
     start: async () => {
       state.set({ status: "connecting", reason: "starting", detail: null });
+      // A code that nobody expects is scanned by nobody.
+      if (config.expectsLogin && !(await profile.mayHoldLogin()))
+        return end({ standing: disconnected("login_lost", LOST) });
       await mender.start(async () => {
         linkedAt = await profile.linkedAt();
         if (await profile.isClaimed()) login.claimed();

@@ -54,8 +54,16 @@ onDocker("parts that are removed by hand", () => {
     expect(seen()).not.toContain("qr_ready");
   }
 
-  /** Its login is gone, so it asks for a scan; then all is as ever. */
+  /** What holds the volume while no runner is on it. */
+  const removeKeeper = (volume: string) => {
+    const name = volume.replace("whatsapp-profile-", "whatsapp-keeps-");
+    return docker("rm", name);
+  };
+
+  /** Its login is gone, which is said; once it is started it asks for a scan, and then all is as ever. */
   async function isLinkedAnew(sessionId: SessionId) {
+    await waitForStatus(engine, sessionId, { status: "disconnected", reason: "login_lost" });
+    expect((await engine.api(`POST /sessions/${sessionId}/start`)).status).toBe(200);
     await waitForStatus(engine, sessionId, "qr_ready");
     await scan(engine, simulator, sessionId, ACCOUNTS[sessionId]);
     await waitForStatus(engine, sessionId, "connected");
@@ -78,7 +86,7 @@ onDocker("parts that are removed by hand", () => {
     await sends("a", "after docker rm");
   });
 
-  it("the volume of a stopped session: it asks for a scan, and what comes afterwards is told", async () => {
+  it("the volume of a stopped session: it says so, asks for a scan once it is started, and what comes afterwards is told", async () => {
     await sends("b", "before the volume went");
     await simulator.control.deliver(ACCOUNTS.b, { from: FRIEND, body: "before the volume went" });
     await until("it to be told", () => {
@@ -87,6 +95,7 @@ onDocker("parts that are removed by hand", () => {
     });
     expect((await engine.api("POST /sessions/b/stop")).status).toBe(200);
     const volume = volumeOf("b");
+    await removeKeeper(volume);
     await until("the volume to be free", () =>
       docker("volume", "rm", volume).then(
         () => true,
@@ -99,12 +108,13 @@ onDocker("parts that are removed by hand", () => {
     expect(await volumesOf(engine.installId)).toContain(volume);
   });
 
-  it("a volume with its container: it asks for a scan", async () => {
+  it("a volume with its container: it says so, and asks for a scan once it is started", async () => {
     const volume = volumeOf("c");
     await expect(docker("volume", "rm", volume)).rejects.toThrow("in use");
     await until("volume and container to be gone", async () => {
       const running = await containerOf(engine.installId, "c").catch(() => null);
       if (running !== null) await docker("rm", "--force", running).catch(() => undefined);
+      await removeKeeper(volume).catch(() => undefined);
       return docker("volume", "rm", volume).then(
         () => true,
         () => false,

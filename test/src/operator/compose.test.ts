@@ -4,6 +4,7 @@ import { createCompose, onCompose, type Compose } from "../support/compose.ts";
 import {
   containerOf,
   containersOf,
+  docker,
   hostSeenByContainers,
   networksOf,
   removeInstallation,
@@ -26,9 +27,12 @@ onCompose("the shipped docker-compose.yml", () => {
   let installId: string | undefined;
   beforeAll(async () => {
     simulator = await startSimulator({ host: "0.0.0.0" });
-    compose = await createCompose({
+    const settings = {
       RUNNER_BROWSER_ARGS: JSON.stringify(simulator.browserArgs(await hostSeenByContainers())),
-    });
+      STOP_WORDS: "STOP,BERHENTI",
+    };
+    // As a Windows editor writes it.
+    compose = await createCompose(settings, "\uFEFFSEND_BURST=7\r\nSEND_MAX_PER_DAY=900\r\n");
     // The runner image is there already, and the other suites use it.
     await compose.run("build", "engine");
   }, BUILD_TIMEOUT_MS);
@@ -59,6 +63,50 @@ onCompose("the shipped docker-compose.yml", () => {
     await until("the session to send again", async () => (await send("once more")).body.status === "sent");
     expect(await startedAt(await containerOf(installId ?? "", "a"))).toBe(before);
   });
+
+  it("hands on what the environment and .env say", async () => {
+    expect((await compose.api("GET /sessions/a/pace")).body).toMatchObject({
+      pace: { burst: 7, perDay: 900 },
+    });
+    await simulator.control.deliver(ACCOUNT, { from: FRIEND, body: "berhenti" });
+    await until("the stop word to count", async () => (await send("too late")).status === 403);
+    await compose.api(`DELETE /suppressions/${FRIEND}?sessionId=a`);
+  });
+
+  it("says in docker ps that engine and session are well", async () => {
+    const container = await containerOf(installId ?? "", "a");
+    const session = async () =>
+      (await docker("inspect", "--format", "{{.State.Health.Status}}", container)).join("");
+    await until(
+      "both to be healthy",
+      async () => `${await compose.health()} ${await session()}` === "healthy healthy",
+      {
+        timeoutMs: 100_000,
+      },
+    );
+  }, 120_000);
+
+  it("ends its sessions' containers by stop-all, after which they come back without a scan", async () => {
+    await compose.run("down");
+    expect(await containersOf(installId ?? "")).toHaveLength(1);
+    await compose.run("run", "--rm", "stop-all");
+    expect(await containersOf(installId ?? "")).toEqual([]);
+    await compose.up();
+    await until(
+      "the session to send again",
+      async () => (await send("after stop-all")).body.status === "sent",
+    );
+  });
+
+  it("is well at another address, where this machine may not call", async () => {
+    compose.set({ HOST: "127.0.0.3", ALLOWED_IPS: "10.1.2.3" });
+    await compose.run("up", "--detach", "--no-build");
+    await until("the engine to be healthy", async () => (await compose.health()) === "healthy", {
+      timeoutMs: 100_000,
+    });
+    compose.set({ HOST: "", ALLOWED_IPS: "" });
+    await compose.up();
+  }, 120_000);
 
   it("leaves nothing behind once its sessions are deleted and it is taken down", async () => {
     const deleted = await compose.api("DELETE /sessions/a");

@@ -20,6 +20,10 @@ export type Compose = {
   readonly api: Api;
   /** With everything that Compose says, if it fails. */
   run(...args: string[]): Promise<void>;
+  /** Changes settings of the environment, from the next `run` on. */
+  set(settings: Readonly<Record<string, string>>): void;
+  /** What the engine's container says of its health. */
+  health(): Promise<string>;
   /** Starts it as the README says, in the background; resolves when the API answers. */
   up(): Promise<void>;
   installId(): Promise<string>;
@@ -43,21 +47,28 @@ export function onCompose(name: string, suite: () => void): void {
   describe.skip(`${name} (NOT RUN: ${why})`, suite);
 }
 
-/** `settings` as in the environment. A `.env` beside the Compose file, which Compose would read, is left out. */
-export async function createCompose(settings: Readonly<Record<string, string>>): Promise<Compose> {
+/**
+ * `settings` as in the environment, `envText` as in the file `.env`. One that stands beside the Compose file, which Compose
+ * would read, is left out.
+ */
+export async function createCompose(
+  settings: Readonly<Record<string, string>>,
+  envText = "",
+): Promise<Compose> {
   const [program = "", ...prefix] = command ?? [];
   const name = `wae-test-${randomBytes(4).toString("hex")}`;
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "compose-test-"));
   const envFile = join(folder, ".env");
-  writeFileSync(envFile, "");
+  writeFileSync(envFile, envText);
   const apiKey = randomBytes(24).toString("base64url");
-  const { PATH, HOME, DOCKER_HOST, DOCKER_CONFIG } = process.env;
-  const environment = {
+  const { PATH, HOME, DOCKER_HOST, DOCKER_CONFIG, RUNNER_IMAGE } = process.env;
+  const environment: NodeJS.ProcessEnv = {
     PATH,
     HOME,
     DOCKER_HOST,
     DOCKER_CONFIG,
+    RUNNER_IMAGE,
     DOCKER_SOCKET: DOCKER_HOST === undefined ? undefined : new URL(DOCKER_HOST).pathname,
     // The builder that the runner image is built with: what both share is built once.
     DOCKER_BUILDKIT: "0",
@@ -73,9 +84,20 @@ export async function createCompose(settings: Readonly<Record<string, string>>):
     await promisify(execFile)(program, line, { cwd: repository, env: environment, maxBuffer });
   }
 
+  async function engineContainer(): Promise<string> {
+    const service = ["--filter", "label=com.docker.compose.service=engine"];
+    const [container = ""] = await docker("ps", "--quiet", ...ofProject(name), ...service);
+    return container;
+  }
+
   return {
     api,
     run,
+    set: (more) => void Object.assign(environment, more),
+    async health() {
+      const format = "{{.State.Health.Status}}";
+      return (await docker("inspect", "--format", format, await engineContainer())).join("");
+    },
     async up() {
       await run("up", "--detach", "--no-build");
       await until("the engine to be ready", () =>
@@ -86,9 +108,7 @@ export async function createCompose(settings: Readonly<Record<string, string>>):
       );
     },
     async installId() {
-      const service = ["--filter", "label=com.docker.compose.service=engine"];
-      const [container = ""] = await docker("ps", "--quiet", ...ofProject(name), ...service);
-      const text = (await docker("exec", container, "cat", "/data/install.json")).join("");
+      const text = (await docker("exec", await engineContainer(), "cat", "/data/install.json")).join("");
       return (JSON.parse(text) as { installId: string }).installId;
     },
     async parts() {

@@ -13,9 +13,17 @@ export async function docker(...args: string[]): Promise<string[]> {
 
 const ofInstall = (installId: string) => ["--filter", `label=${labels.install}=${installId}`];
 
-/** Ids of an installation's containers, ended ones too. */
+/** Ids of an installation's runners, ended ones too. */
 export const containersOf = (installId: string): Promise<string[]> =>
-  docker("ps", "--all", "--no-trunc", "--quiet", ...ofInstall(installId));
+  docker(
+    "ps",
+    "--all",
+    "--no-trunc",
+    "--quiet",
+    ...ofInstall(installId),
+    "--filter",
+    `label=${labels.runner}`,
+  );
 
 /** Id of the container that runs for a session; by its name, which one that was warm gets with its session. */
 export async function containerOf(installId: string, sessionId: string): Promise<string> {
@@ -25,7 +33,7 @@ export async function containerOf(installId: string, sessionId: string): Promise
     "--quiet",
     ...ofInstall(installId),
     "--filter",
-    `name=^/?whatsapp-${sessionId}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`,
+    `name=^/?whatsapp-${sessionId}-[0-9a-f]{8}$`,
   );
   if (id === undefined || others.length > 0)
     throw new Error(`session ${sessionId} has ${id === undefined ? "no container" : "several containers"}`);
@@ -51,7 +59,7 @@ export async function startedAt(containerId: string): Promise<string> {
 
 /** Removes all that an installation has. */
 export async function removeInstallation(installId: string): Promise<void> {
-  const containers = await containersOf(installId);
+  const containers = await docker("ps", "--all", "--quiet", ...ofInstall(installId));
   if (containers.length > 0) await docker("rm", "--force", ...containers);
   const volumes = await volumesOf(installId);
   if (volumes.length > 0) await docker("volume", "rm", "--force", ...volumes);

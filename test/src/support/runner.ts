@@ -19,7 +19,8 @@ export async function killRunner(engine: Engine, sessionId: string): Promise<voi
 export const runnerPid = (engine: Engine, sessionId: string): number =>
   Number.parseInt(readFileSync(join(profileDir(engine, sessionId), "runner.pid"), "utf8"), 10);
 
-function profileDir({ dataDir }: Engine, sessionId: string): string {
+/** Process runtime only. */
+export function profileDir({ dataDir }: Engine, sessionId: string): string {
   const [profile] = query(dataDir, "select id from profiles where session_id = ?", sessionId);
   return join(dataDir, "profiles", String(profile?.["id"]));
 }

@@ -6,12 +6,15 @@ import { errorResponses } from "../errors.ts";
 const cleanup = createRoute({
   method: "get",
   path: "/health/cleanup",
-  summary: "What was cleaned up since the start, and what is kept though no session has it",
+  summary:
+    "What was cleaned up since the start, what is kept though no session has it, and runners of other installations",
   responses: {
     200: { description: "what", content: { "application/json": { schema: cleanupAnswerSchema } } },
     ...errorResponses(),
   },
 });
 
-export const cleanupRoutes = (deps: { cleanup: () => Cleanup }) =>
-  createRouter().openapi(cleanup, (c) => c.json({ success: true as const, ...deps.cleanup() }, 200));
+export const cleanupRoutes = (deps: { cleanup: () => Promise<Cleanup> }) =>
+  createRouter().openapi(cleanup, async (c) =>
+    c.json({ success: true as const, ...(await deps.cleanup()) }, 200),
+  );

@@ -21,6 +21,7 @@ export const aRunner = (profileId = `p${randomBytes(4).toString("hex")}`): Runne
   generation: 1,
   sessionId: "session-1",
   token: "token",
+  expectsLogin: false,
   whatsappVersion: null,
 });
 
@@ -237,6 +238,10 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
       await foreign.event("relist");
       expect(await other.list()).toEqual([]);
       expect(await other.listProfiles()).toEqual([]);
+      const seen = (await other.listOthers()).map(({ runnerId }) => runnerId);
+      // Only Docker's engine is one for several installations.
+      expect(seen.includes(spec.runnerId)).toBe(other.kind === "docker");
+      expect((await runtime.listOthers()).map(({ runnerId }) => runnerId)).not.toContain(spec.runnerId);
       expect(await other.readProfile(spec.profileId)).toBeUndefined();
       await expect(other.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
       await other.rename(spec.runnerId, "foreign");

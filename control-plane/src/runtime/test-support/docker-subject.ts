@@ -24,7 +24,9 @@ export const docker = async (...args: string[]): Promise<string[]> => {
 
 export const STUB_IMAGE = "whatsapp-engine-stub-runner:test";
 
-export const buildStubImage = () => docker("build", "--quiet", "--tag", STUB_IMAGE, import.meta.dirname);
+export const STUB_FOLDER = import.meta.dirname;
+
+export const buildStubImage = () => docker("build", "--quiet", "--tag", STUB_IMAGE, STUB_FOLDER);
 
 /** A Docker runtime of an installation of its own, running stub runners unless told otherwise. */
 export const aDockerRuntime = (options: Partial<DockerRuntimeOptions> = {}) => {

@@ -1,0 +1,80 @@
+import { labels } from "@whatsapp-engine/contract";
+import { hardening, profileMount } from "./docker-container.ts";
+import type { Engine } from "./docker-engine.ts";
+
+/** What `labels.purpose` says of a container that holds a profile's volume, and is never started. */
+export const KEEPING = "keep-profile";
+
+type Options = { engine: Engine; installId: string; image: string; seccomp: string };
+
+const keeperName = (profileId: string): string => `whatsapp-keeps-${profileId}`;
+
+/**
+ * Volumes that no container has are removed by `docker volume prune` (up to Docker 22, with `--all` in later ones), logins of
+ * sessions that sleep among them. A container that is made and never started holds each; it costs no memory.
+ */
+export const createKeepers = ({ engine, installId, image, seccomp }: Options) => {
+  /** Does nothing where there is one. The volume is made if it is missing. */
+  async function keep(profileId: string): Promise<void> {
+    await engine.call<unknown>(
+      (docker, abortSignal) =>
+        docker.createContainer({
+          name: keeperName(profileId),
+          Image: image,
+          Labels: {
+            [labels.install]: installId,
+            [labels.profile]: profileId,
+            [labels.purpose]: KEEPING,
+          },
+          HostConfig: {
+            ...hardening(seccomp),
+            NetworkMode: "none",
+            Mounts: [profileMount(installId, profileId)],
+          },
+          abortSignal,
+        }),
+      { accept: { 409: undefined } },
+    );
+  }
+
+  async function letGo(profileId: string): Promise<void> {
+    const filters = {
+      label: [
+        `${labels.install}=${installId}`,
+        `${labels.profile}=${profileId}`,
+        `${labels.purpose}=${KEEPING}`,
+      ],
+    };
+    const keepers = await engine.call((docker, abortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal }),
+    );
+    for (const { Id } of keepers)
+      await engine.call<unknown>(
+        (docker, abortSignal) => docker.getContainer(Id).remove({ force: true, abortSignal } as object),
+        { accept: { 404: undefined, 409: undefined } },
+      );
+  }
+
+  return {
+    keep,
+    letGo,
+
+    /** Makes what is missing, and makes anew what holds on to an image that is no longer used. */
+    async keepAll(profileIds: readonly string[], imageId: string): Promise<void> {
+      const keepers = await engine.call((docker, abortSignal) =>
+        docker.listContainers({
+          all: true,
+          filters: { label: [`${labels.install}=${installId}`, `${labels.purpose}=${KEEPING}`] },
+          abortSignal,
+        }),
+      );
+      const imageOf = new Map(keepers.map(({ Labels, ImageID }) => [Labels[labels.profile], ImageID]));
+      for (const profileId of profileIds) {
+        const found = imageOf.get(profileId);
+        if (found === imageId) continue;
+        if (found !== undefined) await letGo(profileId);
+        await keep(profileId);
+      }
+    },
+  };
+};
