@@ -21,12 +21,21 @@ import { prepareAside } from "./prepare-database.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
+import { shareAnswer } from "./share-answer.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
+
+/** How long an answer to "are you ready" holds, whoever asks: each needs the database and the runtime. */
+const READY_MS = 1_000;
+/**
+ * How long a connection without a call stays open. Longer than proxies keep theirs (nginx 60 s to us, Caddy 2 min): a call that a
+ * proxy sends on one that is just being closed would be lost.
+ */
+const KEEP_ALIVE_MS = 150_000;
 
 /** For answers to calls whose time was over when the engine stopped. */
 const LAST_ANSWERS_MS = 1_000;
@@ -78,6 +87,7 @@ export async function startService(deps: {
       apiKey: apiKey.key,
       allowedIps: config.allowedIps,
       trustedProxies: config.trustedProxies,
+      strangers: config.strangers,
       version,
     };
     const starting = createStarting({ settings: access, uptimeSeconds, clock, log });
@@ -166,6 +176,13 @@ export async function startService(deps: {
     });
 
     let stopping = false;
+    const ready = shareAnswer(
+      async () => {
+        sessions.store.countByStatus();
+        await runtime.ping();
+      },
+      { forMs: READY_MS },
+    );
     const app = createApp({
       sessions: sessions.service,
       pairing: sessions.pairing,
@@ -197,8 +214,7 @@ export async function startService(deps: {
         warmRunners: sessions.warmRunners.counts,
         async ready() {
           if (stopping) throw new AppError("shutting_down", "The engine is shutting down.");
-          sessions.store.countByStatus();
-          await runtime.ping();
+          await ready();
         },
       },
       settings: {
@@ -243,10 +259,13 @@ export async function startService(deps: {
 
 function listen(fetch: Parameters<typeof serve>[0]["fetch"], { host, port }: { host: string; port: number }) {
   return new Promise<{ server: Server; url: string }>((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port }, (address) => {
-      const shown = host === "0.0.0.0" || host === "::" || host === "127.0.0.1" ? "localhost" : host;
-      resolve({ server, url: `http://${shown}:${address.port}` });
-    }) as Server;
+    const server = serve(
+      { fetch, hostname: host, port, serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS } },
+      (address) => {
+        const shown = host === "0.0.0.0" || host === "::" || host === "127.0.0.1" ? "localhost" : host;
+        resolve({ server, url: `http://${shown}:${address.port}` });
+      },
+    ) as Server;
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const why =
         cause.code === "EADDRINUSE"

@@ -14,6 +14,7 @@ function makeApp() {
     apiKey: API_KEY,
     allowedIps: [],
     trustedProxies: [],
+    strangers: { withoutKeyPerMinute: 60, wrongKeyPerMinute: 10 },
     rateLimitPerMinute: 0,
     maxMediaBytes: 1024 * 1024,
     dataDir: "/nonexistent",
