@@ -2,7 +2,11 @@ import { createMiddleware } from "hono/factory";
 import { AppError, findHalf } from "@whatsapp-engine/contract";
 import { charsetOf, decodeText } from "./charset.ts";
 import { whyTooMuch } from "./json-amount.ts";
+import { giveWay } from "../turns.ts";
 import type { AppEnv } from "./context.ts";
+
+/** Bytes from which on a body counts as large. */
+const LARGE = 256 * 1024;
 
 const JSON_TYPE = /^application\/json\b/i;
 
@@ -13,11 +17,18 @@ const JSON_TYPE = /^application\/json\b/i;
 export const readJsonText = createMiddleware<AppEnv>(async (c, next) => {
   const type = c.req.header("Content-Type") ?? "";
   if (c.req.method !== "GET" && c.req.method !== "HEAD" && JSON_TYPE.test(type)) {
-    const text = decodeText(new Uint8Array(await c.req.arrayBuffer()), charsetOf(type), refusal);
+    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    // Each look at a large one is felt by others, and several at once by so much longer.
+    const turn = async () => void (bytes.length > LARGE && (await giveWay()));
+    await turn();
+    const text = decodeText(bytes, charsetOf(type), refusal);
     // Typed as the text itself; what reads the body waits for it.
     c.req.bodyCache = { text: Promise.resolve(text) as unknown as string };
+    await turn();
     refuseTooMuch(text);
+    await turn();
     refuseHalves(text);
+    await turn();
   }
   await next();
 });
