@@ -8,6 +8,7 @@ const DOCKER = "control-plane/src/runtime/docker*.test.ts";
 const SLOW = [
   "test/src/{crash,chaos,soak}/**/*.test.ts",
   "test/src/sessions/{backup,canary*,hibernation,version-pin*,warm-runners}.test.ts",
+  "test/src/api/hostile-calls.test.ts",
   "runner/src/whatsapp/mending.test.ts",
 ];
 /** Builds the engine's own image, which takes minutes: `npm run test:compose`. */

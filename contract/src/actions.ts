@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LOOK_NO_FURTHER } from "./long-text.ts";
+import { textUpTo } from "./long-text.ts";
 import { MAX_TEXT_LENGTH } from "./message.ts";
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
@@ -11,9 +11,7 @@ const isOneEmoji = (text: string): boolean =>
 
 export const reactSchema = z
   .strictObject({
-    emoji: z
-      .string()
-      .max(64, LOOK_NO_FURTHER)
+    emoji: textUpTo(64)
       .refine((emoji) => emoji === "" || isOneEmoji(emoji), {
         message: "must be one emoji, or empty to take the reaction back",
       })
@@ -23,9 +21,7 @@ export const reactSchema = z
 
 export const editMessageSchema = z
   .strictObject({
-    message: z
-      .string()
-      .max(MAX_TEXT_LENGTH)
+    message: textUpTo(MAX_TEXT_LENGTH)
       .refine((text) => text.trim() !== "", { message: "must not be empty" })
       .meta({ description: "The new text; of media, the new caption" }),
   })

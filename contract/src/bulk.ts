@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sessionIdSchema } from "./ids.ts";
+import { textUpTo } from "./long-text.ts";
 import { checkKind, type MessageParts, type MessageType } from "./kinds.ts";
 import {
   MAX_TEXT_LENGTH,
@@ -26,17 +27,17 @@ const MAX_TABLE_LENGTH = 2_000_000;
 export const MAX_FIELD_NAME_LENGTH = 64;
 const MAX_FIELD_LENGTH = 4_096;
 
-const fieldValueSchema = z.union([z.string().max(MAX_FIELD_LENGTH), z.number(), z.boolean()]);
+const fieldValueSchema = z.union([textUpTo(MAX_FIELD_LENGTH), z.number(), z.boolean()]);
 
 /** One recipient with what is its own. What is not named here is a field for placeholders. */
 export const bulkRecipientSchema = z
   .object({
     to: recipientSchema,
-    message: z.string().max(MAX_TEXT_LENGTH).optional(),
-    caption: z.string().max(MAX_TEXT_LENGTH).optional(),
+    message: textUpTo(MAX_TEXT_LENGTH).optional(),
+    caption: textUpTo(MAX_TEXT_LENGTH).optional(),
     clientMessageId: clientMessageIdSchema.optional(),
     fields: z
-      .record(z.string().min(1).max(MAX_FIELD_NAME_LENGTH), fieldValueSchema.nullable())
+      .record(textUpTo(MAX_FIELD_NAME_LENGTH).min(1), fieldValueSchema.nullable())
       .optional()
       .meta({ description: "What its placeholders stand for; those that no text names are taken too" }),
   })
@@ -59,11 +60,11 @@ const bulkPaceSchema = z
 
 const fieldsOfBulk = {
   ...shared,
-  csv: z.string().min(1).max(MAX_TABLE_LENGTH).optional().meta({
+  csv: textUpTo(MAX_TABLE_LENGTH).min(1).optional().meta({
     description:
       "Instead of `recipients`: a table as a spreadsheet writes it (`,`, `;` or tab, quotes), its first row naming the columns",
   }),
-  toColumn: z.string().min(1).max(255).optional().meta({
+  toColumn: textUpTo(255).min(1).optional().meta({
     description: "The column of `csv` with the phone numbers; found by its usual names where it is left out",
   }),
   placeholders: z.literal(false).optional().meta({
@@ -178,7 +179,7 @@ export const bulkAcceptedSchema = bulkAnswerSchema.extend({
 export const listBulksQuerySchema = z.object({
   state: bulkStateSchema.optional(),
   limit: z.coerce.number().int().min(1).max(100).default(50),
-  cursor: z.string().max(256).optional(),
+  cursor: textUpTo(256).optional(),
 });
 export type ListBulksQuery = z.infer<typeof listBulksQuerySchema>;
 

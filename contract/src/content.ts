@@ -1,21 +1,15 @@
 import { z } from "zod";
 import { numberAsWrittenSchema } from "./ids.ts";
-import { LOOK_NO_FURTHER } from "./long-text.ts";
+import { textUpTo } from "./long-text.ts";
 
 /** WhatsApp's own id of a message: `true_6281234567890@c.us_3EB0…`; in a group its writer's id follows. */
-export const whatsappIdSchema = z
-  .string()
-  .max(200, LOOK_NO_FURTHER)
-  .regex(
-    /^(true|false)_[0-9A-Za-z.:-]+@[a-z.]+_[0-9A-Za-z._:@-]+$/,
-    "is not a WhatsApp id such as true_6281234567890@c.us_3EB0…",
-  );
+export const whatsappIdSchema = textUpTo(200).regex(
+  /^(true|false)_[0-9A-Za-z.:-]+@[a-z.]+_[0-9A-Za-z._:@-]+$/,
+  "is not a WhatsApp id such as true_6281234567890@c.us_3EB0…",
+);
 
 const oneLine = (max: number) =>
-  z
-    .string()
-    .max(max, LOOK_NO_FURTHER)
-    .regex(/^[^\r\n]*\S[^\r\n]*$/, "must be one line, and not empty");
+  textUpTo(max).regex(/^(?=[^\r\n]*\S)[^\r\n]*$/, "must be one line, and not empty");
 
 export const locationSchema = z
   .strictObject({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sessionIdSchema } from "./ids.ts";
+import { textUpTo } from "./long-text.ts";
 
 /** What an application can be told of. The part before the dot is what it is about. */
 export const eventTypes = [
@@ -34,8 +35,7 @@ export const eventSchema = z
 export type Event = z.infer<typeof eventSchema>;
 
 /** Event types as a query says them: separated by commas. */
-const typesSchema = z
-  .string()
+const typesSchema = textUpTo(1_000)
   .transform((text, ctx) => {
     const parsed = z.array(eventTypeSchema).min(1).safeParse(text.split(","));
     if (parsed.success) return parsed.data;

@@ -10,6 +10,7 @@ export * from "./health.ts";
 export * from "./ids.ts";
 export * from "./kinds.ts";
 export * from "./labels.ts";
+export * from "./long-text.ts";
 export * from "./message.ts";
 export * from "./pace.ts";
 export * from "./problems.ts";

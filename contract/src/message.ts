@@ -3,6 +3,7 @@ import { waitReasonSchema } from "./account-limit.ts";
 import { contentFields } from "./content.ts";
 import { numberAsWrittenSchema, sessionIdSchema } from "./ids.ts";
 import { checkKind, messageTypeSchema, type MessageParts, type MessageType } from "./kinds.ts";
+import { textUpTo } from "./long-text.ts";
 import { sendOptions } from "./send-options.ts";
 
 /**
@@ -27,24 +28,29 @@ export type MessageStatus = z.infer<typeof messageStatusSchema>;
 /** WhatsApp's own limit for a text, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 65_536;
 
+/** The largest file that MEDIA_MAX_MB can allow, 100 MB, in base64 with line breaks. */
+const MAX_BASE64_LENGTH = 160_000_000;
+const NOT_A_HEADER = "is not the name of a header that can be given";
+
 const aboutMedia = {
-  mimetype: z.string().max(127).optional().meta({ example: "application/pdf" }),
-  filename: z.string().min(1).max(255).optional(),
+  mimetype: textUpTo(127).optional().meta({ example: "application/pdf" }),
+  filename: textUpTo(255).min(1).optional(),
 };
 
 export const mediaSchema = z
   .strictObject({
-    base64: z.string().min(1).optional().meta({ description: "The bytes, base64; a data URL is taken too" }),
-    url: z.string().max(2048).optional().meta({ description: "http(s) address the engine fetches" }),
+    base64: textUpTo(MAX_BASE64_LENGTH)
+      .min(1)
+      .optional()
+      .meta({ description: "The bytes, base64; a data URL is taken too" }),
+    url: textUpTo(2048).optional().meta({ description: "http(s) address the engine fetches" }),
     headers: z
       .record(
-        z
-          .string()
-          .regex(
-            /^(?!(?:host|connection|content-length|transfer-encoding|upgrade|expect)$)[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/i,
-            "is not the name of a header that can be given",
-          ),
-        z.string().regex(/^[\t\x20-\x7e]{0,4096}$/, "must be one line of ASCII"),
+        textUpTo(64, NOT_A_HEADER).regex(
+          /^(?!(?:host|connection|content-length|transfer-encoding|upgrade|expect)$)[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/i,
+          NOT_A_HEADER,
+        ),
+        textUpTo(4_096).regex(/^[\t\x20-\x7e]*$/, "must be one line of ASCII"),
       )
       .refine((headers) => Object.keys(headers).length <= 20, { message: "must be 20 at the most" })
       .optional()
@@ -62,7 +68,7 @@ export const mediaSchema = z
 export const uploadSchema = z.strictObject({
   bytes: z.instanceof(Uint8Array),
   /** What the part of a form calls itself: by its sender's library, which may not have looked. */
-  partType: z.string().optional(),
+  partType: textUpTo(1_000).optional(),
   ...aboutMedia,
 });
 
@@ -75,9 +81,9 @@ export const recipientSchema = numberAsWrittenSchema.meta({
 export const sendMessageFields = {
   to: recipientSchema,
   type: messageTypeSchema.default("text"),
-  message: z.string().max(MAX_TEXT_LENGTH).optional(),
+  message: textUpTo(MAX_TEXT_LENGTH).optional(),
   media: mediaSchema.optional(),
-  caption: z.string().max(MAX_TEXT_LENGTH).optional(),
+  caption: textUpTo(MAX_TEXT_LENGTH).optional(),
   ...contentFields,
   ...sendOptions,
 };
@@ -162,10 +168,10 @@ export const messageAnswerSchema = z.object({ success: z.literal(true), message:
 
 export const listMessagesQuerySchema = z.object({
   status: messageStatusSchema.optional(),
-  to: z.string().max(64).optional(),
-  bulkId: z.string().max(64).optional(),
+  to: textUpTo(64).optional(),
+  bulkId: textUpTo(64).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
-  cursor: z.string().max(256).optional(),
+  cursor: textUpTo(256).optional(),
 });
 export type ListMessagesQuery = z.infer<typeof listMessagesQuerySchema>;
 

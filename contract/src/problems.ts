@@ -5,21 +5,35 @@ import { inWords } from "./words.ts";
 // For every schema, also those of other packages that import this one.
 z.config({ customError: inWords });
 
-/** As many as a bulk may have recipients: a longer answer would only repeat what was sent. */
-const MAX_PROBLEMS = 1_000;
+/** What is told of one request: who mends so many sees what the rest is. */
+const MAX_PROBLEMS = 50;
 /** A field's name may be the caller's own, and of any length. */
 const MAX_NAME_LENGTH = 64;
 
 type Issue = z.core.$ZodIssue;
+type Told = {
+  add(path: readonly PropertyKey[], message: string): void;
+  isFull(): boolean;
+  skip(count: number): void;
+};
 
-/** What is wrong with each field, in words. The whole of what was checked is called `body`. */
+/** What is wrong with each field, in words: the first 50, and how many more. The whole of what was checked is called `body`. */
 export function problemsOf({ issues }: z.core.$ZodError): ErrorDetail[] {
   const problems = new Map<string, ErrorDetail>();
-  for (const problem of issues.flatMap((issue) => told(issue, []))) {
-    if (problems.size === MAX_PROBLEMS) break;
-    problems.set(`${problem.field}\n${problem.message}`, problem);
-  }
-  return [...problems.values()];
+  let more = 0;
+  const told: Told = {
+    isFull: () => problems.size === MAX_PROBLEMS,
+    skip: (count) => (more += count),
+    add(path, message) {
+      if (told.isFull()) return told.skip(1);
+      const problem = { field: fieldNamed(path), message };
+      problems.set(`${problem.field}\n${problem.message}`, problem);
+    },
+  };
+  for (const issue of issues) tell(issue, [], told);
+  const rest =
+    more === 0 ? [] : [{ field: "body", message: `has ${more} more problems, which are not listed` }];
+  return [...problems.values(), ...rest];
 }
 
 /** The same as one line. */
@@ -28,16 +42,22 @@ export const problemsAsText = (error: z.core.$ZodError): string =>
     .map(({ field, message }) => `${field} ${message}`)
     .join("; ");
 
-function told(issue: Issue, above: readonly PropertyKey[]): ErrorDetail[] {
+function tell(issue: Issue, above: readonly PropertyKey[], told: Told): void {
   const path = [...above, ...issue.path];
-  if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => ({ field: named([...path, key]), message: "is not known" }));
+  if (issue.code === "unrecognized_keys") {
+    for (const [at, key] of issue.keys.entries()) {
+      if (told.isFull()) return told.skip(issue.keys.length - at);
+      told.add([...path, key], "is not known");
+    }
+    return;
+  }
   const meant = issue.code === "invalid_union" ? branchMeant(issue.errors) : undefined;
-  if (meant) return meant.flatMap((one) => told(one, path));
-  return [{ field: named(path), message: issue.message }];
+  if (!meant) return told.add(path, issue.message);
+  for (const one of meant) tell(one, path, told);
 }
 
-const named = (path: readonly PropertyKey[]): string =>
+/** A field as an error's detail names it; parts of its name that are long are cut. */
+export const fieldNamed = (path: readonly PropertyKey[]): string =>
   path.length === 0 ? "body" : path.map((part) => cut(String(part))).join(".");
 
 const cut = (name: string): string =>

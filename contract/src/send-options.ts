@@ -1,19 +1,15 @@
 import { z } from "zod";
-import { LOOK_NO_FURTHER } from "./long-text.ts";
+import { LOOK_NO_FURTHER, textUpTo } from "./long-text.ts";
 
 /** The caller's own id of a message: the same id and request again answers what the first one came to. */
-export const clientMessageIdSchema = z
-  .string()
+export const clientMessageIdSchema = textUpTo(255)
   .min(1, LOOK_NO_FURTHER)
-  .max(255, LOOK_NO_FURTHER)
   .regex(/^[\x20-\x7e]+$/, "must be of printable ASCII")
   .meta({ example: "order-1234-paid" });
 
 /** A time with its zone, which is never guessed. */
-const timeSchema = z.iso.datetime({
-  offset: true,
-  error: "must be a time with its zone, such as 2030-01-31T09:00:00+07:00 or 2030-01-31T02:00:00Z",
-});
+const NOT_A_TIME = "must be a time with its zone, such as 2030-01-31T09:00:00+07:00 or 2030-01-31T02:00:00Z";
+const timeSchema = textUpTo(64, NOT_A_TIME).check(z.iso.datetime({ offset: true, error: NOT_A_TIME }));
 
 /** How and when a message goes out, whatever its kind. */
 export const sendOptions = {

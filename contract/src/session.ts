@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { sessionLimitSchema } from "./account-limit.ts";
 import { numberAsWrittenSchema, sessionIdSchema } from "./ids.ts";
+import { textUpTo } from "./long-text.ts";
 
 /** The six public states of a session. */
 export const sessionStatuses = [
@@ -66,10 +67,12 @@ const hibernateAfterMinutesSchema = z.int().min(0).max(10_080).nullable().meta({
     "Minutes without anything sent or received after which its memory is freed until it is needed, 0: never; null: as HIBERNATE_AFTER_MINUTES says",
 });
 
+const NOT_A_VERSION = "must be a version such as 2.3000.1042401057";
 /** A version of WhatsApp Web as its page names it; also the name of a file. */
-export const whatsappVersionSchema = z
-  .string()
-  .regex(/^\d{1,4}(\.\d{1,12}){2}$/, "must be a version such as 2.3000.1042401057");
+export const whatsappVersionSchema = textUpTo(30, NOT_A_VERSION).regex(
+  /^\d{1,4}(\.\d{1,12}){2}$/,
+  NOT_A_VERSION,
+);
 
 const whatsappVersionPinSchema = whatsappVersionSchema.nullable().meta({
   description:
@@ -78,9 +81,7 @@ const whatsappVersionPinSchema = whatsappVersionSchema.nullable().meta({
 });
 
 /** What people call it; empty counts as none. */
-const sessionNameSchema = z
-  .string()
-  .max(255)
+const sessionNameSchema = textUpTo(255)
   .transform((name) => name.trim() || null)
   .nullable()
   .meta({ description: "What people call it; null or empty: nothing", example: "Customer service" });
@@ -177,7 +178,7 @@ export const sessionStatusAnswerSchema = z.object({
 export const listSessionsQuerySchema = z.object({
   status: sessionStatusSchema.optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(200).optional().meta({ description: "`nextCursor` of the page before" }),
+  cursor: textUpTo(200).optional().meta({ description: "`nextCursor` of the page before" }),
 });
 
 export const sessionListSchema = z.object({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { numberAsWrittenSchema, sessionIdSchema } from "./ids.ts";
+import { textUpTo } from "./long-text.ts";
 
 /** Who asked that somebody be not written to: the operator, or the person, by a word such as STOP. */
 export const suppressionSources = ["operator", "recipient"] as const;
@@ -27,16 +28,16 @@ export const addSuppressionSchema = z
       example: "6281234567890",
     }),
     sessionId: sessionIdSchema.optional().meta({ description: "Left out: for all sessions" }),
-    note: z.string().max(MAX_NOTE_LENGTH).optional(),
+    note: textUpTo(MAX_NOTE_LENGTH).optional(),
   })
   .meta({ id: "AddSuppression" });
 export type AddSuppression = z.infer<typeof addSuppressionSchema>;
 
 export const listSuppressionsQuerySchema = z.object({
   sessionId: sessionIdSchema.optional().meta({ description: "Only those that hold for this session" }),
-  recipient: z.string().min(1).max(64).optional().meta({ description: "Only those of this recipient" }),
+  recipient: textUpTo(64).min(1).optional().meta({ description: "Only those of this recipient" }),
   limit: z.coerce.number().int().min(1).max(500).default(100),
-  cursor: z.string().max(300).optional().meta({ description: "`nextCursor` of the page before" }),
+  cursor: textUpTo(300).optional().meta({ description: "`nextCursor` of the page before" }),
 });
 export type ListSuppressionsQuery = z.infer<typeof listSuppressionsQuerySchema>;
 

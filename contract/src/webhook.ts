@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { eventTypeSchema } from "./event.ts";
 import { sessionIdSchema } from "./ids.ts";
-import { LOOK_NO_FURTHER } from "./long-text.ts";
+import { textUpTo } from "./long-text.ts";
 
 /** `waiting`: for its first or next attempt; `delivered`; `dead`: given up, kept, and can be sent again. */
 export const deliveryStates = ["waiting", "delivered", "dead"] as const;
@@ -18,11 +18,11 @@ const MAX_SECRET_BYTES = 64;
 const isSecret = (text: string) => {
   const base64 = /^whsec_((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.exec(text)?.[1];
   if (base64 === undefined) return false;
-  const bytes = (base64.replace(/=+$/, "").length * 3) / 4;
+  const bytes = (base64.replace(/={1,2}$/, "").length * 3) / 4;
   return bytes >= MIN_SECRET_BYTES && Math.floor(bytes) <= MAX_SECRET_BYTES;
 };
 
-const urlSchema = z.string().max(2_048).meta({
+const urlSchema = textUpTo(2_048).meta({
   description: "http or https, without user name and password",
   example: "https://example.com/hook",
 });
@@ -53,9 +53,7 @@ export const createWebhookSchema = z
     url: urlSchema,
     events: eventsSchema.default(null),
     sessionId: ofSessionSchema.default(null),
-    secret: z
-      .string()
-      .max(128, LOOK_NO_FURTHER)
+    secret: textUpTo(128)
       .refine(isSecret, `must be whsec_ and ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes in base64`)
       .optional()
       .meta({ description: "The key that signs; left out: one is made" }),
@@ -71,7 +69,7 @@ export type ChangeWebhook = z.infer<typeof changeWebhookSchema>;
 
 export const listWebhooksQuerySchema = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(200).optional().meta({ description: "`nextCursor` of the page before" }),
+  cursor: textUpTo(200).optional().meta({ description: "`nextCursor` of the page before" }),
 });
 export type ListWebhooksQuery = z.infer<typeof listWebhooksQuerySchema>;
 

@@ -7,24 +7,37 @@ declare global {
 
 /** Half of a character in UTF-16; in a text of whole characters there is none. */
 const HALF = /\p{Surrogate}/u;
-/** What JSON escapes: a unit of UTF-16, or one character. */
-const ESCAPE = /\\(?:u([0-9a-fA-F]{4})|[^u])/g;
+const ESCAPE = String.raw`\u`;
+const ESCAPE_LENGTH = 6;
 
 /** Where a text of JSON holds half a character (a lone surrogate), escaped or not; -1: nowhere. Linear, and reads no structure. */
 export function findHalf(json: string): number {
   if (!json.isWellFormed()) return json.search(HALF);
-  // Most texts escape nothing, and large ones are a file's bytes.
-  if (!json.includes(String.raw`\u`)) return -1;
-  /** A first half, and where its second has to follow. */
-  let first: { at: number; end: number } | null = null;
-  for (const { index, 0: escape, 1: hex } of json.matchAll(ESCAPE)) {
-    const unit = hex === undefined ? 0 : Number.parseInt(hex, 16);
-    const isSecond = unit >= 0xdc00 && unit <= 0xdfff;
-    if (first !== null && !(isSecond && index === first.end)) return first.at;
-    if (first === null && isSecond) return index;
-    first = unit >= 0xd800 && unit <= 0xdbff ? { at: index, end: index + escape.length } : null;
+  let from = 0;
+  for (let at = json.indexOf(ESCAPE); at !== -1; at = json.indexOf(ESCAPE, from)) {
+    from = at + ESCAPE.length;
+    if (isEscaped(json, at)) continue;
+    const half = halfAt(json, at);
+    if (half === null) continue;
+    if (half === "second" || halfAt(json, at + ESCAPE_LENGTH) !== "second") return at;
+    from = at + 2 * ESCAPE_LENGTH;
   }
-  return first?.at ?? -1;
+  return -1;
+}
+
+/** Whether what stands there belongs to the backslash before it. */
+function isEscaped(json: string, at: number): boolean {
+  let before = at;
+  while (json[before - 1] === "\\") before -= 1;
+  return (at - before) % 2 === 1;
+}
+
+/** Which half the escape at this place is: D800 to DBFF, or DC00 to DFFF. */
+function halfAt(json: string, at: number): "first" | "second" | null {
+  if (json[at] !== "\\" || json[at + 1] !== "u" || (json[at + 2] !== "d" && json[at + 2] !== "D"))
+    return null;
+  const digit = json[at + 3] ?? "";
+  return "89abAB".includes(digit) ? "first" : "cdefCDEF".includes(digit) ? "second" : null;
 }
 
 /**

@@ -104,6 +104,8 @@ const environmentSchema = z.object({
   WARM_RUNNERS: integer(0, 10).default(0),
   WARM_RUNNER_MAX_AGE_MINUTES: integer(1, 1_440).default(30),
   RATE_LIMIT_PER_MINUTE: integer(0, 1_000_000).default(1200),
+  RATE_LIMIT_WITHOUT_KEY: integer(0, 1_000_000).default(60),
+  RATE_LIMIT_WRONG_KEY: integer(0, 1_000_000).default(10),
   DEFAULT_COUNTRY: z
     .string()
     .refine(
@@ -202,6 +204,10 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
     },
     warmRunners: { wanted: env.WARM_RUNNERS, maxAgeMs: env.WARM_RUNNER_MAX_AGE_MINUTES * MINUTE_MS },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
+    strangers: {
+      withoutKeyPerMinute: env.RATE_LIMIT_WITHOUT_KEY,
+      wrongKeyPerMinute: env.RATE_LIMIT_WRONG_KEY,
+    },
     messages: {
       defaultCountry: env.DEFAULT_COUNTRY as CountryCode,
       sendTimeoutMs: env.SEND_TIMEOUT_SECONDS * 1000,

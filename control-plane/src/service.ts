@@ -24,12 +24,21 @@ import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
 import { isInCompose } from "./settings/environment.ts";
+import { shareAnswer } from "./share-answer.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
+
+/** How long an answer to "are you ready" holds, whoever asks: each needs the database and the runtime. */
+const READY_MS = 1_000;
+/**
+ * How long a connection without a call stays open. Longer than proxies keep theirs (nginx 60 s to us, Caddy 2 min): a call that a
+ * proxy sends on one that is just being closed would be lost.
+ */
+const KEEP_ALIVE_MS = 150_000;
 
 /** For answers to calls whose time was over when the engine stopped. */
 const LAST_ANSWERS_MS = 1_000;
@@ -81,6 +90,7 @@ export async function startService(deps: {
       apiKey: apiKey.key,
       allowedIps: config.allowedIps,
       trustedProxies: config.trustedProxies,
+      strangers: config.strangers,
       version,
     };
     const starting = createStarting({ settings: access, uptimeSeconds, clock, log });
@@ -186,6 +196,13 @@ export async function startService(deps: {
     });
 
     let stopping = false;
+    const ready = shareAnswer(
+      async () => {
+        sessions.store.countByStatus();
+        await runtime.ping();
+      },
+      { forMs: READY_MS },
+    );
     const app = createApp({
       sessions: sessions.service,
       pairing: sessions.pairing,
@@ -217,8 +234,7 @@ export async function startService(deps: {
         warmRunners: sessions.warmRunners.counts,
         async ready() {
           if (stopping) throw new AppError("shutting_down", "The engine is shutting down.");
-          sessions.store.countByStatus();
-          await runtime.ping();
+          await ready();
         },
       },
       settings: {
@@ -266,11 +282,14 @@ export async function startService(deps: {
 
 function listen(fetch: Parameters<typeof serve>[0]["fetch"], { host, port }: { host: string; port: number }) {
   return new Promise<{ server: Server; url: string }>((resolve, reject) => {
-    const server = serve({ fetch, hostname: host, port }, (address) => {
-      const isLocal = host === "0.0.0.0" || host === "::" || host === "127.0.0.1";
-      const shown = isLocal ? "localhost" : isIPv6(host) ? `[${host}]` : host;
-      resolve({ server, url: `http://${shown}:${address.port}` });
-    }) as Server;
+    const server = serve(
+      { fetch, hostname: host, port, serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS } },
+      (address) => {
+        const isLocal = host === "0.0.0.0" || host === "::" || host === "127.0.0.1";
+        const shown = isLocal ? "localhost" : isIPv6(host) ? `[${host}]` : host;
+        resolve({ server, url: `http://${shown}:${address.port}` });
+      },
+    ) as Server;
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const why =
         cause.code === "EADDRINUSE"

@@ -22,12 +22,18 @@ const meanings: readonly (readonly [RegExp, string])[] = [
 /** `r: r`, `t`: says nothing by itself. */
 const isMinified = (text: string): boolean => /^(\w{1,2})(: \w{0,2})?$/.test(text);
 
+const FRAME = /\bat (?:async )?(?:([\w$.]+) \()?https?:\/\/([^\s)]+)/g;
+const isNumber = (text: string): boolean => /^\d+$/.test(text);
+
 /** The page's script and place in it, as a stack names them. */
 const placeIn = (stack: string): string | null => {
-  const frame = /\bat (?:async )?(?:([\w$.]+) \()?https?:\/\/[^\s)]*?([^\s/)]*):(\d+):(\d+)\)?/.exec(stack);
-  if (frame === null) return null;
-  const [, name, script, line, column] = frame;
-  return `${name ? `${name}, ` : ""}${script || "the page"}:${line}:${column}`;
+  for (const [, name, address = ""] of stack.matchAll(FRAME)) {
+    const [column = "", line = "", path = ""] = address.split(":").toReversed();
+    const script = path.slice(path.lastIndexOf("/") + 1);
+    if (isNumber(line) && isNumber(column))
+      return `${name ? `${name}, ` : ""}${script || "the page"}:${line}:${column}`;
+  }
+  return null;
 };
 
 /**

@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { SetupError, ask, hasCommand, note, run, say } from "./run.mjs";
+import { SetupError, ask, hasCommand, note, root, run, say } from "./run.mjs";
 
 let updated = false;
 
@@ -102,4 +103,26 @@ export const ensureFileTools = async (options) => {
   // Debian 13 keeps the encoder of HEIC by itself.
   const encoder = "libheif-plugin-x265";
   if (isAvailable(encoder)) await installPackages([encoder], "HEIC for the tests", options);
+};
+
+/** The proxies that `docs/proxy` has files for, as a test runs them: unpacked, since a package that is installed starts its program. */
+const PROXIES = ["nginx", "nginx-light", "caddy"];
+
+export const ensureProxies = async (options) => {
+  if (!hasCommand("openssl")) await installPackages(["openssl"], "certificates for the tests", options);
+  const folder = join(root, "node_modules/.cache/proxies");
+  const isThere = (path) => existsSync(join(folder, path)) || existsSync(join("/", path));
+  if (["usr/sbin/nginx", "usr/bin/caddy"].every(isThere)) return;
+  say(`Missing: nginx, caddy (proxies for the tests); they are unpacked into ${folder}, not installed`);
+  if (!options.install)
+    throw new SetupError("Run npm test on a machine that may fetch them, or install nginx and caddy.");
+  if (!hasCommand("apt-get"))
+    throw new SetupError("This machine has no apt-get; install nginx and caddy by its own means.");
+  if (!updated) await run("apt-get", ["update", "--quiet"], { asRoot: true });
+  updated = true;
+  mkdirSync(folder, { recursive: true });
+  const names = PROXIES.filter(isAvailable);
+  const unpack =
+    'cd "$0" && apt-get download --quiet "$@" && for one in *.deb; do dpkg-deb -x "$one" . && rm "$one"; done';
+  await run("sh", ["-c", unpack, folder, ...names]);
 };

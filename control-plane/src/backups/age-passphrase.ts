@@ -38,7 +38,7 @@ export const passphraseRecipient = (passphrase: string, workFactor = WORK_FACTOR
     const key = await keyOf(passphrase, salt, workFactor);
     const cipher = createCipheriv("chacha20-poly1305", key, NONCE, { authTagLength: TAG_BYTES });
     const body = Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()]);
-    const unpadded = salt.toString("base64").replace(/=+$/, "");
+    const unpadded = salt.toString("base64").replace(/={1,2}$/, "");
     return [new Stanza(["scrypt", unpadded, String(workFactor)], body)];
   },
 });

@@ -1,16 +1,19 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { AppError } from "@whatsapp-engine/contract";
 import { readTable } from "./csv.ts";
 
-const problem = (text: string, toColumn?: string) => {
+const problem = async (text: string, toColumn?: string) => {
   try {
-    return JSON.stringify(readTable(text, toColumn));
+    return JSON.stringify(await readTable(text, toColumn));
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return error.details.map(({ field, message }) => `${field} ${message}`).join("; ");
   }
 };
-const rowsOf = (text: string) => readTable(text, undefined).rows.map(({ row, fields }) => [row, fields]);
+const rowsOf = async (text: string) =>
+  (await readTable(text, undefined)).rows.map(({ row, fields }) => [row, fields]);
 
 describe("a table", () => {
   it.each([
@@ -25,20 +28,20 @@ describe("a table", () => {
     ["blanks around", " phone , name \n +62812 , Budi "],
     ["empty rows at its end", "phone,name\n+62812,Budi\n,\n,\n"],
     ["an empty column at its end", "phone,name,\n+62812,Budi,\n"],
-  ])("with %s is read", (_, text) => {
-    expect(rowsOf(text)).toEqual([[2, { phone: "+62812", name: "Budi" }]]);
+  ])("with %s is read", async (_, text) => {
+    expect(await rowsOf(text)).toEqual([[2, { phone: "+62812", name: "Budi" }]]);
   });
 
-  it("may have quotes, delimiters and line breaks in its cells", () => {
+  it("may have quotes, delimiters and line breaks in its cells", async () => {
     const text = 'phone;"a;b";text\n1;"x;y";"He said ""Hi""\nand left"\n2;5" pipe;z\n';
-    expect(rowsOf(text)).toEqual([
+    expect(await rowsOf(text)).toEqual([
       [2, { phone: "1", "a;b": "x;y", text: 'He said "Hi"\nand left' }],
       [3, { phone: "2", "a;b": '5" pipe', text: "z" }],
     ]);
   });
 
-  it("numbers rows as the spreadsheet does, empty ones too", () => {
-    expect(rowsOf("phone\n\n1\n\n\n2\n").map(([row]) => row)).toEqual([3, 6]);
+  it("numbers rows as the spreadsheet does, empty ones too", async () => {
+    expect((await rowsOf("phone\n\n1\n\n\n2\n")).map(([row]) => row)).toEqual([3, 6]);
   });
 
   it.each([
@@ -52,16 +55,16 @@ describe("a table", () => {
     "Celular",
     "Número",
     "Handphone",
-  ])("finds the numbers in the column %s", (name) => {
-    expect(readTable(`nama,${name}\nBudi,1`, undefined).toColumn).toBe(name);
+  ])("finds the numbers in the column %s", async (name) => {
+    expect((await readTable(`nama,${name}\nBudi,1`, undefined)).toColumn).toBe(name);
   });
 
-  it("is told which column by toColumn, whatever its case", () => {
-    expect(readTable("Phone;Rumah\n1;2", "rumah").toColumn).toBe("Rumah");
+  it("is told which column by toColumn, whatever its case", async () => {
+    expect((await readTable("Phone;Rumah\n1;2", "rumah")).toColumn).toBe("Rumah");
   });
 
-  it("takes `to` before other names", () => {
-    expect(readTable("Phone;to\n1;2", undefined).toColumn).toBe("to");
+  it("takes `to` before other names", async () => {
+    expect((await readTable("Phone;to\n1;2", undefined)).toColumn).toBe("to");
   });
 
   it.each([
@@ -78,29 +81,44 @@ describe("a table", () => {
     [`phone\n${"1\n".repeat(500_000)}`, /more than 50000 rows/],
     [`phone${",".repeat(500)}\n1`, /more than 500 columns/],
     [`phone,${"x".repeat(65)}\n1,2`, /more than 64 characters/],
-  ])("is refused, %#", (text, message) => {
-    expect(problem(text)).toMatch(message);
+  ])("is refused, %#", async (text, message) => {
+    expect(await problem(text)).toMatch(message);
   });
 
-  it("is refused where toColumn is not in it", () => {
-    expect(problem("phone\n1", "HP")).toBe("toColumn has no column of that name; it has: phone");
+  it("is refused where toColumn is not in it", async () => {
+    expect(await problem("phone\n1", "HP")).toBe("toColumn has no column of that name; it has: phone");
   });
 
-  it("tells of cells that no column is there for", () => {
-    expect(readTable("phone,text\n1,a,b\n2,a,", undefined).rows.map(({ extra }) => extra)).toEqual([1, 0]);
+  it("tells of cells that no column is there for", async () => {
+    expect((await readTable("phone,text\n1,a,b\n2,a,", undefined)).rows.map(({ extra }) => extra)).toEqual([
+      1, 0,
+    ]);
   });
 
   it.each([
     ["blank lines after each row", "\n\n\n\n"],
     ["line ends that were converted twice", "\r\r\n"],
-  ])("keeps all rows with %s", (_, ending) => {
+  ])("keeps all rows with %s", async (_, ending) => {
     const rows = Array.from({ length: 1_000 }, (__, at) => String(at));
     expect(
-      readTable(["phone", ...rows].join(ending), undefined).rows.map(({ fields }) => fields["phone"]),
+      (await readTable(["phone", ...rows].join(ending), undefined)).rows.map(({ fields }) => fields["phone"]),
     ).toEqual(rows);
   });
 
-  it("is refused where it goes on behind more empty rows than are read", () => {
-    expect(problem(`phone\n1${"\n".repeat(60_000)}2`)).toMatch(/more than 50000 rows, empty ones counted/);
+  it.each(["\u{1F600}", ",", "a", '"a",'])(
+    "gives way to others while it is read: %s and so on",
+    async (part) => {
+      const delay = monitorEventLoopDelay({ resolution: 5 });
+      delay.enable();
+      expect(await problem(part.repeat(1_000_000 / part.length))).toMatch(/^csv /);
+      await setImmediate();
+      expect(delay.max / 1e6).toBeLessThan(300);
+    },
+  );
+
+  it("is refused where it goes on behind more empty rows than are read", async () => {
+    expect(await problem(`phone\n1${"\n".repeat(60_000)}2`)).toMatch(
+      /more than 50000 rows, empty ones counted/,
+    );
   });
 });

@@ -1,5 +1,7 @@
-import { CsvError, parse } from "csv-parse/sync";
+import { finished } from "node:stream/promises";
+import { CsvError, parse } from "csv-parse";
 import { AppError, MAX_BULK_RECIPIENTS, MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract";
+import { createTurns } from "../turns.ts";
 import { fieldKey } from "./placeholders.ts";
 
 /** A row of the table: `row` as the spreadsheet numbers it, `fields` its cells by the columns' names; `extra`: cells beyond those. */
@@ -59,14 +61,14 @@ const plain = (name: string) =>
 
 /**
  * A table as a spreadsheet saves it as CSV: `,`, `;` or tab between the cells, quotes around those that need them, a byte order mark, a
- * line `sep=;`. Its first row names the columns. Throws `invalid_request`.
+ * line `sep=;`. Its first row names the columns. Rejects with `invalid_request`.
  */
-export function readTable(text: string, toColumn: string | undefined): Table {
+export async function readTable(text: string, toColumn: string | undefined): Promise<Table> {
   if (text.startsWith("PK\u0003\u0004"))
     throw invalid("is a workbook of a spreadsheet; save it as CSV (UTF-8)");
   const [head = "", given] = /^\u{FEFF}?(?:sep=(.)\r?\n)?/u.exec(text) ?? [];
   const body = text.slice(head.length);
-  const records = parseRecords(body, given ?? delimiterOf(body));
+  const records = await parseRecords(body, given ?? delimiterOf(body));
   if (records.length > MAX_READ) throw invalid(`has more than ${MAX_READ} rows, empty ones counted`);
   const [header = [], ...rows] = records;
   const columns = namesOf(header.map((cell) => cell.trim()));
@@ -89,15 +91,32 @@ export function readTable(text: string, toColumn: string | undefined): Table {
   };
 }
 
-function parseRecords(text: string, delimiter: string): string[][] {
+/** Bytes that are parsed at a time, which takes a few milliseconds. */
+const SLICE_BYTES = 4_096;
+
+async function parseRecords(text: string, delimiter: string): Promise<string[][]> {
+  const parser = parse({
+    delimiter,
+    relax_column_count: true,
+    relax_quotes: true,
+    // Empty rows keep their place, as the spreadsheet numbers them.
+    to: MAX_READ + 1,
+  });
+  const records: string[][] = [];
+  parser.on("data", (record: string[]) => records.push(record));
+  const ended = finished(parser);
+  ended.catch(() => undefined); // awaited below
+  const bytes = Buffer.from(text);
+  const giveWay = createTurns();
   try {
-    return parse(text, {
-      delimiter,
-      relax_column_count: true,
-      relax_quotes: true,
-      // Empty rows keep their place, as the spreadsheet numbers them.
-      to: MAX_READ + 1,
-    }) as unknown as string[][];
+    for (let at = 0; at < bytes.length && parser.writable; at += SLICE_BYTES) {
+      parser.write(bytes.subarray(at, at + SLICE_BYTES));
+      await giveWay();
+    }
+    // It has ended itself where it has read enough.
+    if (parser.writable) parser.end();
+    await ended;
+    return records;
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     const line = typeof cause["lines"] === "number" ? ` near line ${cause["lines"]}` : "";

@@ -61,7 +61,7 @@ export async function checkRecipients(
   let textsLength = 0;
   const checked: CheckedRecipient[] = [];
   const giveWay = createTurns();
-  for (const [index, given] of givenIn(input).entries()) {
+  for (const [index, given] of (await givenIn(input)).entries()) {
     await giveWay();
     checked.push(checkOne(given, index));
   }
@@ -183,10 +183,10 @@ export async function checkRecipients(
 
 type Miss = (field: string, message: string) => void;
 
-function givenIn({ recipients, csv, toColumn }: SendBulk): Given[] {
+async function givenIn({ recipients, csv, toColumn }: SendBulk): Promise<Given[]> {
   if (csv === undefined)
     return (recipients ?? []).map((value) => ({ value, row: null, extra: 0, nameOf: (field) => field }));
-  const table = readTable(csv, toColumn);
+  const table = await readTable(csv, toColumn);
   const nameOf = (field: string) => (field === "to" ? table.toColumn : field);
   return table.rows.map(({ row, fields, extra }) => {
     const { [table.toColumn]: to = "", ...beside } = fields;

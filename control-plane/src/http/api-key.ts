@@ -1,55 +1,95 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { AppEnv } from "./context.ts";
+import { createStrangers } from "./strangers.ts";
 
-/** Wrong keys of one address are counted over this time. */
-const WINDOW_MS = 60_000;
-/** From this many on they are refused at once instead of late. */
-const MAX_WRONG = 10;
+/** A wrong key is answered late: the first so, each further one of its address twice as late, up to the longest. */
 const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 2_000;
-/** Addresses remembered at once; beyond it the oldest is forgotten. */
-const MAX_ADDRESSES = 10_000;
+/** A call beyond a limit is answered after this time, so that who calls again and again costs next to nothing. */
+const REFUSED_MS = 1_000;
+/** Calls that are held so at once; what is more is refused at once. */
+const MAX_HELD = 200;
+
+export type StrangerLimits = {
+  /** Calls a minute and address without a key; 0: no limit. */
+  withoutKeyPerMinute: number;
+  /** The same with a wrong key. */
+  wrongKeyPerMinute: number;
+};
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
 
 /**
- * Lets only the right `X-API-Key` through. Compared in constant time; each further wrong one from the same address
- * is answered later than the one before, then refused with 429, and logged. A right key is never slowed.
+ * Who has the right `X-API-Key`, compared in constant time, is never slowed. All others are counted by their address: `limit` refuses
+ * those beyond its limits with 429, `check` all that are left. Wrong keys are logged, once a minute and address.
  */
-export function createApiKeyCheck({ apiKey, clock, log }: { apiKey: string; clock: Clock; log: Log }) {
+export function createApiKeyCheck({
+  apiKey,
+  limits: { withoutKeyPerMinute, wrongKeyPerMinute },
+  clock,
+  log,
+}: {
+  apiKey: string;
+  limits: StrangerLimits;
+  clock: Clock;
+  log: Log;
+}) {
   const right = digest(apiKey);
-  const wrong = new Map<string, { count: number; since: number }>();
+  const withoutKey = createStrangers({ clock });
+  const withWrongKey = createStrangers({ clock });
+  let held = 0;
 
-  function noteWrong(clientIp: string): number {
-    const now = clock.now();
-    const last = wrong.get(clientIp);
-    const entry =
-      last && now - last.since < WINDOW_MS ? { ...last, count: last.count + 1 } : { count: 1, since: now };
-    wrong.delete(clientIp);
-    wrong.set(clientIp, entry);
-    if (wrong.size > MAX_ADDRESSES) wrong.delete(wrong.keys().next().value as string);
-    return entry.count;
+  const isRight = (given: string | undefined): boolean =>
+    given !== undefined && timingSafeEqual(digest(given), right);
+
+  async function hold(ms: number): Promise<void> {
+    if (held >= MAX_HELD) return;
+    held += 1;
+    await delay(ms);
+    held -= 1;
   }
 
-  return createMiddleware<AppEnv>(async (c, next) => {
-    const given = c.req.header("X-API-Key");
-    if (given !== undefined && timingSafeEqual(digest(given), right)) return next();
+  async function refuse(code: "rate_limited" | "too_many_wrong_keys", message: string, seconds: number) {
+    await hold(REFUSED_MS);
+    throw new AppError(code, message, { retryAfterSeconds: seconds });
+  }
 
-    if (given === undefined) throw new AppError("unauthorized", "The header X-API-Key is missing.");
+  async function countWithoutKey(c: Context<AppEnv>): Promise<void> {
+    const { count, retryAfterSeconds } = withoutKey.note(c.get("clientIp"));
+    if (withoutKeyPerMinute === 0 || count <= withoutKeyPerMinute) return;
+    const message = `More than ${withoutKeyPerMinute} calls without a key in a minute from this address (RATE_LIMIT_WITHOUT_KEY).`;
+    await refuse("rate_limited", message, retryAfterSeconds);
+  }
+
+  async function countWrongKey(c: Context<AppEnv>): Promise<void> {
     const clientIp = c.get("clientIp");
-    const count = noteWrong(clientIp);
-    log.warn({ requestId: c.get("requestId"), clientIp, count }, "wrong API key");
-    if (count > MAX_WRONG) {
-      throw new AppError("too_many_wrong_keys", "Too many wrong keys from this address.", {
-        retryAfterSeconds: WINDOW_MS / 1000,
-      });
-    }
-    await delay(Math.min(FIRST_DELAY_MS * 2 ** (count - 1), LONGEST_DELAY_MS));
-    throw new AppError("unauthorized", "The header X-API-Key holds a wrong key.");
-  });
+    const { count, before, retryAfterSeconds } = withWrongKey.note(clientIp);
+    if (count === 1)
+      log.warn({ requestId: c.get("requestId"), clientIp, count: 1 + before }, "wrong API key");
+    if (wrongKeyPerMinute > 0 && count > wrongKeyPerMinute)
+      await refuse("too_many_wrong_keys", "Too many wrong keys from this address.", retryAfterSeconds);
+    await hold(Math.min(FIRST_DELAY_MS * 2 ** (count - 1), LONGEST_DELAY_MS));
+  }
+
+  return {
+    limit: createMiddleware<AppEnv>(async (c, next) => {
+      const given = c.req.header("X-API-Key");
+      if (given === undefined) await countWithoutKey(c);
+      else if (!isRight(given)) await countWrongKey(c);
+      await next();
+    }),
+
+    check: createMiddleware<AppEnv>(async (c, next) => {
+      const given = c.req.header("X-API-Key");
+      if (given === undefined) throw new AppError("unauthorized", "The header X-API-Key is missing.");
+      if (!isRight(given)) throw new AppError("unauthorized", "The header X-API-Key holds a wrong key.");
+      await next();
+    }),
+  };
 }

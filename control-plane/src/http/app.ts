@@ -16,7 +16,7 @@ import type { createRestore } from "../sessions/restore.ts";
 import type { Screenshot } from "../sessions/screenshot.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { WebhookService } from "../webhooks/service.ts";
-import { createApiKeyCheck } from "./api-key.ts";
+import { createApiKeyCheck, type StrangerLimits } from "./api-key.ts";
 import { blastAddressBook } from "./blast/address-book.ts";
 import { blastPing, blastRoutes } from "./blast/blast.ts";
 import { createBodyDrain } from "./body-drain.ts";
@@ -74,6 +74,7 @@ export type AppDeps = {
     apiKey: string;
     allowedIps: string[];
     trustedProxies: string[];
+    strangers: StrangerLimits;
     rateLimitPerMinute: number;
     maxMediaBytes: number;
     /** Of the largest that may come. */
@@ -87,6 +88,24 @@ export type AppDeps = {
   clock: Clock;
   log: Log;
 };
+
+/** What the API takes and answers, as JSON. Made when it is first asked for, once all routes are there, as that takes about 100 ms. */
+function openApiDocument(app: ReturnType<typeof createRouter>, version: string): () => string {
+  let text: string | undefined;
+  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
+    type: "apiKey",
+    in: "header",
+    name: "X-API-Key",
+  });
+  return () =>
+    (text ??= JSON.stringify(
+      app.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: { title: "WhatsApp Engine", version },
+        security: [{ apiKey: [] }],
+      }),
+    ));
+}
 
 /** The HTTP API. What comes first guards what comes after: address, key, rate, size, then the routes. */
 export function createApp(deps: AppDeps) {
@@ -103,18 +122,11 @@ export function createApp(deps: AppDeps) {
   app.use(createClientIp(settings));
   app.route("/", healthRoutes(deps));
   app.route("/", blastPing());
-  app.doc31("/openapi.json", {
-    openapi: "3.1.0",
-    info: { title: "WhatsApp Engine", version: settings.version },
-    security: [{ apiKey: [] }],
-  });
-  app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", {
-    type: "apiKey",
-    in: "header",
-    name: "X-API-Key",
-  });
-
-  app.use(createApiKeyCheck({ apiKey: settings.apiKey, clock: deps.clock, log }));
+  const key = createApiKeyCheck({ ...settings, limits: settings.strangers, clock: deps.clock, log });
+  app.use(key.limit);
+  const document = openApiDocument(app, settings.version);
+  app.get("/openapi.json", (c) => c.body(document(), 200, { "Content-Type": "application/json" }));
+  app.use(key.check);
   if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
   const backupGate = createGate({
     room: settings.backupsAtOnce,

@@ -14,7 +14,7 @@ import { readFields, readJson, registerBodies } from "./send-body.ts";
 const formSchema = z
   .object({
     ...sendBulkSchema.shape,
-    csv: z.string().optional().meta({ description: "The table, as a file or as text" }),
+    csv: sendBulkSchema.shape.csv.meta({ description: "The table, as a file or as text" }),
     media: uploadSchema.omit({ bytes: true, partType: true }).optional(),
     file: z.any().meta({ type: "string", format: "binary", description: "The media, for all" }),
   })

@@ -1,6 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
-import { AppError, problemsOf } from "@whatsapp-engine/contract";
+import { AppError, fieldNamed, problemsOf } from "@whatsapp-engine/contract";
 
 export type AppEnv = {
   Bindings: HttpBindings;
@@ -39,9 +39,12 @@ export function refuseInvalid(error: z.core.$ZodError, where: Where): never {
   throw new AppError("invalid_request", NOT_VALID[where], { details });
 }
 
+const MAX_REPEATED = 50;
 /** Of a parameter that is given twice a schema says that it must be no list, though its caller wrote none. */
 function refuseRepeated(queries: Record<string, string[]>): void {
-  const repeated = Object.keys(queries).filter((name) => queries[name]!.length > 1);
-  const details = repeated.map((field) => ({ field, message: "is given more than once" }));
+  const repeated = Object.keys(queries)
+    .filter((name) => queries[name]!.length > 1)
+    .slice(0, MAX_REPEATED);
+  const details = repeated.map((name) => ({ field: fieldNamed([name]), message: "is given more than once" }));
   if (details.length > 0) throw new AppError("invalid_request", NOT_VALID.query, { details });
 }

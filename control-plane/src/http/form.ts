@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { Dicer } from "@fastify/busboy";
 import { parse as parseDisposition } from "content-disposition";
 import type { Context } from "hono";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError, fieldNamed } from "@whatsapp-engine/contract";
 import { charsetOf, decodeText } from "./charset.ts";
 import type { AppEnv } from "./context.ts";
 
@@ -112,7 +112,9 @@ export async function textOf(part: Part, maxBytes?: number): Promise<string> {
 }
 
 export const invalidPart = (field: string, message: string) =>
-  new AppError("invalid_request", "The request's form is not valid.", { details: [{ field, message }] });
+  new AppError("invalid_request", "The request's form is not valid.", {
+    details: [{ field: fieldNamed([field]), message }],
+  });
 
 /** Headers come as bytes; they are written in UTF-8 today. */
 const inUtf8 = (text: string | undefined) => Buffer.from(text ?? "", "latin1").toString();

@@ -1,33 +1,54 @@
 import { createMiddleware } from "hono/factory";
 import { AppError, findHalf } from "@whatsapp-engine/contract";
 import { charsetOf, decodeText } from "./charset.ts";
+import { whyTooMuch } from "./json-amount.ts";
+import { giveWay } from "../turns.ts";
 import type { AppEnv } from "./context.ts";
+
+/** Bytes from which on a body counts as large. */
+const LARGE = 256 * 1024;
 
 const JSON_TYPE = /^application\/json\b/i;
 
 /**
  * Reads a JSON body as text, by the charset that its type declares, else UTF-8. What cannot be read so is refused, and so is half a
- * character (a lone surrogate) in it.
+ * character (a lone surrogate) in it, and what holds more than any call takes.
  */
 export const readJsonText = createMiddleware<AppEnv>(async (c, next) => {
   const type = c.req.header("Content-Type") ?? "";
   if (c.req.method !== "GET" && c.req.method !== "HEAD" && JSON_TYPE.test(type)) {
-    const text = decodeText(new Uint8Array(await c.req.arrayBuffer()), charsetOf(type), refusal);
+    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    // Each look at a large one is felt by others, and several at once by so much longer.
+    const turn = async () => void (bytes.length > LARGE && (await giveWay()));
+    await turn();
+    const text = decodeText(bytes, charsetOf(type), refusal);
     // Typed as the text itself; what reads the body waits for it.
     c.req.bodyCache = { text: Promise.resolve(text) as unknown as string };
+    await turn();
+    refuseTooMuch(text);
+    await turn();
     refuseHalves(text);
+    await turn();
   }
   await next();
 });
 
 const refusal = (why: string, cause?: unknown) => new AppError("invalid_json", `The body ${why}.`, { cause });
 
+function refuseTooMuch(text: string): void {
+  const message = whyTooMuch(text);
+  if (message !== null) refuse(message);
+}
+
+const refuse = (message: string): never => {
+  throw new AppError("invalid_request", "The request's body is not valid.", {
+    details: [{ field: "body", message }],
+  });
+};
+
 function refuseHalves(text: string): void {
   const at = findHalf(text);
   if (at === -1) return;
   const around = text.slice(Math.max(0, at - 20), at);
-  const message = `holds half a character (a lone surrogate) at position ${at}, behind ${JSON.stringify(around)}`;
-  throw new AppError("invalid_request", "The request's body is not valid.", {
-    details: [{ field: "body", message }],
-  });
+  refuse(`holds half a character (a lone surrogate) at position ${at}, behind ${JSON.stringify(around)}`);
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { AppError, type ErrorDetail } from "@whatsapp-engine/contract";
+import { AppError, fieldNamed, type ErrorDetail } from "@whatsapp-engine/contract";
 import { spool, type Spooled } from "../backups/spool.ts";
 import { isForm, readForm, textOf } from "./form.ts";
 
@@ -41,7 +41,10 @@ export async function readRestoreForm(
         backup = await spool(data, { dir, maxBytes, tooLarge });
         return;
       }
-      problems.push({ field: name, message: name === "file" ? "is given more than once" : "is not known" });
+      problems.push({
+        field: fieldNamed([name]),
+        message: name === "file" ? "is given more than once" : "is not known",
+      });
       data.resume();
     });
     if (passphrase === "") problems.push({ field: "passphrase", message: "is missing" });

@@ -9,6 +9,7 @@ import {
   type SendMessage,
 } from "@whatsapp-engine/contract";
 import { refuseInvalid, type AppEnv } from "./context.ts";
+import { whyTooMuch } from "./json-amount.ts";
 import { bodyOf, bytesOf, invalidPart, isForm, readForm, textOf } from "./form.ts";
 
 const formSchema = z
@@ -128,7 +129,7 @@ export async function readFields(
         throw invalidPart(name, "is a file; a file goes into the part `file`");
       const text = await textOf(part);
       const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
-      if (text !== "") texts.set(name, fieldOf(schema, text));
+      if (text !== "") texts.set(name, fieldOf(name, schema, text));
       return;
     }
     if (filename === null && (contentType === null || /^text\/plain\b/i.test(contentType)))
@@ -157,10 +158,12 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
   "0": false,
 };
 
-function fieldOf(schema: z.ZodType | undefined, text: string): unknown {
+function fieldOf(field: string, schema: z.ZodType | undefined, text: string): unknown {
   if (schema === undefined || schema.safeParse(text).success) return text;
-  const name = text.trim().toLowerCase();
-  if (Object.hasOwn(BOOLEANS, name) && schema.safeParse(true).success) return BOOLEANS[name];
+  const tooMuch = whyTooMuch(text);
+  if (tooMuch !== null) throw invalidPart(field, tooMuch);
+  const word = text.trim().toLowerCase();
+  if (Object.hasOwn(BOOLEANS, word) && schema.safeParse(true).success) return BOOLEANS[word];
   try {
     return JSON.parse(text) as unknown;
   } catch {

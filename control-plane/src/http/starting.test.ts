@@ -7,7 +7,13 @@ let starting: ReturnType<typeof createStarting>;
 beforeEach(() => {
   vi.useFakeTimers();
   starting = createStarting({
-    settings: { apiKey: KEY, allowedIps: [], trustedProxies: [], version: "1" },
+    settings: {
+      apiKey: KEY,
+      allowedIps: [],
+      trustedProxies: [],
+      strangers: { withoutKeyPerMinute: 60, wrongKeyPerMinute: 10 },
+      version: "1",
+    },
     uptimeSeconds: () => 0,
     clock: { now: () => Date.now() },
     log: pino({ level: "silent" }),

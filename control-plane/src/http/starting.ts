@@ -2,7 +2,7 @@ import { requestId } from "hono/request-id";
 import { AppError } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import { createApiKeyCheck } from "./api-key.ts";
+import { createApiKeyCheck, type StrangerLimits } from "./api-key.ts";
 import { createBodyDrain } from "./body-drain.ts";
 import { createClientIp } from "./client-ip.ts";
 import { createRouter, type AppEnv } from "./context.ts";
@@ -24,7 +24,13 @@ export function createStarting({
   clock,
   log,
 }: {
-  settings: { apiKey: string; allowedIps: string[]; trustedProxies: string[]; version: string };
+  settings: {
+    apiKey: string;
+    allowedIps: string[];
+    trustedProxies: string[];
+    strangers: StrangerLimits;
+    version: string;
+  };
   uptimeSeconds: () => number;
   clock: Clock;
   log: Log;
@@ -66,7 +72,9 @@ export function createStarting({
   app.get("/health/ready", () => {
     throw starting();
   });
-  app.use(createApiKeyCheck({ apiKey: settings.apiKey, clock, log }));
+  const key = createApiKeyCheck({ ...settings, limits: settings.strangers, clock, log });
+  app.use(key.limit);
+  app.use(key.check);
   app.all("*", async (c) => (await started())(c.req.raw, c.env));
 
   return {

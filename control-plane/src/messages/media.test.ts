@@ -186,6 +186,16 @@ describe("media by URL", () => {
 });
 
 describe("media by base64", () => {
+  it("takes base64 that is spaces for a half at once", async () => {
+    const bytes = Buffer.alloc(12_000_000, 1);
+    const spaced = bytes.toString("base64").replaceAll(/./g, "$& ");
+    const limits = { fetcher, maxBytes: 36_000_000 };
+    const began = performance.now();
+    const media = await readMedia("document", { base64: spaced }, limits);
+    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(media.bytes.equals(bytes)).toBe(true);
+  });
+
   const read = (type: "image" | "document", media: Parameters<typeof readMedia>[1]) =>
     readMedia(type, media, { fetcher, maxBytes: MAX });
 
@@ -223,6 +233,8 @@ describe("media by base64", () => {
 
   it.each([
     ["not base64", "image", { base64: "%%%" }, "invalid_media"],
+    // Written in Latin 1, the last letter would be an A.
+    ["a letter of another script", "document", { base64: "AA A\u0141" }, "invalid_media"],
     ["a picture that is none", "image", { base64: PDF.toString("base64") }, "invalid_media"],
     [
       "a type that the bytes contradict",

@@ -42,6 +42,10 @@ export const isPageTrouble = ({ outcome, error }: SendRecord): boolean =>
   (error?.code === "page_error" ||
     (error?.code === "invalid_media" && error.message.startsWith(NOT_TAKEN_BY_PAGE)));
 
+/** Ended without demonstrably having gone out: its caller may have it sent again. */
+export const isRetryable = ({ status }: Pick<MessageRow, "status">): boolean =>
+  status === "failed" || status === "unknown" || status === "expired" || status === "cancelled";
+
 /** Why it was not sent, or is not known to be. */
 export const errorOf = ({ errorCode, errorMessage }: MessageRow) =>
   errorCode === null ? null : { code: errorCode, message: errorMessage ?? "" };

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MessageStatus, SendMessage } from "@whatsapp-engine/contract";
 import { events, messages as rows, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
+import { eq } from "drizzle-orm";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
@@ -230,6 +231,20 @@ describe("a repetition by hand", () => {
       expect(store.next("a", [], 9).map(({ id }) => id)).toEqual([repeated.messageId]);
     },
   );
+
+  it("that is asked for twice, at once or later, is one message, until that one has ended unsent", async () => {
+    const { messageId } = await send({});
+    become("failed");
+    const [one, other] = await Promise.all([service.retry("a", messageId), service.retry("a", messageId)]);
+    expect(other.messageId).toBe(one.messageId);
+    database.db.update(rows).set({ status: "sent" }).where(eq(rows.id, one.messageId)).run();
+    expect(await service.retry("a", messageId)).toMatchObject({ messageId: one.messageId, status: "sent" });
+    expect(count()).toBe(2);
+    database.db.update(rows).set({ status: "unknown" }).where(eq(rows.id, one.messageId)).run();
+    const third = await service.retry("a", messageId);
+    expect([one.messageId, messageId]).not.toContain(third.messageId);
+    expect(count()).toBe(3);
+  });
 
   it.each<MessageStatus>(["queued", "sending", "sent", "delivered", "read"])(
     "of one that is %s is refused",

@@ -23,7 +23,7 @@ import { readMedia } from "./media.ts";
 import { createOutcomes } from "./outcomes.ts";
 import { refusalOf } from "./refusal.ts";
 import type { Repeats } from "./repeats.ts";
-import type { MessageRow, NewMessage } from "./rows.ts";
+import { isRetryable, type MessageRow, type NewMessage } from "./rows.ts";
 import type { MessageStore } from "./store.ts";
 
 const WHAT_BECAME: Partial<Record<MessageRow["status"], string>> = {
@@ -259,11 +259,12 @@ export function createMessageService(deps: {
 
     /**
      * Sends again, as a new message, what failed, expired, was cancelled or has an unknown outcome: the only way that
-     * an unknown one is ever repeated, and the caller's decision, as it may have gone out.
+     * an unknown one is ever repeated, and the caller's decision, as it may have gone out. Asked for twice it is sent once: the same new
+     * message is returned, until that one ends so too.
      */
     async retry(sessionId: string, messageId: string): Promise<Message> {
       const old = find(sessionId, messageId);
-      if (!["failed", "unknown", "expired", "cancelled"].includes(old.status)) {
+      if (!isRetryable(old)) {
         throw new AppError("message_not_retryable", `The message is ${old.status}; it needs no repetition.`, {
           extra: { status: old.status },
         });
@@ -271,7 +272,7 @@ export function createMessageService(deps: {
       deps.sessions.get(sessionId);
       refuseIfSuppressed(sessionId, old.recipient);
       const { recipient, type, body, content, mediaSha256, mediaMimetype, mediaFilename, mediaBytes } = old;
-      const { row } = await store.add({
+      const { row, created } = await store.retry(messageId, {
         id: newId(),
         sessionId,
         recipient,
@@ -284,7 +285,7 @@ export function createMessageService(deps: {
         mediaBytes,
         ...times({}),
       });
-      log.info({ sessionId, messageId: row.id, repeats: messageId }, "message repeated by hand");
+      if (created) log.info({ sessionId, messageId: row.id, repeats: messageId }, "message repeated by hand");
       dispatcher.wake(sessionId);
       return toMessage(row);
     },

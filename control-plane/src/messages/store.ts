@@ -13,6 +13,7 @@ import {
   errorOf,
   isAccepted,
   isOfBefore,
+  isRetryable,
   type BulkMessage,
   type BulkShared,
   type MessageRow,
@@ -149,6 +150,24 @@ export function createMessageStore(deps: {
         return accept(message);
       });
       passStep("message.committed", { messageId: message.id });
+      return added;
+    },
+
+    /**
+     * Accepts a message that sends `oldId` again; returns the one that does so already, unless that one ended without demonstrably
+     * having gone out. Resolves when it is on disk. Throws `queue_full`.
+     */
+    async retry(oldId: string, message: NewMessage): Promise<{ row: MessageRow; created: boolean }> {
+      const added = await commit(() => {
+        const { retriedAs = null } = find.get({ id: oldId }) ?? {};
+        const before = retriedAs === null ? undefined : find.get({ id: retriedAs });
+        if (before && !isRetryable(before)) return { row: before, created: false };
+        refuseIfFull(message.sessionId, 1);
+        const { row } = accept(message);
+        db.update(messages).set({ retriedAs: row.id }).where(eq(messages.id, oldId)).run();
+        return { row, created: true };
+      });
+      if (added.created) passStep("message.committed", { messageId: message.id });
       return added;
     },
 

@@ -171,14 +171,20 @@ export function createSuppressions(deps: {
 const MAX_ASKING = 1_000;
 
 /** Without quoted lines, what cannot be seen, and what is no letter or digit at its ends. */
-const normalised = (text: string): string =>
-  text
+function normalised(text: string): string {
+  const lines = text
     .normalize("NFKC")
     .replaceAll(/\p{Cf}/gu, "")
-    .replaceAll(/^\s*>.*$/gm, " ")
-    .replaceAll(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "")
+    .split(/[\r\n\u2028\u2029]/);
+  const own = [...lines.filter((line) => !line.trimStart().startsWith(">")).join(" ")];
+  return own
+    .slice(own.findIndex(isLetterOrDigit), own.findLastIndex(isLetterOrDigit) + 1)
+    .join("")
     .replaceAll(/\s+/g, " ")
     .toLowerCase();
+}
+
+const isLetterOrDigit = (character: string): boolean => /[\p{L}\p{N}]/u.test(character);
 
 const toSuppression = (row: SuppressionRow): Suppression => ({
   recipient: row.recipient,

@@ -36,12 +36,16 @@ const MP4 = /^(audio\/(mp4|x-m4a)|video\/(mp4|x-m4v|3gpp2?|quicktime))$/;
 /** Boxes of an MP4, each in the one before, in which a track's handler stands (ISO/IEC 14496-12). */
 const WAY = ["moov", "trak", "mdia"];
 
+/** Boxes that are looked at: a film has some hundreds, and those that come before its tracks are few. */
+const MAX_BOXES = 10_000;
+
 /** Kinds of tracks of an MP4 (`vide`, `soun`), from their handlers. The pictures of an audiobook's chapters are a disabled track. */
 function tracksOf(bytes: Buffer): Set<string> {
   const kinds = new Set<string>();
   let isEnabled = true;
+  let boxes = 0;
   const walk = (from: number, to: number, depth: number): void => {
-    for (let at = from; at + 8 <= to;) {
+    for (let at = from; at + 8 <= to && ++boxes <= MAX_BOXES;) {
       const name = bytes.toString("latin1", at + 4, at + 8);
       const short = bytes.readUInt32BE(at);
       const isLong = short === 1 && at + 16 <= to;

@@ -37,6 +37,8 @@ export const messages = sqliteTable(
     repeatHash: text("repeat_hash"),
     /** When it turned out that its caller had no answer. */
     unansweredAt: integer("unanswered_at"),
+    /** The message that it was last sent again as, by hand. */
+    retriedAs: text("retried_as"),
     whatsappId: text("whatsapp_id"),
     errorCode: text("error_code"),
     errorMessage: text("error_message"),

@@ -11,7 +11,8 @@ describe("access", () => {
       settings: {
         RATE_LIMIT_PER_MINUTE: "20",
         TRUSTED_PROXIES: "127.0.0.1",
-        ALLOWED_IPS: "127.0.0.0/8,10.1.0.0/16",
+        ALLOWED_IPS: "127.0.0.0/8,10.1.0.0/16,2001:db8::/32",
+        RATE_LIMIT_WITHOUT_KEY: "30",
       },
     });
   });
@@ -46,8 +47,70 @@ describe("access", () => {
     expect((await engine.api("GET /sessions", undefined, { key: "wrong", ...from("10.1.2.4") })).status).toBe(
       401,
     );
-    expect(engine.output()).toContain("wrong API key");
     expect(engine.output()).not.toContain('"wrong"');
+    const logged = engine
+      .output()
+      .split("\n")
+      .filter((line) => line.includes("wrong API key"));
+    expect(logged.map((line) => (JSON.parse(line) as { clientIp: string }).clientIp)).toEqual([
+      "10.1.2.3",
+      "10.1.2.4",
+    ]);
+  });
+
+  it("refuses many calls without a key from one address, all others and its health's not", async () => {
+    const ask = (path: string, address: string) =>
+      engine.api(`GET ${path}`, undefined, { key: null, ...from(address) });
+    const statuses = async (path: string, address: string) => {
+      const answers = await Promise.all(Array.from({ length: 31 }, () => ask(path, address)));
+      return answers.map(({ status }) => status).toSorted();
+    };
+    expect(await statuses("/openapi.json", "10.1.3.1")).toEqual([...Array(30).fill(200), 429]);
+    const refused = await ask("/sessions", "10.1.3.1");
+    expect([refused.status, refused.body.error?.code]).toEqual([429, "rate_limited"]);
+    expect(refused.body.error?.message).toContain("RATE_LIMIT_WITHOUT_KEY");
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
+    expect(Number(refused.headers["retry-after"])).toBeLessThanOrEqual(60);
+    for (const path of ["/health", "/health/ready"]) expect((await ask(path, "10.1.3.1")).status).toBe(200);
+    expect((await ask("/openapi.json", "10.1.3.2")).status).toBe(200);
+    expect((await engine.api("GET /openapi.json", undefined, from("10.1.3.1"))).status).toBe(200);
+    // Whoever has one address of IPv6 has 2^64.
+    expect(await statuses("/openapi.json", "2001:db8:0:1::1")).toContain(429);
+    expect((await ask("/openapi.json", "2001:db8:0:1:ffff::2")).status).toBe(429);
+    expect((await ask("/openapi.json", "2001:db8:0:2::1")).status).toBe(200);
+  });
+
+  it("answers who asks for the description again from memory", async () => {
+    const ask = async () => {
+      const began = performance.now();
+      const { status } = await engine.api("GET /openapi.json", undefined, from("10.1.4.1"));
+      expect(status).toBe(200);
+      return performance.now() - began;
+    };
+    await ask();
+    const took = [];
+    for (let i = 0; i < 20; i++) took.push(await ask());
+    expect(took.toSorted((a, b) => a - b)[5]).toBeLessThan(20);
+  });
+
+  it.each([
+    ["10.1.255.1:4711", 200],
+    ["[2001:db8::7]:4711", 200],
+    ["[2001:db8::7]", 200],
+    ["10.2.0.1:4711", 403],
+    ["10.1.0.1:4711, 10.2.0.1:4711", 403],
+    ["[2001:db9::7]:4711", 403],
+    ["10.1.255.1:", 403],
+    ["unknown", 403],
+    [`10.1.255.1:4711${"1".repeat(4_000)}`, 403],
+  ])("a proxy that names a caller as %s: %i", async (address, status) => {
+    expect((await engine.api("GET /sessions", undefined, from(address))).status).toBe(status);
+  });
+
+  it("keeps a connection open for longer than a proxy does", async () => {
+    const { headers } = await engine.api("GET /health", undefined, { headers: { Connection: "keep-alive" } });
+    // nginx keeps one to us for 60 s, Caddy for 2 minutes.
+    expect(Number(/timeout=(\d+)/.exec(headers["keep-alive"] ?? "")?.[1])).toBeGreaterThan(120);
   });
 
   it("lets only the listed addresses in, and believes a forwarded address only from a trusted proxy", async () => {

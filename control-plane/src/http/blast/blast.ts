@@ -4,6 +4,7 @@ import {
   blastSessionSchema,
   sessionAnswerSchema,
   sessionIdSchema,
+  textUpTo,
   type SendMessage,
 } from "@whatsapp-engine/contract";
 import type { MessageService } from "../../messages/service.ts";
@@ -47,7 +48,7 @@ const reconnect = createRoute({
   summary: "Start a session that does not run, whatever stopped it; one that runs or starts is left alone",
   description:
     "Body and `fresh` change nothing: a login is never thrown away, and where it is gone a new code is shown.",
-  request: { params, query: z.object({ fresh: z.string().max(16).optional() }) },
+  request: { params, query: z.object({ fresh: textUpTo(16).optional() }) },
   responses: {
     200: {
       description: "the session",

@@ -54,7 +54,10 @@ const restore = createRoute({
           schema: {
             type: "object",
             required: ["passphrase", "file"],
-            properties: { passphrase: { type: "string" }, file: { type: "string", format: "binary" } },
+            properties: {
+              passphrase: { type: "string", maxLength: 1024 },
+              file: { type: "string", format: "binary" },
+            },
           },
         },
       },

@@ -6,6 +6,7 @@ import {
   bulkListSchema,
   listBulksQuerySchema,
   sessionIdSchema,
+  textUpTo,
 } from "@whatsapp-engine/contract";
 import type { BulkService } from "../../bulks/service.ts";
 import { bulkBody, readBulkBody, registerBulkBody } from "../bulk-body.ts";
@@ -14,7 +15,7 @@ import { errorResponses } from "../errors.ts";
 import { idempotencyHeaders, withClientId } from "./messages.ts";
 
 const params = z.object({ sessionId: sessionIdSchema });
-const bulkParams = params.extend({ bulkId: z.string().max(64) });
+const bulkParams = params.extend({ bulkId: textUpTo(64) });
 const path = "/sessions/{sessionId}/messages/bulk" as const;
 
 const create = createRoute({

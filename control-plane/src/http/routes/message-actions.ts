@@ -6,6 +6,7 @@ import {
   numberAnswerSchema,
   reactSchema,
   sessionIdSchema,
+  textUpTo,
 } from "@whatsapp-engine/contract";
 import type { MessageActions } from "../../messages/actions.ts";
 import { createRouter } from "../context.ts";
@@ -13,7 +14,7 @@ import { errorResponses } from "../errors.ts";
 
 const params = z.object({
   sessionId: sessionIdSchema,
-  messageId: z.string().meta({ description: "Our id of the message, or WhatsApp's" }),
+  messageId: textUpTo(200).meta({ description: "Our id of the message, or WhatsApp's" }),
 });
 const path = "/sessions/{sessionId}/messages/{messageId}";
 
@@ -91,7 +92,7 @@ const checkNumber = createRoute({
   request: {
     params: z.object({
       sessionId: sessionIdSchema,
-      number: z.string().meta({ description: "Phone number in any usual form", example: "6281234567890" }),
+      number: textUpTo(64).meta({ description: "Phone number in any usual form", example: "6281234567890" }),
     }),
   },
   responses: {

@@ -6,6 +6,7 @@ import {
   messageAnswerSchema,
   messageListSchema,
   sessionIdSchema,
+  textUpTo,
   type SendMessage,
 } from "@whatsapp-engine/contract";
 import type { MessageService } from "../../messages/service.ts";
@@ -15,7 +16,7 @@ import { answerSent, callerOf, sendResponses } from "../send-answer.ts";
 import { readSendBody, registerSendBody, sendBody } from "../send-body.ts";
 
 const params = z.object({ sessionId: sessionIdSchema });
-const messageParams = params.extend({ messageId: z.string().max(64) });
+const messageParams = params.extend({ messageId: textUpTo(64) });
 
 export const idempotencyHeaders = z.object({
   "idempotency-key": clientMessageIdSchema
@@ -30,7 +31,9 @@ const send = createRoute({
   request: {
     params,
     headers: idempotencyHeaders.extend({
-      prefer: z.string().optional().meta({ description: '`respond-async` does the same as "async": true' }),
+      prefer: textUpTo(255)
+        .optional()
+        .meta({ description: '`respond-async` does the same as "async": true' }),
     }),
     body: sendBody,
   },

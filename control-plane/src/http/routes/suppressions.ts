@@ -5,6 +5,7 @@ import {
   sessionIdSchema,
   suppressionAnswerSchema,
   suppressionListSchema,
+  textUpTo,
 } from "@whatsapp-engine/contract";
 import type { Suppressions } from "../../messages/suppressions.ts";
 import type { SessionService } from "../../sessions/service.ts";
@@ -48,7 +49,7 @@ const remove = createRoute({
   path: "/suppressions/{recipient}",
   summary: "Let a recipient be written to again; with sessionId, by this session",
   request: {
-    params: z.object({ recipient: z.string() }),
+    params: z.object({ recipient: textUpTo(64) }),
     query: z.object({ sessionId: sessionIdSchema.optional() }),
   },
   responses: {

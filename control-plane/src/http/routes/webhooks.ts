@@ -6,6 +6,7 @@ import {
   listDeliveriesQuerySchema,
   listWebhooksQuerySchema,
   replayAnswerSchema,
+  textUpTo,
   webhookAnswerSchema,
   webhookListSchema,
   webhookSecretAnswerSchema,
@@ -15,7 +16,7 @@ import type { WebhookService } from "../../webhooks/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 
-const params = z.object({ webhookId: z.string() });
+const params = z.object({ webhookId: textUpTo(64) });
 const json = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
   description,
   content: { "application/json": { schema } },
@@ -77,7 +78,7 @@ const remove = createRoute({
   summary: "Remove a webhook and its deliveries",
   request: { params },
   responses: {
-    200: json("removed", z.object({ success: z.literal(true), webhookId: z.string() })),
+    200: json("removed", z.object({ success: z.literal(true), webhookId: textUpTo(64) })),
     ...errorResponses("webhook_not_found"),
   },
 });
@@ -127,7 +128,7 @@ const replay = createRoute({
   method: "post",
   path: "/webhooks/{webhookId}/deliveries/{deliveryId}/replay",
   summary: "Send one dead delivery again",
-  request: { params: params.extend({ deliveryId: z.string() }) },
+  request: { params: params.extend({ deliveryId: textUpTo(64) }) },
   responses: {
     200: json("it waits again", replayAnswerSchema),
     ...errorResponses("webhook_not_found", "delivery_not_found", "delivery_not_dead"),

@@ -9,12 +9,12 @@ const env = {
 
 type Answer = { error: { code: string; message: string; details: ErrorDetail[] } };
 
-/** The API with nothing behind it: it answers what it refuses by itself, and 500 to all else. */
-export function bareApp() {
+function makeApp() {
   const settings = {
     apiKey: API_KEY,
     allowedIps: [],
     trustedProxies: [],
+    strangers: { withoutKeyPerMinute: 60, wrongKeyPerMinute: 10 },
     rateLimitPerMinute: 0,
     maxMediaBytes: 1024 * 1024,
     mediaAtOnce: 8,
@@ -25,8 +25,15 @@ export function bareApp() {
     version: "1",
   };
   const clock = { now: () => 0 };
-  const app = createApp({ settings, clock, log: pino({ level: "silent" }) } as unknown as AppDeps);
+  return createApp({ settings, clock, log: pino({ level: "silent" }) } as unknown as AppDeps);
+}
 
+/** What the API's document is made of. */
+export const bareDocument = () => makeApp().openAPIRegistry;
+
+/** The API with nothing behind it: it answers what it refuses by itself, and 500 to all else. */
+export function bareApp() {
+  const app = makeApp();
   /** `call`: method and path. A text goes as it is. */
   return async (call: string, body?: unknown, headers: Record<string, string> = {}) => {
     const [method = "GET", path = "/"] = call.split(" ");
