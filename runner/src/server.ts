@@ -146,10 +146,7 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
     const { bytes, mimetype, filename } = download;
     return new Response(new Uint8Array(bytes), {
       headers: {
-        // The sender of the file named its type.
-        "content-type": /^[\x21-\x7e]+(; ?[\x21-\x7e]+)*$/.test(mimetype)
-          ? mimetype
-          : "application/octet-stream",
+        "content-type": mimetype,
         "content-length": String(bytes.length),
         ...(filename !== null && { "x-filename": encodeURIComponent(filename) }),
       },

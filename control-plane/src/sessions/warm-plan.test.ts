@@ -27,6 +27,7 @@ const state = (change: Partial<RunnerState> = {}): RunnerState => ({
   mendCounts: {},
   newerGeneration: null,
   awaitsPage: null,
+  unreadLines: 0,
   lastSeq: 0,
   since: at(NOW),
   ...change,

@@ -41,6 +41,7 @@ const state = (): RunnerState => ({
   mendCounts: {},
   newerGeneration: null,
   awaitsPage: null,
+  unreadLines: 0,
   lastSeq,
   since: startedAt,
 });
