@@ -100,6 +100,8 @@ export const runnerStateSchema = z.object({
   awaitsPage: z.string().nullable().default(null),
   /** Lines of its journal, and reports of its page, that it could not read and keeps aside in its profile. */
   unreadLines: z.number().int().min(0).default(0),
+  /** When the last of them came; null: none did. */
+  unreadAt: z.iso.datetime().nullable().default(null),
   /** Sequence number of the newest journaled event. */
   lastSeq: z.number().int(),
   since: z.iso.datetime(),
@@ -121,6 +123,12 @@ export type RunnerHealth = z.infer<typeof runnerHealthSchema>;
 
 /** Largest document that is kept, in bytes: whatsapp.com's was below 1 MB in 2026. */
 export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Largest file of a message, in bytes: in base64 the page hands it over in one answer, of which puppeteer takes 256 MB at the most
+ * (puppeteer-core 24, `maxPayload`).
+ */
+export const MAX_MEDIA_BYTES = 192 * 1024 * 1024;
 
 /** The document that a version of WhatsApp Web begins with. */
 export const whatsappPageSchema = z.object({ version: whatsappVersionSchema, html: z.string().min(1) });

@@ -189,6 +189,7 @@ export async function startService(deps: {
         copies: sessions.pageCopies,
         pinnedForAll: config.whatsappVersion,
         canary: sessions.canary,
+        unread: sessions.unread,
         clock,
       }),
       health: {

@@ -48,7 +48,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const ending = new AbortController();
 
   const state = createStateHolder({
-    counts: () => ({ lastSeq: journal.lastSeq, unreadLines: unread.count }),
+    counts: () => ({ lastSeq: journal.lastSeq, unreadLines: unread.count, unreadAt: unread.lastAt }),
     initial: {
       runnerId: config.runnerId,
       profileId: config.profileId,

@@ -1,4 +1,4 @@
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readFile, stat } from "node:fs/promises";
 import { cut } from "@whatsapp-engine/contract";
 import type { Logger } from "./logger.ts";
 
@@ -6,6 +6,8 @@ import type { Logger } from "./logger.ts";
 export type Unread = {
   /** How often something could not be read since the file was begun. */
   readonly count: number;
+  /** When the last of it came, ISO 8601; null: there is nothing. */
+  readonly lastAt: string | null;
   /** Keeps a text, or the beginning of a long one. Does not throw. */
   keep(from: "journal" | "page", why: string, text: string): void;
   /** Calls back when the count has grown: at once, and then at most once a minute. */
@@ -35,6 +37,7 @@ export const openUnread = async (deps: Deps): Promise<Unread> => {
   const found = path === null ? "" : await readFile(path, "utf8").catch(() => "");
   let count = found.split("\n").length - 1;
   let bytes = Buffer.byteLength(found);
+  let lastAt = bytes === 0 ? null : (await stat(path!)).mtime.toISOString();
   let writing: Promise<unknown> = Promise.resolve();
   let next: NodeJS.Timeout | undefined;
   let untold: string | null = null;
@@ -55,14 +58,17 @@ export const openUnread = async (deps: Deps): Promise<Unread> => {
     get count() {
       return count;
     },
+    get lastAt() {
+      return lastAt;
+    },
     keep: (from, why, text) => {
       const reason = cut(why, MAX_WHY_LENGTH);
       count += 1;
+      lastAt = new Date(now()).toISOString();
       untold = reason;
       if (next === undefined) tell();
       if (path === null || bytes > MAX_FILE_BYTES) return;
-      const at = new Date(now()).toISOString();
-      const line = `${JSON.stringify({ at, from, why: reason, text: cut(text, MAX_KEPT_LENGTH) })}\n`;
+      const line = `${JSON.stringify({ at: lastAt, from, why: reason, text: cut(text, MAX_KEPT_LENGTH) })}\n`;
       bytes += Buffer.byteLength(line);
       writing = writing
         .then(() => appendFile(path, line, { mode: 0o600 }))

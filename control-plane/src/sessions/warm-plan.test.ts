@@ -28,6 +28,7 @@ const state = (change: Partial<RunnerState> = {}): RunnerState => ({
   newerGeneration: null,
   awaitsPage: null,
   unreadLines: 0,
+  unreadAt: null,
   lastSeq: 0,
   since: at(NOW),
   ...change,
