@@ -88,6 +88,20 @@ test("an id of any length and letters is no reason to lose a message", async () 
   expect(bodies).toContain("half");
 });
 
+test("people and groups of any name are told", async () => {
+  const { control } = world.simulator;
+  const long = `${"x".repeat(LONG)}${HALF}`;
+  await control.addContacts(ACCOUNT, [{ phoneNumber: "6289900000001", name: long, pushName: long }]);
+  const id = "120363000000000009@g.us";
+  await control.addGroup(ACCOUNT, id, { subject: long, description: long, participants: [FRIEND] });
+  const { contacts } = (await (await runner.get("/contacts")).json()) as { contacts: { name: string }[] };
+  expect(contacts.map(({ name }) => name)).toContain("x".repeat(255));
+  const { groups } = (await (await runner.get("/groups")).json()) as { groups: object[] };
+  expect(groups).toEqual([
+    expect.objectContaining({ id, name: "x".repeat(255), description: "x".repeat(4_096) }),
+  ]);
+});
+
 const unread = () => runner.states.at(-1)!.unreadLines;
 
 test("an acknowledgement that is not known is kept aside, and those after it are told", async () => {

@@ -93,8 +93,8 @@ export const installInbound = (notices: readonly string[], most: number): void =
   const placeOf = (message: Msg, unixMs: unknown) => {
     const chatId = idOf(message.id.remote)!;
     const isGroup = chatId.endsWith("@g.us");
-    const author = isGroup ? idOf(message.author ?? message.id.participant) : null;
-    const from = idOf(message.from) ?? chatId;
+    const author = isGroup ? idOf(message.author ?? message.id.participant) || null : null;
+    const from = idOf(message.from) || chatId;
     return {
       whatsappId: textOf(message.id),
       chatId,
