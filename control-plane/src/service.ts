@@ -157,6 +157,7 @@ export async function startService(deps: {
         ["profiles", sessions.cleanup.profiles],
         ["messages", messages.cleanup.messages],
         ["events", inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs }))],
+        ["events", async () => sessions.unread.removeOld(config.eventRetentionMs)],
         ["media", messages.cleanup.media],
         ["files", messages.cleanup.files],
       ],
@@ -189,7 +190,7 @@ export async function startService(deps: {
         copies: sessions.pageCopies,
         pinnedForAll: config.whatsappVersion,
         canary: sessions.canary,
-        unread: sessions.unread,
+        unread: sessions.unread.list,
         clock,
       }),
       health: {

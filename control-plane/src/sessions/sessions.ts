@@ -170,7 +170,7 @@ export function createSessions(deps: {
     live,
     service,
     pageCopies: copies,
-    unread: unread.list,
+    unread,
     canary: builds.view,
     onPageTrouble: builds.onPageTrouble,
     warmRunners,

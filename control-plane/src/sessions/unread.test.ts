@@ -58,6 +58,15 @@ it("is kept up to a bound, and counted beyond it", () => {
   expect(logged).toBe(1);
 });
 
+it("goes when events do, as it may hold what people wrote", () => {
+  keep(1);
+  now += HOUR_MS;
+  expect(unread.removeOld(0)).toBe(0);
+  expect(unread.removeOld(HOUR_MS + 1)).toBe(0);
+  expect(unread.removeOld(HOUR_MS - 1)).toBe(1);
+  expect(kept()).toEqual([]);
+});
+
 it("shows in the session for a day, and goes with the session", () => {
   expect(unread.isRecent("a")).toBe(false);
   keep(null);

@@ -70,6 +70,15 @@ export function createUnread(deps: {
       log.warn({ sessionId, seq, why }, "a line of a runner could not be read; it is kept in unread_lines");
     },
 
+    /** Removes what is older than events are kept (0: nothing ever), since it may hold what people wrote; answers how much. */
+    removeOld(keepMs: number): number {
+      if (keepMs === 0) return 0;
+      return db
+        .delete(unreadLines)
+        .where(lt(unreadLines.at, clock.now() - keepMs))
+        .run().changes;
+    },
+
     /** Whether something could not be read of late. */
     isRecent(sessionId: string): boolean {
       const own = db
