@@ -49,6 +49,18 @@ export const whatsappHealthSchema = z.object({
   pins: z.array(z.object({ whatsappVersion: z.string(), sessionIds: z.array(z.string()) })),
   /** Builds that were found, the newest first, and which of them sessions are started with. */
   canary: canarySchema,
+  /**
+   * Sessions of which something could not be read and is kept aside: `byEngine` lines of their runners, the first hundred of each in
+   * the table `unread_lines`; `byRunner` lines of the runner's journal and reports of the page, in `unread.ndjson` of the profile.
+   */
+  unread: z.array(
+    z.object({
+      sessionId: z.string(),
+      byEngine: z.number().int(),
+      byRunner: z.number().int(),
+      lastAt: z.iso.datetime().nullable(),
+    }),
+  ),
   /** What became of messages handed over since the beginning of yesterday, UTC, by the sessions there are. */
   outcomes: z.object({
     since: z.iso.datetime(),

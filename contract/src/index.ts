@@ -19,5 +19,6 @@ export * from "./send-options.ts";
 export * from "./session.ts";
 export * from "./steps.ts";
 export * from "./suppression.ts";
+export * from "./told.ts";
 export * from "./webhook.ts";
 export * from "./well-formed.ts";

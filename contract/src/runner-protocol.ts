@@ -8,6 +8,16 @@ import {
   unlinkOutcomeSchema,
   whatsappVersionSchema,
 } from "./session.ts";
+import {
+  MAX_BODY_LENGTH,
+  MAX_ID_LENGTH,
+  MAX_NAME_LENGTH,
+  textOrNullSchema,
+  textSchema,
+  toldIdSchema,
+  toldMimetypeSchema,
+  toldNumberSchema,
+} from "./told.ts";
 
 /*
  * HTTP between control plane and runner, the control plane always calling. Every call carries
@@ -42,11 +52,20 @@ import {
  * 421 StaleClaim: what this runner knows may be out of date.
  */
 
+/** Lengths of what is told, in UTF-16 units. An emoji of a family has some 30. */
+const MAX_DETAIL_LENGTH = 2_000;
+const MAX_DESCRIPTION_LENGTH = 4_096;
+const MAX_KIND_LENGTH = 64;
+const MAX_EMOJI_LENGTH = 64;
+
+/** WhatsApp's acknowledgement: -1 error, 0 in its own queue, 1 server, 2 device, 3 read, 4 played. Others are not known. */
+export const ackSchema = z.number().int().min(-1).max(4);
+
 /** WhatsApp's account as far as the page knows it. `phoneNumber` is null when only a LID is known. */
 export const accountSchema = z.object({
-  phoneNumber: z.string().nullable(),
-  lid: z.string().nullable(),
-  pushName: z.string().nullable(),
+  phoneNumber: toldNumberSchema,
+  lid: textOrNullSchema(MAX_ID_LENGTH),
+  pushName: textOrNullSchema(MAX_NAME_LENGTH),
 });
 
 /** A code to be scanned. Times are ISO 8601. `number` counts the codes of this start from 1. */
@@ -61,13 +80,14 @@ export const runnerStateSchema = z.object({
   runnerId: z.string(),
   profileId: z.string(),
   status: sessionStatusSchema,
-  reason: sessionReasonSchema.nullable(),
+  /** One that is not known is a newer runner's. */
+  reason: sessionReasonSchema.nullable().catch("unknown_state"),
   /** For people: what stands behind `reason`, such as the state's name that was not known. */
-  detail: z.string().nullable(),
+  detail: textOrNullSchema(MAX_DETAIL_LENGTH),
   qr: qrCodeSchema.nullable(),
   account: accountSchema.nullable(),
-  whatsappVersion: z.string().nullable(),
-  libraryVersion: z.string(),
+  whatsappVersion: textOrNullSchema(MAX_NAME_LENGTH),
+  libraryVersion: textSchema(MAX_NAME_LENGTH),
   /** Mends that were applied to the page, or by another page or browser (`page_reloaded`, `browser_restarted`), by name. */
   mends: z.array(z.string()),
   /** Those that were applied and did not help. */
@@ -78,6 +98,10 @@ export const runnerStateSchema = z.object({
   newerGeneration: z.number().int().nullable().default(null),
   /** Version of WhatsApp Web whose copy it waits for before it opens anything. */
   awaitsPage: z.string().nullable().default(null),
+  /** Lines of its journal, and reports of its page, that it could not read and keeps aside in its profile. */
+  unreadLines: z.number().int().min(0).default(0),
+  /** When the last of them came; null: none did. */
+  unreadAt: z.iso.datetime().nullable().default(null),
   /** Sequence number of the newest journaled event. */
   lastSeq: z.number().int(),
   since: z.iso.datetime(),
@@ -99,6 +123,12 @@ export type RunnerHealth = z.infer<typeof runnerHealthSchema>;
 
 /** Largest document that is kept, in bytes: whatsapp.com's was below 1 MB in 2026. */
 export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Largest file of a message, in bytes: in base64 the page hands it over in one answer, of which puppeteer takes 256 MB at the most
+ * (puppeteer-core 24, `maxPayload`).
+ */
+export const MAX_MEDIA_BYTES = 192 * 1024 * 1024;
 
 /** The document that a version of WhatsApp Web begins with. */
 export const whatsappPageSchema = z.object({ version: whatsappVersionSchema, html: z.string().min(1) });
@@ -159,13 +189,13 @@ export function decodeSend(body: Buffer): SendCommand {
 export const sendOutcomes = ["pending", "sent", "not_sent", "unknown"] as const;
 
 export const sendRecordSchema = z.object({
-  messageId: z.string(),
+  messageId: z.string().max(64),
   /** The attempt that it tells of. */
   attempt: z.number().int().optional(),
   outcome: z.enum(sendOutcomes),
-  whatsappId: z.string().nullable(),
-  /** -1 error, 0 in WhatsApp's queue, 1 server, 2 device, 3 read, 4 played; null before there is one. */
-  ack: z.number().int().min(-1).max(4).nullable(),
+  whatsappId: textOrNullSchema(MAX_ID_LENGTH),
+  /** Null before there is one. */
+  ack: ackSchema.nullable(),
   /** When WhatsApp took it, ISO 8601. */
   timestamp: z.iso.datetime().nullable(),
   error: z
@@ -181,7 +211,7 @@ export const sendRecordSchema = z.object({
         ...accountLimits,
         "outcome_unknown",
       ]),
-      message: z.string(),
+      message: textSchema(MAX_DETAIL_LENGTH),
       /** Of a limit of the account: until when it holds, ISO 8601, where the page knows. */
       until: z.iso.datetime().nullable().optional(),
     })
@@ -192,31 +222,31 @@ export const sendRecordSchema = z.object({
 export const NOT_TAKEN_BY_PAGE = "WhatsApp Web did not take";
 export type SendRecord = z.infer<typeof sendRecordSchema>;
 
-export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: z.string().nullable() });
+export const numberCheckSchema = z.object({ exists: z.boolean(), chatId: textOrNullSchema(MAX_ID_LENGTH) });
 export type NumberCheck = z.infer<typeof numberCheckSchema>;
 
 /** Somebody the account knows. `phoneNumber`: digits, null where WhatsApp does not tell them. */
 export const contactEntrySchema = z.object({
-  id: z.string(),
-  name: z.string().nullable(),
-  pushName: z.string().nullable(),
-  phoneNumber: z.string().nullable(),
+  id: toldIdSchema,
+  name: textOrNullSchema(MAX_NAME_LENGTH),
+  pushName: textOrNullSchema(MAX_NAME_LENGTH),
+  phoneNumber: toldNumberSchema,
   /** It stands in the phone's address book. */
   isMyContact: z.boolean(),
 });
 export type ContactEntry = z.infer<typeof contactEntrySchema>;
 
 export const groupEntrySchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  description: z.string().nullable(),
+  id: toldIdSchema,
+  name: textSchema(MAX_NAME_LENGTH),
+  description: textOrNullSchema(MAX_DESCRIPTION_LENGTH),
   /** Whether the account is an administrator of it. */
   isAdmin: z.boolean(),
   participants: z.array(
     z.object({
-      id: z.string(),
-      phoneNumber: z.string().nullable(),
-      name: z.string().nullable(),
+      id: toldIdSchema,
+      phoneNumber: toldNumberSchema,
+      name: textOrNullSchema(MAX_NAME_LENGTH),
       isAdmin: z.boolean(),
     }),
   ),
@@ -230,8 +260,8 @@ export const pairingCommandSchema = z.object({ phoneNumber: z.string().regex(/^\
 
 /** `refused`: WhatsApp gives no code, and why; `unknown`: it did not answer in time. */
 export const pairingResultSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("code"), code: z.string(), expiresAt: z.iso.datetime() }),
-  z.object({ outcome: z.literal("refused"), detail: z.string() }),
+  z.object({ outcome: z.literal("code"), code: z.string().max(64), expiresAt: z.iso.datetime() }),
+  z.object({ outcome: z.literal("refused"), detail: textSchema(MAX_DETAIL_LENGTH) }),
   z.object({ outcome: z.literal("unknown") }),
 ]);
 export type PairingResult = z.infer<typeof pairingResultSchema>;
@@ -250,69 +280,69 @@ export const actionOutcomes = ["done", "not_found", "refused", "unknown"] as con
 export const actionResultSchema = z.object({
   outcome: z.enum(actionOutcomes),
   /** For people: why it is not `done`. */
-  detail: z.string().nullable(),
+  detail: textOrNullSchema(MAX_DETAIL_LENGTH),
 });
 export type ActionResult = z.infer<typeof actionResultSchema>;
 
 /** Somebody else's doing in a chat. Ids are WhatsApp's: `…@c.us`, `…@lid`, `…@g.us`. */
 const inbound = {
   /** Digits of who did it; null where WhatsApp tells only a LID. */
-  phoneNumber: z.string().nullable(),
+  phoneNumber: toldNumberSchema,
   timestamp: z.iso.datetime(),
 };
 const ofMessage = {
   ...inbound,
   /** The message it is about. */
-  whatsappId: z.string(),
-  chatId: z.string(),
+  whatsappId: toldIdSchema,
+  chatId: toldIdSchema,
   /** The chat; in a group `author` is who wrote. */
-  from: z.string(),
-  author: z.string().nullable(),
+  from: toldIdSchema,
+  author: textOrNullSchema(MAX_ID_LENGTH),
 };
 
 /** What the journal keeps for the control plane, besides `seq` and `at`. */
 export const runnerEventSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("message_ack"),
-    whatsappId: z.string(),
+    whatsappId: toldIdSchema,
     /** Our message's id, if it was sent through this profile. */
     messageId: z.string().nullable(),
-    ack: z.number().int().min(-1).max(4),
+    ack: ackSchema,
   }),
   z.object({
     ...ofMessage,
     type: z.literal("message_received"),
-    pushName: z.string().nullable(),
+    pushName: textOrNullSchema(MAX_NAME_LENGTH),
     isGroup: z.boolean(),
     /** The library's type name, such as `chat`, `image`, `ptt`. */
-    kind: z.string(),
+    kind: textSchema(MAX_KIND_LENGTH).catch("unknown"),
     /** Text or caption; a contact's vCard, a place's name, a poll's question. */
-    body: z.string(),
+    body: textSchema(MAX_BODY_LENGTH).catch(""),
     hasMedia: z.boolean(),
-    mimetype: z.string().nullable(),
-    filename: z.string().nullable(),
-    quotedId: z.string().nullable(),
-    location: locationSchema.pick({ latitude: true, longitude: true }).nullable(),
+    mimetype: toldMimetypeSchema,
+    filename: textOrNullSchema(MAX_NAME_LENGTH),
+    quotedId: textOrNullSchema(MAX_ID_LENGTH),
+    location: locationSchema.pick({ latitude: true, longitude: true }).nullable().catch(null),
   }),
   z.object({
     ...inbound,
     type: z.literal("message_reaction"),
-    whatsappId: z.string(),
+    whatsappId: toldIdSchema,
     /** Our message's id, if it was sent through this profile. */
     messageId: z.string().nullable(),
-    chatId: z.string(),
+    chatId: toldIdSchema,
     /** Who reacted. */
-    from: z.string(),
+    from: toldIdSchema,
     /** Empty: taken back. */
-    emoji: z.string(),
+    emoji: textSchema(MAX_EMOJI_LENGTH),
   }),
-  z.object({ ...ofMessage, type: z.literal("message_edited"), body: z.string() }),
+  z.object({ ...ofMessage, type: z.literal("message_edited"), body: textSchema(MAX_BODY_LENGTH) }),
   z.object({ ...ofMessage, type: z.literal("message_revoked") }),
   z.object({
     ...inbound,
     type: z.literal("call_received"),
-    callId: z.string(),
-    from: z.string(),
+    callId: toldIdSchema,
+    from: toldIdSchema,
     isVideo: z.boolean(),
     isGroup: z.boolean(),
   }),
@@ -320,6 +350,9 @@ export const runnerEventSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("send_settled"), record: sendRecordSchema }),
 ]);
 export type RunnerEvent = z.infer<typeof runnerEventSchema>;
+
+/** Longest line of the stream, in bytes. In JSON a unit of the longest body may take six. */
+export const MAX_LINE_BYTES = 2 * 1024 * 1024;
 
 export const streamLineSchema = z.discriminatedUnion("line", [
   z.object({ line: z.literal("state"), state: runnerStateSchema }),

@@ -49,6 +49,7 @@ export const sessionReasons = [
   "stale_claim",
   "out_of_memory",
   "memory_high",
+  "runner_flooded",
   "runtime_unavailable",
   "unknown_state",
 ] as const;

@@ -2,6 +2,7 @@ declare global {
   interface String {
     /** ES2024, which Node has since 20. */
     isWellFormed(): boolean;
+    toWellFormed(): string;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { Pool, errors } from "undici";
+import { Pool } from "undici";
 import type { z } from "zod";
 import {
   parseWellFormed,
@@ -16,18 +16,27 @@ import {
   pairingResultSchema,
   sendRecordSchema,
   staleClaimSchema,
-  streamLineSchema,
+  MAX_MEDIA_BYTES,
+  toldMimetypeSchema,
   whatsappPageSchema,
   type ActionResult,
   type NumberCheck,
   type PairingResult,
   type SendCommand,
   type SendRecord,
-  type StaleClaim,
   type StreamLine,
   type UnlinkOutcome,
   type WhatsAppPage,
 } from "@whatsapp-engine/contract";
+import { filenameIn, readAll } from "./runner-answer.ts";
+import {
+  createFloodGuard,
+  readStream,
+  streamLimits,
+  type StreamLimits,
+  type UnreadableLine,
+} from "./runner-stream.ts";
+import { RunnerUnavailable, StaleClaimFound, useless } from "./runner-unavailable.ts";
 
 const CALL_TIMEOUT_MS = 2_000;
 /** The runner waits 10 s for a login to connect, 4 s for WhatsApp's answer, and twice 4 s for the browser to close. */
@@ -45,42 +54,19 @@ const PAIRING_TIMEOUT_MS = 10_000;
 const PAGE_TIMEOUT_MS = 10_000;
 /** The runner itself gives up before. */
 const ADDRESS_BOOK_TIMEOUT_MS = 55_000;
+/** Longest answers, in bytes: of most calls; of contacts and groups, of which 100,000 take some 20 MB; a picture of the page. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+const MAX_ADDRESS_BOOK_BYTES = 32 * 1024 * 1024;
+const MAX_SCREENSHOT_BYTES = 32 * 1024 * 1024;
 /** In JSON a character may take six bytes. */
 const MAX_PAGE_ANSWER_BYTES = 6 * MAX_PAGE_BYTES;
+/** From the time in which an answer must begin to its end. A file goes as fast as the API's caller takes it. */
+const BODY_TIMEOUT_MS = 10_000;
+const MEDIA_BODY_TIMEOUT_MS = 60 * 60_000;
 /** How much longer than the runner's own deadline a send's answer may take. */
 const SEND_MARGIN_MS = 1_000;
 /** The runner pings every 5 s; after this silence the stream counts as broken. */
 const STREAM_SILENCE_MS = 15_000;
-
-/**
- * A call to a runner that failed. `neverArrived`: proven that not a byte of it reached the runner; `answered`: the runner is
- * there, and its answer was of no use.
- */
-export class RunnerUnavailable extends AppError {
-  readonly neverArrived: boolean;
-  readonly answered: boolean;
-
-  constructor(cause: unknown, { answered = false } = {}) {
-    super("runner_unavailable", "The session's runner does not answer; try again in a moment.", {
-      cause,
-      retryAfterSeconds: 2,
-    });
-    this.answered = answered;
-    const code = (cause as { code?: unknown }).code;
-    this.neverArrived =
-      code === "ECONNREFUSED" || code === "EHOSTUNREACH" || cause instanceof errors.ConnectTimeoutError;
-  }
-}
-
-/** A runner that may not touch its profile, as that has a newer one. */
-export class StaleClaimFound extends RunnerUnavailable {
-  readonly newerGeneration: number;
-
-  constructor({ newerGeneration }: StaleClaim) {
-    super(new Error(`runner number ${newerGeneration} of the profile is newer`), { answered: true });
-    this.newerGeneration = newerGeneration;
-  }
-}
 
 export type RunnerMedia = { body: Readable; bytes: number; mimetype: string; filename: string | null };
 
@@ -109,12 +95,22 @@ export type RunnerClient = {
   /** null: no account can be linked now. */
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
   logout(): Promise<UnlinkOutcome>;
-  /** Lines from the journal after `after` and then live ones, until the stream breaks (throws) or `signal` aborts. */
-  stream(after: number, signal: AbortSignal): AsyncGenerator<StreamLine>;
+  /**
+   * Lines from the journal after `after` and then live ones, until the stream breaks (throws) or `signal` aborts. Throws
+   * `RunnerFlooded`, for which all streams of this client count together.
+   */
+  stream(after: number, signal: AbortSignal): AsyncGenerator<StreamLine | UnreadableLine>;
   close(): Promise<void>;
 };
 
-export function createRunnerClient(endpoint: { host: string; port: number }, token: string): RunnerClient {
+type Limits = { stream: StreamLimits; bodyTimeoutMs: number };
+
+export function createRunnerClient(
+  endpoint: { host: string; port: number },
+  token: string,
+  { stream = streamLimits, bodyTimeoutMs = BODY_TIMEOUT_MS }: Partial<Limits> = {},
+): RunnerClient {
+  const guard = createFloodGuard(stream, () => performance.now());
   // No limit of connections: a call would wait for a free one without a deadline, a logout behind many sends too.
   const pool = new Pool(`http://${endpoint.host}:${endpoint.port}`, {
     connect: { timeout: 2_000 },
@@ -123,24 +119,37 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
   });
   const headers = { authorization: `Bearer ${token}` };
 
+  /** The answer's head; its body is bounded in time, and is to be read or dropped. */
+  async function ask(
+    method: "GET" | "POST" | "PUT",
+    path: string,
+    body: string | Buffer | undefined,
+    timeoutMs: number,
+    restTimeoutMs = bodyTimeoutMs,
+  ) {
+    try {
+      return await pool.request({
+        method,
+        path,
+        headers,
+        headersTimeout: timeoutMs,
+        signal: AbortSignal.timeout(timeoutMs + restTimeoutMs),
+        ...(body === undefined ? {} : { body }),
+      });
+    } catch (cause) {
+      throw new RunnerUnavailable(cause);
+    }
+  }
+
   async function call(
     method: "GET" | "POST" | "PUT",
     path: string,
     body: string | Buffer | undefined,
     timeoutMs: number,
+    mostBytes = MAX_ANSWER_BYTES,
   ) {
-    try {
-      const response = await pool.request({
-        method,
-        path,
-        headers,
-        headersTimeout: timeoutMs,
-        ...(body === undefined ? {} : { body }),
-      });
-      return { status: response.statusCode, text: await response.body.text() };
-    } catch (cause) {
-      throw new RunnerUnavailable(cause);
-    }
+    const answer = await ask(method, path, body, timeoutMs);
+    return { status: answer.statusCode, text: (await readAll(answer, mostBytes)).toString("utf8") };
   }
 
   async function read<S extends z.ZodType>(schema: S, answer: { status: number; text: string }) {
@@ -170,81 +179,64 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
       ),
     );
 
+  const addressBook = (path: string) =>
+    call("GET", path, undefined, ADDRESS_BOOK_TIMEOUT_MS, MAX_ADDRESS_BOOK_BYTES);
+
+  /** What is told of another message than was asked about is no answer. */
+  const recordOf = async (messageId: string, answer: { status: number; text: string }) => {
+    const record = await read(sendRecordSchema, answer);
+    if (record.messageId !== messageId) throw useless("runner answered of another message");
+    return record;
+  };
+
   return {
     claim: (sessionId, claimedAt) => command("/claim", { sessionId, claimedAt }, CALL_TIMEOUT_MS),
     send: async (send) =>
-      read(sendRecordSchema, await call("POST", "/send", encodeSend(send), send.timeoutMs + SEND_MARGIN_MS)),
+      recordOf(
+        send.messageId,
+        await call("POST", "/send", encodeSend(send), send.timeoutMs + SEND_MARGIN_MS),
+      ),
     findSend: async (messageId) => {
       const answer = await call("GET", `/sends/${encodeURIComponent(messageId)}`, undefined, CALL_TIMEOUT_MS);
-      return answer.status === 404 ? null : read(sendRecordSchema, answer);
+      return answer.status === 404 ? null : recordOf(messageId, answer);
     },
     checkNumber: async (digits) =>
       read(numberCheckSchema, await call("GET", `/numbers/${digits}`, undefined, NUMBER_TIMEOUT_MS)),
-    contacts: async () =>
-      read(contactsSchema, await call("GET", "/contacts", undefined, ADDRESS_BOOK_TIMEOUT_MS)),
-    groups: async () => read(groupsSchema, await call("GET", "/groups", undefined, ADDRESS_BOOK_TIMEOUT_MS)),
+    contacts: async () => read(contactsSchema, await addressBook("/contacts")),
+    groups: async () => read(groupsSchema, await addressBook("/groups")),
     react: (whatsappId, emoji) => act(whatsappId, "react", { emoji }),
     edit: (whatsappId, text) => act(whatsappId, "edit", { text }),
     revoke: (whatsappId) => act(whatsappId, "delete"),
     media: async (whatsappId) => {
       const path = `/messages/${encodeURIComponent(whatsappId)}/media`;
-      const {
-        statusCode,
-        headers: about,
-        body,
-      } = await pool
-        .request({ method: "GET", path, headers, headersTimeout: MEDIA_TIMEOUT_MS })
-        .catch((cause: unknown) => {
-          throw new RunnerUnavailable(cause);
-        });
-      if (statusCode === 200) {
-        const filename = about["x-filename"];
+      const answer = await ask("GET", path, undefined, MEDIA_TIMEOUT_MS, MEDIA_BODY_TIMEOUT_MS);
+      const { statusCode, headers: about, body } = answer;
+      const bytes = Number(about["content-length"]);
+      if (statusCode === 200 && bytes <= MAX_MEDIA_BYTES) {
         return {
           body,
-          bytes: Number(about["content-length"]),
-          mimetype: String(about["content-type"]),
-          filename: typeof filename === "string" ? decodeURIComponent(filename) : null,
+          bytes,
+          mimetype: toldMimetypeSchema.parse(about["content-type"]) ?? "application/octet-stream",
+          filename: filenameIn(about["x-filename"]),
         };
       }
-      await body.dump();
+      body.destroy();
+      if (statusCode === 200) throw useless(`runner answered with ${bytes} bytes`);
       if (statusCode === 404) return "not_found";
       if (statusCode === 410) return "gone";
       if (statusCode === 409) throw notConnected();
       throw useless(`runner answered ${statusCode}`);
     },
     screenshot: async () => {
-      try {
-        const { statusCode, body } = await pool.request({
-          method: "GET",
-          path: "/screenshot",
-          headers,
-          headersTimeout: SCREENSHOT_TIMEOUT_MS,
-        });
-        if (statusCode === 200) return Buffer.from(await body.arrayBuffer());
-        await body.dump();
-        if (statusCode === 409) return null;
-        throw new Error(`runner answered ${statusCode}`);
-      } catch (cause) {
-        throw new RunnerUnavailable(cause);
-      }
+      const answer = await ask("GET", "/screenshot", undefined, SCREENSHOT_TIMEOUT_MS);
+      const png = await readAll(answer, MAX_SCREENSHOT_BYTES);
+      if (answer.statusCode === 200) return png;
+      if (answer.statusCode === 409) return null;
+      throw useless(`runner answered ${answer.statusCode}`);
     },
     servedPage: async () => {
-      const {
-        statusCode,
-        headers: about,
-        body,
-      } = await pool
-        .request({ method: "GET", path: "/page", headers, headersTimeout: PAGE_TIMEOUT_MS })
-        .catch((cause: unknown) => {
-          throw new RunnerUnavailable(cause);
-        });
-      // What it says of the size it is held to.
-      const size = Number(about["content-length"]);
-      if (statusCode === 200 && size <= MAX_PAGE_ANSWER_BYTES)
-        return read(whatsappPageSchema, { status: statusCode, text: await body.text() });
-      await body.dump();
-      if (statusCode === 404) return null;
-      throw useless(`runner answered ${statusCode}, with ${size} bytes`);
+      const answer = await call("GET", "/page", undefined, PAGE_TIMEOUT_MS, MAX_PAGE_ANSWER_BYTES);
+      return answer.status === 404 ? null : read(whatsappPageSchema, answer);
     },
     givePage: async (html) => {
       const { status } = await call("PUT", "/page", html, PAGE_TIMEOUT_MS);
@@ -270,10 +262,10 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
         signal,
       });
       if (response.statusCode !== 200) {
-        await response.body.dump();
+        response.body.destroy();
         throw useless(`runner answered ${response.statusCode}`);
       }
-      for await (const line of lines(response.body)) yield streamLineSchema.parse(parseWellFormed(line));
+      yield* readStream(response.body, guard);
       throw new RunnerUnavailable(new Error("the runner's event stream ended"));
     },
 
@@ -281,18 +273,5 @@ export function createRunnerClient(endpoint: { host: string; port: number }, tok
   };
 }
 
-const useless = (what: string, cause?: unknown) =>
-  new RunnerUnavailable(new Error(what, { cause }), { answered: true });
-
 const notConnected = () =>
   new AppError("session_not_connected", "The session has no connection to WhatsApp right now.");
-
-async function* lines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of chunks) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) if (part !== "") yield part;
-  }
-}

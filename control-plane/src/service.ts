@@ -186,6 +186,7 @@ export async function startService(deps: {
         ["profiles", sessions.cleanup.profiles],
         ["messages", byAge(messages.cleanup.messages)],
         ["events", byAge(inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs })))],
+        ["events", byAge(async () => sessions.unread.removeOld(config.eventRetentionMs))],
         ["media", byAge(messages.cleanup.media)],
         ["files", byAge(messages.cleanup.files)],
       ],
@@ -226,6 +227,7 @@ export async function startService(deps: {
         copies: sessions.pageCopies,
         pinnedForAll: config.whatsappVersion,
         canary: sessions.canary,
+        unread: sessions.unread.list,
         clock,
       }),
       health: {

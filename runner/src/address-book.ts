@@ -1,4 +1,10 @@
-import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract";
+import {
+  contactEntrySchema,
+  groupEntrySchema,
+  type ContactEntry,
+  type GroupEntry,
+} from "@whatsapp-engine/contract";
+import type { z } from "zod";
 import type { WhatsAppClient } from "./whatsapp/client.ts";
 
 /** How much is read at once: what is sent meanwhile waits no longer than for that. */
@@ -8,13 +14,15 @@ const GROUPS_AT_ONCE = 10;
 const MOST = 100_000;
 
 async function readAll<T extends { id: string }>(
+  schema: z.ZodType<T>,
   atOnce: number,
   read: (from: number) => Promise<{ found: T[]; total: number }>,
 ): Promise<T[]> {
   const all = new Map<string, T>();
   for (let from = 0, until = 1; from < Math.min(until, MOST); from += atOnce) {
     const { found, total } = await read(from);
-    for (const one of found) all.set(one.id, one);
+    // People name themselves and their groups.
+    for (const one of found.flatMap((told) => schema.safeParse(told).data ?? [])) all.set(one.id, one);
     until = total;
   }
   return [...all.values()];
@@ -22,14 +30,14 @@ async function readAll<T extends { id: string }>(
 
 /** Whom the account knows, each once. */
 export const allContacts = (client: WhatsAppClient): Promise<ContactEntry[]> =>
-  readAll(CONTACTS_AT_ONCE, async (from) => {
+  readAll(contactEntrySchema, CONTACTS_AT_ONCE, async (from) => {
     const { contacts, total } = await client.contacts(from, CONTACTS_AT_ONCE);
     return { found: contacts, total };
   });
 
 /** The account's groups, each once. */
 export const allGroups = (client: WhatsAppClient): Promise<GroupEntry[]> =>
-  readAll(GROUPS_AT_ONCE, async (from) => {
+  readAll(groupEntrySchema, GROUPS_AT_ONCE, async (from) => {
     const { groups, total } = await client.groups(from, GROUPS_AT_ONCE);
     return { found: groups, total };
   });

@@ -33,7 +33,7 @@ const MAX_KNOWN = 10_000;
  * What came in already. It outlives the events themselves, which the journal forgets after a while: a sweep that found
  * them again would tell them twice.
  */
-export const createSeen = () => {
+export const createSeen = (now: () => number) => {
   const ids = new Set<string>();
   let newest = 0;
 
@@ -48,15 +48,16 @@ export const createSeen = () => {
       const id = inboundId(event);
       if (id === null) return;
       remember(id);
-      // Only this time is of WhatsApp's server; those of other events are of their senders' clocks.
+      // Only this time is of WhatsApp's server; those of other events are of their senders' clocks. One that is to come
+      // would have the next sweep pass over all before it.
       if (event.type === "message_received")
-        newest = Math.max(newest, Math.floor(Date.parse(event.timestamp) / 1000));
+        newest = Math.max(newest, Math.floor(Math.min(Date.parse(event.timestamp), now()) / 1000));
     },
     /** Time of the newest message in Unix seconds; 0: none came yet. */
     newest: (): number => newest,
     kept: () => ({ newest, ids: [...ids] }),
     restore: (kept: { newest: number; ids: readonly string[] }): void => {
-      newest = Math.max(newest, kept.newest);
+      newest = Math.min(Math.max(newest, kept.newest), Math.floor(now() / 1000));
       kept.ids.forEach(remember);
     },
   };

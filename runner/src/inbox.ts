@@ -1,12 +1,12 @@
-import { runnerEventSchema } from "@whatsapp-engine/contract";
-import type { InboundEvent } from "./inbound.ts";
+import { problemsAsText, runnerEventSchema } from "@whatsapp-engine/contract";
 import type { Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
+import type { Unread } from "./unread.ts";
 import type { WhatsAppClient } from "./whatsapp/client.ts";
 
 /** Journals what comes in, each once. */
 export type Inbox = {
-  received(event: InboundEvent): void;
+  received(told: unknown): void;
   /** Takes in what came while nobody listened: since the newest message that is known, or since the account was linked. */
   sweep(client: WhatsAppClient, linkedAt: string | null): Promise<void>;
 };
@@ -18,17 +18,18 @@ type Deps = {
   journal: Journal;
   /** Our id of a message of ours, if this profile sent it. */
   messageIdOf: (whatsappId: string) => string | null;
+  unread: Pick<Unread, "keep">;
   log: Logger;
 };
 
-export const createInbox = ({ journal, messageIdOf, log }: Deps): Inbox => {
-  const received = (told: InboundEvent): void => {
-    if (journal.hasSeen(told)) return;
+export const createInbox = ({ journal, messageIdOf, unread, log }: Deps): Inbox => {
+  const received = (told: unknown): void => {
+    // What the page says is no promise of ours, and most of it is a stranger's.
+    const { data, error } = runnerEventSchema.safeParse(told);
+    if (data === undefined) return unread.keep("page", problemsAsText(error), String(JSON.stringify(told)));
+    if (journal.hasSeen(data)) return;
     const event =
-      told.type === "message_reaction" ? { ...told, messageId: messageIdOf(told.whatsappId) } : told;
-    // What the page says is no promise of ours; one line that the control plane cannot read would stop them all.
-    const { error } = runnerEventSchema.safeParse(event);
-    if (error !== undefined) return log.error({ err: error, type: told.type }, "the page told nonsense");
+      data.type === "message_reaction" ? { ...data, messageId: messageIdOf(data.whatsappId) } : data;
     journal
       .addEvent(event)
       .catch((cause: unknown) => log.error({ err: cause }, "the journal was not written"));

@@ -136,3 +136,64 @@ test("lines that a power loss spoilt are passed over", async () => {
   expect(second.eventsAfter(0).map(({ event }) => event)).toEqual([ack("a")]);
   await second.close();
 });
+
+const asLine = (entry: object) => `${JSON.stringify({ at: new Date().toISOString(), ...entry })}\n`;
+const NEWER = { ...ack("true_a_1"), type: "message_pinned" };
+
+test("what another build of the runner wrote, or nobody, is kept aside; the lines after it are read", async () => {
+  const foreign = asLine({ seq: 5, kind: "event", event: NEWER }).trim();
+  const unknown = asLine({ seq: 6, kind: "event", event: { ...ack("true_a_2"), ack: 7 } }).trim();
+  const lines = [
+    asLine({ seq: 1, kind: "event", event: ack("true_a_0") }),
+    "\0\0\0\n",
+    `${foreign}\n${unknown}\n`,
+    asLine({ seq: 7, kind: "event", event: { ...ack("true_a_3"), seenBy: "a newer field" } }),
+  ];
+  await writeFile(path, lines.join(""));
+  const aside: string[] = [];
+  const journal = await openJournal({ path, keepAside: (_, line) => aside.push(line) });
+  expect(aside).toEqual(["\0\0\0", foreign, unknown]);
+  expect(journal.eventsAfter(0).map(({ seq }) => seq)).toEqual([1, 7]);
+  await journal.addEvent(ack("true_a_4"));
+  expect(journal.lastSeq).toBe(8);
+  await journal.close();
+
+  const again: string[] = [];
+  await (await openJournal({ path, keepAside: (_, line) => again.push(line) })).close();
+  expect(again).toEqual([]);
+});
+
+test("a number that only an unreadable line has is not given twice", async () => {
+  await writeFile(path, asLine({ seq: 9, kind: "event", event: NEWER }));
+  const journal = await openJournal({ path });
+  await journal.addEvent(ack("true_a_1"));
+  expect(journal.eventsAfter(0).map(({ seq }) => seq)).toEqual([10]);
+  await journal.close();
+});
+
+test("a message of which only an unreadable line tells was heard of: it is not sent again", async () => {
+  const newer = { outcome: "half_sent", whatsappId: null, ack: null, timestamp: null, error: null };
+  await writeFile(
+    path,
+    [
+      asLine({ seq: 1, kind: "send", send: { ...newer, messageId: "handed", key: "true_a_1" } }),
+      asLine({ seq: 2, kind: "send", send: { ...newer, messageId: "unclear", key: null } }),
+      asLine({ seq: 3, kind: "send", send: sent("out") }),
+      asLine({ seq: 4, kind: "send", send: { ...newer, messageId: "out", key: "true_a_3" } }),
+    ].join(""),
+  );
+  for (let starts = 0; starts < 2; starts++) {
+    const journal = await openJournal({ path });
+    expect(journal.send("handed")).toMatchObject({ outcome: "pending", key: "true_a_1" });
+    expect(journal.send("unclear")).toMatchObject({ outcome: "unknown" });
+    expect(journal.send("out")).toEqual(sent("out"));
+    await journal.close();
+  }
+});
+
+test("a message from the future does not have the next sweep pass over those before it", async () => {
+  const journal = await openJournal({ path, now: () => Date.parse("2026-11-30T00:00:00Z") });
+  await journal.addEvent(received("false_a_1", "9999-12-31T23:59:59.999Z"));
+  expect(journal.newestMessageAt()).toBe(Date.parse("2026-11-30T00:00:00Z") / 1000);
+  await journal.close();
+});

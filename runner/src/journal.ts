@@ -3,7 +3,7 @@ import { noLog, openAppendLog } from "./append-log.ts";
 import { createSeen } from "./inbound.ts";
 import {
   defaultRetention,
-  journalEntrySchema,
+  readLine,
   type EventEntry,
   type JournaledSend,
   type JournalEntry,
@@ -39,19 +39,27 @@ export type Journal = {
   close(): Promise<void>;
 };
 
-/** `path` is null for a runner that may not touch its profile: then there is nothing, and nothing is kept. */
-type Deps = { path: string | null; now?: () => number; retention?: Retention };
+/**
+ * `path` is null for a runner that may not touch its profile: then there is nothing, and nothing is kept. `keepAside` hears of
+ * each line that cannot be read.
+ */
+type Deps = {
+  path: string | null;
+  keepAside?: (why: string, line: string) => void;
+  now?: () => number;
+  retention?: Retention;
+};
 
 /** Bytes below which rewriting the file is not worth it. */
 const SMALL_FILE = 1024 * 1024;
 
 export const openJournal = async (deps: Deps): Promise<Journal> => {
-  const { path, now = Date.now, retention = defaultRetention } = deps;
+  const { path, keepAside = () => undefined, now = Date.now, retention = defaultRetention } = deps;
   const { log, lines } = path === null ? { log: noLog, lines: [] } : await openAppendLog(path);
 
   let events: { entry: EventEntry; bytes: number }[] = [];
   const sends = new Map<string, SendEntry>();
-  const seen = createSeen();
+  const seen = createSeen(now);
   let newest = 0;
   let eventBytes = 0;
   let lastSeq = 0;
@@ -122,11 +130,18 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
   const head = () => ({ seq: newest + 1, at: new Date(now()).toISOString() });
 
   for (const line of lines) {
-    const entry = parseLine(line);
-    // A line that is no entry is what a power loss left of the last batch: nobody was told of it.
-    if (entry !== undefined && (entry.seq > newest || entry.kind === "seen" || entry.kind === "start")) {
-      remember(entry, line.length);
+    const { entry, why, seq, send } = readLine(line);
+    if (entry !== null) {
+      if (seq > newest || entry.kind === "seen" || entry.kind === "start") remember(entry, line.length);
+      continue;
     }
+    // What a power loss left of the last batch, or the line of another build of the runner.
+    keepAside(why, line);
+    const isNew = seq > newest;
+    newest = Math.max(newest, seq);
+    // What is known of a message that was handed over is looked up in the page; what is not must not be sent again.
+    if (isNew && send !== null && (sends.get(send.messageId)?.send.key ?? null) === null)
+      remember({ seq, at: new Date(now()).toISOString(), kind: "send", send }, line.length);
   }
   // Not the newest event's: that may be forgotten by now.
   lastSeq = newest;
@@ -161,12 +176,4 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     },
     close: () => log.close(),
   };
-};
-
-const parseLine = (line: string): JournalEntry | undefined => {
-  try {
-    return journalEntrySchema.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
 };

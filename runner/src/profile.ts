@@ -8,10 +8,11 @@ import { syncFolder } from "./append-log.ts";
 
 /**
  * What the runner keeps on its volume. Layout: `browser/` (the login), `outgoing/` (files on their way to the page),
- * `journal.ndjson`, `claim.json`, `generation.json` (which runner is the newest on it).
+ * `journal.ndjson`, `unread.ndjson` (what of journal and page could not be read), `claim.json`, `generation.json` (which runner is the newest on it).
  */
 export type Profile = {
   readonly journalPath: string;
+  readonly unreadPath: string;
   /** LocalAuth's folder. */
   readonly browserDir: string;
   /** Chromium's profile, where LocalAuth looks for it. */
@@ -60,6 +61,7 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
 
   return {
     journalPath: join(dir, "journal.ndjson"),
+    unreadPath: join(dir, "unread.ndjson"),
     browserDir,
     userDataDir,
     prepare: async () => {

@@ -11,6 +11,7 @@ import { createNumbers } from "./numbers.ts";
 import { createProfile, type Profile } from "./profile.ts";
 import { createStateHolder, type StateHolder } from "./runner-state.ts";
 import { createSends, type Sends } from "./sends.ts";
+import { openUnread } from "./unread.ts";
 import { createSession, type Session } from "./whatsapp/session.ts";
 import { libraryVersion } from "./whatsapp/library-version.ts";
 
@@ -40,11 +41,15 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const newer = await claimProfile(profileDir, mine);
   const profile = createProfile(profileDir, config.chromiumUid);
   if (newer === null) await profile.prepare();
-  const journal = await openJournal({ path: newer === null ? profile.journalPath : null });
+  const unread = await openUnread({ path: newer === null ? profile.unreadPath : null, log });
+  const journal = await openJournal({
+    path: newer === null ? profile.journalPath : null,
+    keepAside: (why, line) => unread.keep("journal", why, line),
+  });
   const ending = new AbortController();
 
   const state = createStateHolder({
-    lastSeq: () => journal.lastSeq,
+    counts: () => ({ lastSeq: journal.lastSeq, unreadLines: unread.count, unreadAt: unread.lastAt }),
     initial: {
       runnerId: config.runnerId,
       profileId: config.profileId,
@@ -64,6 +69,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   });
   const stopHealth =
     config.healthFile === null ? () => {} : keepHealthFile(config.healthFile, { state, log });
+  unread.onGrown(state.tell);
   const numbers = createNumbers();
   const sends = createSends({
     journal,
@@ -71,7 +77,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
     connected: () => session.connected(),
     chatOf: numbers.chatOf,
   });
-  const inbox = createInbox({ journal, log, messageIdOf: sends.idOf });
+  const inbox = createInbox({ journal, log, unread, messageIdOf: sends.idOf });
   const oomKills = createOomKills();
   const session: Session = createSession({
     config,
@@ -98,6 +104,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
         await confirmClaim(profileDir, mine);
       },
       inbound: inbox.received,
+      unreadable: (why, text) => unread.keep("page", why, text),
     },
     onReady: async (client, linkedAt) => {
       numbers.forget();

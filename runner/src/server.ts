@@ -146,8 +146,7 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
     const { bytes, mimetype, filename } = download;
     return new Response(new Uint8Array(bytes), {
       headers: {
-        // The sender of the file named its type.
-        "content-type": isHeaderText(mimetype) ? mimetype : "application/octet-stream",
+        "content-type": mimetype,
         "content-length": String(bytes.length),
         ...(filename !== null && { "x-filename": encodeURIComponent(filename) }),
       },
@@ -189,10 +188,5 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
 
   return app;
 };
-
-/** Longest type that is handed on: RFC 6838 has 127 for type and subtype each. */
-const MAX_TYPE_LENGTH = 255;
-const isHeaderText = (text: string): boolean =>
-  text.length <= MAX_TYPE_LENGTH && text.trim() === text && /^[\x20-\x7e]+$/.test(text);
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

@@ -26,6 +26,10 @@ export type Inbound = {
   content?: WireContent;
   /** Written by the account itself, on its phone, to `from`. */
   fromPhone?: boolean;
+  /** The message's own id, which its sender's phone makes; left out: as phones do. */
+  id?: string;
+  /** Attributes of the page's message as a sender may have made them: of any type and length, null for what is missing. */
+  odd?: Record<string, unknown>;
 };
 
 export type Group = {
@@ -178,7 +182,7 @@ export const createControl = ({
 
     deliver: async (phoneNumber, inbound) => {
       const { from, body = "", type, author, pushName, media: file, caption, fromPhone = false } = inbound;
-      const { quotedId, content } = inbound;
+      const { quotedId, content, id = newId(), odd } = inbound;
       const account = accounts.get(phoneNumber);
       const remote = chatOf(from);
       const participant = author === undefined ? undefined : chatOf(author);
@@ -187,7 +191,7 @@ export const createControl = ({
         key: {
           fromMe: fromPhone,
           remote,
-          id: newId(),
+          id,
           ...(participant !== undefined && { participant }),
         },
         from: fromPhone ? account.me.pn : remote,
@@ -209,6 +213,7 @@ export const createControl = ({
             }),
           },
         }),
+        ...(odd && { odd }),
         queued: false,
         pageId: null,
       };

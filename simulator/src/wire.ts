@@ -81,6 +81,8 @@ export type WireMessage = {
   revoked?: { at: number; key: MessageKey };
   /** The newest of each person. */
   reactions?: WireReaction[];
+  /** Attributes of the page's message that take the place of all others but its id; null: missing. */
+  odd?: Record<string, unknown>;
 };
 
 /** What the account may not do, as far as the page is told. */

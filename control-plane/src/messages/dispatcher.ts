@@ -2,7 +2,8 @@ import { passStep, type SendCommand, type SendRecord } from "@whatsapp-engine/co
 import type { Clock } from "../clock.ts";
 import type { ClockCheck } from "../clock-check.ts";
 import type { Log } from "../logger.ts";
-import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
+import type { RunnerClient } from "../runner-client.ts";
+import { RunnerUnavailable } from "../runner-unavailable.ts";
 import type { LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import { otherFormOf } from "../people/forms.ts";

@@ -190,7 +190,7 @@ describe("a limit that is over", () => {
   });
   it("has its session looked at again, however that was heard", async () => {
     await store.handOver("a1", now);
-    store.acknowledge({ messageId: "a1", whatsappId: "w", ack: 1 }, new Date(now).toISOString());
+    store.acknowledge("a", { messageId: "a1", whatsappId: "w", ack: 1 }, new Date(now).toISOString());
     expect(line()).toEqual(["b1", "c1"]);
     expect(store.limits.tryAgain()).toEqual(["a"]);
     expect(store.limits.tryAgain()).toEqual([]);
@@ -396,7 +396,7 @@ it("what is undone is not remembered", async () => {
   const error = { code: "account_restricted", message: "no" } as const;
   const undone = () =>
     database.db.transaction(() => {
-      store.settleWithin(record("a1", { ack: -1, error }));
+      store.settleWithin("a", record("a1", { ack: -1, error }));
       expect(store.limits.of("a")).not.toBeNull();
       throw new Error("undone");
     });

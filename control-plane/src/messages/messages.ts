@@ -106,6 +106,12 @@ export function createMessages(deps: {
     people.learn(event.phoneNumber, from, "received");
   }
 
+  /** A reaction names the message by our id where the session sent it. */
+  const ofOwnMessage = (sessionId: string, event: RunnerEvent): RunnerEvent =>
+    event.type === "message_reaction" && event.messageId !== null && !store.isOf(sessionId, event.messageId)
+      ? { ...event, messageId: null }
+      : event;
+
   const actions = createMessageActions({ ...shared, connectedRunner: createConnectedRunner(deps) });
 
   return {
@@ -120,8 +126,9 @@ export function createMessages(deps: {
     toRecipient: (text: string, field: string) => toRecipient(text, field, settings.defaultCountry),
 
     /** Takes over what a journal event means, inside the transaction that stores it. */
-    onEvent(sessionId: string, event: RunnerEvent, at: string): void {
-      service.onEvent(event, at);
+    onEvent(sessionId: string, asTold: RunnerEvent, at: string): void {
+      const event = ofOwnMessage(sessionId, asTold);
+      service.onEvent(sessionId, event, at);
       learn(event);
       if (event.type === "message_received") {
         suppressions.onReceived(sessionId, event);

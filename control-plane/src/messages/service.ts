@@ -291,9 +291,9 @@ export function createMessageService(deps: {
     },
 
     /** Takes over what a journal event means for a message, inside the transaction that stores it. */
-    onEvent(event: RunnerEvent, at: string): void {
-      if (event.type === "message_ack") store.acknowledge(event, at);
-      if (event.type === "send_settled") store.settleWithin(event.record);
+    onEvent(sessionId: string, event: RunnerEvent, at: string): void {
+      if (event.type === "message_ack") store.acknowledge(sessionId, event, at);
+      if (event.type === "send_settled") store.settleWithin(sessionId, event.record);
     },
   };
 }

@@ -59,7 +59,7 @@ afterEach(() => {
 });
 
 const acknowledge = (ack: number, at: string, messageId: string | null = "m") =>
-  store.acknowledge({ messageId, whatsappId: "w", ack }, at);
+  store.acknowledge("a", { messageId, whatsappId: "w", ack }, at);
 
 describe("message store", () => {
   it("takes a lost connection for no outcome: back into the line", async () => {

@@ -58,6 +58,19 @@ export function createMessageStore(deps: {
     )
     .prepare();
 
+  const findByWhatsAppId = db
+    .select({ id: messages.id })
+    .from(messages)
+    .where(
+      and(
+        eq(messages.whatsappId, sql.placeholder("whatsappId")),
+        eq(messages.sessionId, sql.placeholder("sessionId")),
+      ),
+    )
+    .prepare();
+  /** A runner tells of its own session's messages: of those of another it knows nothing. */
+  const isOf = (sessionId: string, id: string): boolean => find.get({ id })?.sessionId === sessionId;
+
   /** Within a transaction: what is told of a message that has come to `row.status`. */
   function tellStatus(row: MessageRow): void {
     appendEvent(row.sessionId, "message.status", {
@@ -131,6 +144,7 @@ export function createMessageStore(deps: {
 
   return {
     ...line,
+    isOf,
     requeue,
     limits,
     bulks: { ...bulkRows, ...ofBulks },
@@ -304,19 +318,21 @@ export function createMessageStore(deps: {
     settle: async (record: SendRecord): Promise<void> =>
       settled(await commitWithoutSync(() => progress.apply(record))),
 
-    /** The same for what the runner's journal tells. Within a transaction. */
-    settleWithin: (record: SendRecord): void => settled(progress.apply(record)),
+    /** The same for what the journal of a session's runner tells, of messages of that session alone. Within a transaction. */
+    settleWithin(sessionId: string, record: SendRecord): void {
+      if (isOf(sessionId, record.messageId)) settled(progress.apply(record));
+    },
 
-    /** Takes over an acknowledgement that came at `at`, ISO 8601. Within a transaction. */
+    /** Takes over an acknowledgement that the session's runner told, and that came at `at`, ISO 8601. Within a transaction. */
     acknowledge(
+      sessionId: string,
       { messageId, whatsappId, ack }: { messageId: string | null; whatsappId: string; ack: number },
       at: string,
     ): void {
       if (ack < 1) return;
-      const id =
-        messageId ??
-        db.select({ id: messages.id }).from(messages).where(eq(messages.whatsappId, whatsappId)).get()?.id;
-      if (id !== undefined) settled(progress.taken(id, ack, whatsappId, Date.parse(at)));
+      const id = messageId ?? findByWhatsAppId.get({ sessionId, whatsappId })?.id;
+      if (id !== undefined && isOf(sessionId, id))
+        settled(progress.taken(id, ack, whatsappId, Date.parse(at)));
     },
   };
 }

@@ -1,6 +1,7 @@
 import { AppError } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
-import { RunnerUnavailable, type RunnerClient } from "../runner-client.ts";
+import type { RunnerClient } from "../runner-client.ts";
+import { RunnerUnavailable } from "../runner-unavailable.ts";
 import type { LiveSessions } from "./live.ts";
 import type { SessionService } from "./service.ts";
 

@@ -1,13 +1,16 @@
 import { passStep, type RunnerEvent, type RunnerState } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
-import { createRunnerClient, RunnerUnavailable } from "../runner-client.ts";
+import { createRunnerClient } from "../runner-client.ts";
+import { RunnerFlooded, type UnreadableLine } from "../runner-stream.ts";
+import { RunnerUnavailable } from "../runner-unavailable.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import { followRunner } from "./follow.ts";
 import type { RunnerFate } from "./lifecycle.ts";
 import type { LiveRunner, LiveSessions } from "./live.ts";
 import type { createObserver } from "./observer.ts";
 import type { SessionStore } from "./store.ts";
+import type { Unread } from "./unread.ts";
 import type { VersionPins } from "./version-pins.ts";
 
 /** A runner that runs but says nothing for this long is replaced. Its start takes well under a second. */
@@ -25,11 +28,14 @@ export function createConnector(deps: {
   listRunners: () => Promise<readonly RunnerInfo[]>;
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
   onEvent: (sessionId: string, event: RunnerEvent, at: string) => void;
+  unread: Pick<Unread, "keep">;
   onConnected: (sessionId: string) => void;
   /** Hears of every state. */
   exchangePages: VersionPins["exchange"];
   onFate: (sessionId: string, runnerId: string, fate: RunnerFate) => void;
   onLost: (sessionId: string, runnerId: string) => void;
+  /** It told so much that it was cut off; `detail` says how much. */
+  onFlood: (sessionId: string, runnerId: string, detail: string) => void;
   onUnknown: (sessionId: string, runnerId: string) => void;
   clock: Clock;
   log: Log;
@@ -38,7 +44,7 @@ export function createConnector(deps: {
 
   /** Also for a state that was seen before: what was written over it meanwhile is set right again. */
   function observe(sessionId: string, runnerId: string, state: RunnerState): void {
-    const fate = deps.observe(sessionId, state);
+    const fate = deps.observe.state(sessionId, state);
     live.notify(sessionId);
     if (fate !== "keep") deps.onFate(sessionId, runnerId, fate);
   }
@@ -60,6 +66,7 @@ export function createConnector(deps: {
 
   /** Alive, gone or unknown: only a runner that is proven gone, or alive and silent for long, is given up. */
   async function onBroken(sessionId: string, runnerId: string, silentMs: number, error: unknown) {
+    if (error instanceof RunnerFlooded) return deps.onFlood(sessionId, runnerId, error.message);
     // Connections break; anything else is a mistake, here or there, that must not stay unseen.
     if (!isConnectionError(error))
       log.error({ sessionId, runnerId, err: error }, "runner's stream not taken");
@@ -93,20 +100,38 @@ export function createConnector(deps: {
         signal: stopping.signal,
         cursor: () => store.profileOf(sessionId)?.cursor ?? 0,
         onLine: (line) => {
+          if (line.line === "unreadable") return keepAside(line);
           if (line.line === "state") {
+            const { state } = line;
+            if (state.runnerId !== runnerId || state.profileId !== profileId)
+              return keepAside({
+                seq: null,
+                why: "is the state of another runner",
+                text: JSON.stringify(state),
+              });
             claim();
-            return onState(sessionId, runner, line.state);
+            return onState(sessionId, runner, state);
           }
           const { seq, event, at } = line;
-          store.takeOver({ profileId, seq }, () => {
-            deps.onEvent(sessionId, event, at);
-            passStep("event.before_commit", { type: event.type });
-          });
+          try {
+            store.takeOver({ profileId, seq }, () => {
+              deps.onEvent(sessionId, event, at);
+              passStep("event.before_commit", { type: event.type });
+            });
+          } catch (error) {
+            if (isDatabaseTrouble(error)) throw error;
+            return keepAside({ seq, why: String(error), text: JSON.stringify(line) });
+          }
           passStep("event.committed", { type: event.type });
           live.notify(sessionId);
         },
         onBroken: (silentMs, error) => onBroken(sessionId, runnerId, silentMs, error),
       });
+      const keepAside = (line: Omit<UnreadableLine, "line">) => {
+        deps.unread.keep({ sessionId, profileId, seq: line.seq, why: line.why, text: line.text });
+        deps.observe.unread(sessionId, runnerId);
+        live.notify(sessionId);
+      };
       let claimed = false;
       // Until it is written the runner shows codes for ever; so it is tried again with the next state.
       const claim = () => {
@@ -134,6 +159,12 @@ export function createConnector(deps: {
     },
   };
 }
+
+/** The event is as it should be, and the database cannot take it now: it is told again. */
+const isDatabaseTrouble = (error: unknown) => {
+  const code = String((error as { code?: unknown } | null)?.code);
+  return code.startsWith("SQLITE_") && !/^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(code);
+};
 
 const isConnectionError = (error: unknown) =>
   error instanceof RunnerUnavailable ||

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { StreamLine } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import type { RunnerClient } from "../runner-client.ts";
+import type { UnreadableLine } from "../runner-stream.ts";
 
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
@@ -10,7 +11,7 @@ export type FollowOptions = {
   client: RunnerClient;
   /** Sequence number of the last event that is stored. */
   cursor: () => number;
-  onLine: (line: Exclude<StreamLine, { line: "ping" }>) => void;
+  onLine: (line: Exclude<StreamLine, { line: "ping" }> | UnreadableLine) => void;
   /** Each time the stream broke: how long nothing was heard. May abort `signal`; must not throw. */
   onBroken: (silentMs: number, error: unknown) => Promise<void>;
   clock: Clock;

@@ -2,12 +2,8 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError, passStep, type UnlinkOutcome } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
-import {
-  createRunnerClient,
-  RunnerUnavailable,
-  StaleClaimFound,
-  type RunnerClient,
-} from "../runner-client.ts";
+import { createRunnerClient, type RunnerClient } from "../runner-client.ts";
+import { RunnerUnavailable, StaleClaimFound } from "../runner-unavailable.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import type { Connector } from "./connector.ts";
 import type { LiveSessions } from "./live.ts";

@@ -3,12 +3,21 @@ import type { Log } from "../logger.ts";
 import { compareAccounts } from "./account.ts";
 import { fateOf, type RunnerFate } from "./lifecycle.ts";
 import type { SessionChange, SessionRow, SessionStore } from "./store.ts";
+import { UNREAD, type Unread } from "./unread.ts";
 
 const DOUBT = "The linked account could not be compared with phoneNumber.";
 
 /** Turns what a runner says of itself into the session's row. Answers what is to become of the runner. */
-export function createObserver({ store, log }: { store: SessionStore; log: Log }) {
-  return function observe(sessionId: string, state: RunnerState): RunnerFate {
+export function createObserver({
+  store,
+  unread,
+  log,
+}: {
+  store: SessionStore;
+  unread: Pick<Unread, "isRecent">;
+  log: Log;
+}) {
+  function observe(sessionId: string, state: RunnerState): RunnerFate {
     const row = store.find(sessionId);
     if (!row || row.runnerId !== state.runnerId || row.desired !== "running") return "keep";
 
@@ -25,7 +34,10 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
     const change: SessionChange = {
       status: state.status,
       reason: reasonOf(row, state),
-      detail: state.detail ?? (account === "doubtful" ? DOUBT : whyAgain(row, state)),
+      detail:
+        state.detail ??
+        (account === "doubtful" ? DOUBT : whyAgain(row, state)) ??
+        (unread.isRecent(sessionId) ? UNREAD : null),
       whatsappVersion: state.whatsappVersion ?? row.whatsappVersion,
       linkedPhoneNumber: state.account?.phoneNumber ?? (hasNoLogin(state) ? null : row.linkedPhoneNumber),
       pushName: state.account?.pushName ?? row.pushName,
@@ -47,6 +59,17 @@ export function createObserver({ store, log }: { store: SessionStore; log: Log }
       );
     }
     return fate;
+  }
+
+  return {
+    state: observe,
+
+    /** Something of the session's runner could not be read, maybe its state. */
+    unread(sessionId: string, runnerId: string): void {
+      const row = store.find(sessionId);
+      if (row?.runnerId !== runnerId || row.desired !== "running" || row.detail !== null) return;
+      store.transition(row, { status: row.status, reason: row.reason, detail: UNREAD });
+    },
   };
 }
 

@@ -31,6 +31,7 @@ import { createSessionService } from "./service.ts";
 import { shareNextCall } from "./share-next-call.ts";
 import { createSessionStore } from "./store.ts";
 import { createSupervisor } from "./supervisor.ts";
+import { createUnread } from "./unread.ts";
 import { createVersionPins } from "./version-pins.ts";
 import { createWarmRunners } from "./warm-runners.ts";
 import { createWarmStore } from "./warm-store.ts";
@@ -112,16 +113,20 @@ export function createSessions(deps: {
     log,
   });
 
+  const unread = createUnread({ ...deps, live });
   const connector = createConnector({
     ...deps,
     exchangePages: versionPins.exchange,
     store,
     live,
     listRunners,
-    observe: createObserver({ store, log }),
+    unread,
+    observe: createObserver({ store, unread, log }),
     onConnected: (sessionId) => background.run(() => deps.settle(sessionId)),
     onFate: (...told) => reconciler.onFate(...told),
     onLost: (sessionId, runnerId) => reconciler.replace(sessionId, runnerId, "runner_lost"),
+    onFlood: (sessionId, runnerId, detail) =>
+      reconciler.replace(sessionId, runnerId, "runner_flooded", detail),
     onUnknown: (sessionId, runnerId) => reconciler.unreachable(sessionId, { runnerId }),
   });
   const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners, versionPins };
@@ -165,6 +170,7 @@ export function createSessions(deps: {
     live,
     service,
     pageCopies: copies,
+    unread,
     canary: builds.view,
     onPageTrouble: builds.onPageTrouble,
     warmRunners,

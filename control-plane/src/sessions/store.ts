@@ -4,6 +4,7 @@ import {
   profiles,
   runners,
   sessions,
+  unreadLines,
   warmRunners,
   type Db,
   type SessionRow,
@@ -312,6 +313,7 @@ export function createSessionStore({
           .run();
         tx.delete(profiles).where(eq(profiles.sessionId, id)).run();
         tx.delete(sessions).where(eq(sessions.id, id)).run();
+        tx.delete(unreadLines).where(eq(unreadLines.sessionId, id)).run();
         onForget(id);
         appendEvent(id, "session.deleted", {});
       });

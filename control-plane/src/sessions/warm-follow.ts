@@ -1,6 +1,7 @@
 import type { RunnerState } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
 import { createRunnerClient, type RunnerClient } from "../runner-client.ts";
+import { RunnerFlooded } from "../runner-stream.ts";
 import type { RunnerInfo } from "../runtime/runtime.ts";
 import { followRunner } from "./follow.ts";
 
@@ -29,7 +30,8 @@ export function followWarmRunner(deps: {
     // Its journal is empty until somebody has it; the session that does reads it from the beginning.
     cursor: () => 0,
     onLine: (line) => void (line.line === "state" && deps.onState(line.state, client)),
-    async onBroken(silentMs) {
+    async onBroken(silentMs, error) {
+      if (error instanceof RunnerFlooded) return deps.onLost(error.message);
       deps.onSilence();
       const runners = await deps.listRunners().catch(() => null);
       if (runners === null || stopping.signal.aborted) return;

@@ -27,6 +27,8 @@ const state = (change: Partial<RunnerState> = {}): RunnerState => ({
   mendCounts: {},
   newerGeneration: null,
   awaitsPage: null,
+  unreadLines: 0,
+  unreadAt: null,
   lastSeq: 0,
   since: at(NOW),
   ...change,

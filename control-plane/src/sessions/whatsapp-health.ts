@@ -4,6 +4,7 @@ import { messageDays, sessions, type Db, type SessionRow } from "@whatsapp-engin
 import { iso, type Clock } from "../clock.ts";
 import type { LiveSessions } from "./live.ts";
 import type { PageCopies } from "./page-copies.ts";
+import type { Unread } from "./unread.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -16,6 +17,7 @@ export function createWhatsAppHealth({
   copies,
   pinnedForAll,
   canary,
+  unread,
   clock,
 }: {
   db: Db;
@@ -23,6 +25,7 @@ export function createWhatsAppHealth({
   copies: Pick<PageCopies, "list">;
   pinnedForAll: string | null;
   canary: () => Canary;
+  unread: Unread["list"];
   clock: Clock;
 }) {
   function buildOf(whatsappVersion: string | null, rows: readonly SessionRow[]): Build {
@@ -80,6 +83,7 @@ export function createWhatsAppHealth({
           : [{ whatsappVersion, sessionIds: rows.map(({ id }) => id).toSorted() }],
       ),
       canary: canary(),
+      unread: unread(),
       outcomes: { since: iso(day * DAY_MS), ...outcomes },
     };
   };

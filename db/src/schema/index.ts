@@ -13,6 +13,7 @@ export * from "./profiles.ts";
 export * from "./runners.ts";
 export * from "./sessions.ts";
 export * from "./suppressions.ts";
+export * from "./unread-lines.ts";
 export * from "./views.ts";
 export * from "./warm-runners.ts";
 export * from "./webhook-views.ts";

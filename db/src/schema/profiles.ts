@@ -12,5 +12,9 @@ export const profiles = sqliteTable("profiles", {
   cursor: integer().notNull().default(0),
   /** The number of its newest runner: each new one has the next. A runner that finds a higher one on its volume ends. */
   generation: integer().notNull().default(0),
+  /** Lines of its runners that could not be read; the first of them stand in `unread_lines`. */
+  unreadLines: integer("unread_lines").notNull().default(0),
+  /** When the last of them came. */
+  unreadAt: integer("unread_at"),
   createdAt: integer("created_at").notNull(),
 });

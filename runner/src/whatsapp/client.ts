@@ -7,7 +7,6 @@ import type {
   SendCommand,
   WhatsAppPage,
 } from "@whatsapp-engine/contract";
-import type { InboundEvent } from "../inbound.ts";
 
 /** Our port to one page of WhatsApp Web. What library stands behind it is known to its implementation only. */
 export type WhatsAppClient = {
@@ -24,8 +23,8 @@ export type WhatsAppClient = {
   findMessages(keys: readonly string[]): Promise<FoundMessage[]>;
   /** Whether the page has messages of this chat, other than ones of ours that were refused. */
   knowsChat(chatId: string): Promise<boolean>;
-  /** What came in at or after this time, oldest first, as far as the page holds it. */
-  inboundSince(unixSeconds: number): Promise<InboundEvent[]>;
+  /** What came in at or after this time, oldest first, as far as the page holds it; unchecked. */
+  inboundSince(unixSeconds: number): Promise<unknown[]>;
   /** Reacts to a message; an empty emoji takes the reaction back. */
   react(whatsappId: string, emoji: string): Promise<ActionResult>;
   /** Replaces the text, or the caption, of a message of ours. */
@@ -130,7 +129,10 @@ export type WhatsAppListener = {
   /** The page's send call ended, or waits. */
   afterSend(ref: string, sight: SendSight): void;
   ack(message: FoundMessage): void;
-  inbound(event: InboundEvent): void;
+  /** Something that came in, unchecked. */
+  inbound(told: unknown): void;
+  /** The page told what cannot be read: why, and its text. */
+  unreadable(why: string, text: string): void;
   /** The page needed a mend that it had not needed before; `mends` has its name. */
   mended(): void;
   /** Something inside the library failed that nobody waits for. */

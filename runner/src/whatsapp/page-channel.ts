@@ -1,7 +1,7 @@
 import type { CDPSession, Page } from "puppeteer-core";
 import type { WhatsAppListener } from "./client.ts";
 import { keepFile, makeFileInput } from "./page/files.ts";
-import type { PageReport } from "./page/window.ts";
+import { readReport, type PageReport } from "./page-reports.ts";
 
 export type PageChannel = {
   /** To be called once in each document, before `putFile`. */
@@ -22,8 +22,9 @@ export const openPageChannel = async (
   const session = await page.createCDPSession();
   session.on("Runtime.bindingCalled", ({ name, payload }) => {
     if (name !== "tellEngine") return;
-    const report = JSON.parse(payload) as PageReport;
-    if (report.type === "mend") onMend(report.name, report.failed === true);
+    const { report, why } = readReport(payload);
+    if (report === null) listener.unreadable(why, payload);
+    else if (report.type === "mend") onMend(report.name, report.failed === true);
     else hear(report, session, listener);
   });
   await Promise.all([
@@ -77,8 +78,8 @@ const hear = (
       return listener.ack(report.message);
     case "inbound":
       return listener.inbound(report.event);
-    case "fault":
-      return listener.fault(new Error(report.message));
+    case "unreadable":
+      return listener.unreadable(report.why, "");
   }
 };
 

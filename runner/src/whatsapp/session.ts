@@ -61,7 +61,7 @@ type Deps = {
     pinned: PinnedPage | null;
   }) => Promise<WhatsAppClient>;
   /** What the page says of messages; the rest is heard here. */
-  messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "inbound">;
+  messages: Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack" | "inbound" | "unreadable">;
   /** Messages can be sent, and what was missed can be looked up. */
   onReady: (client: WhatsAppClient, linkedAt: string | null) => Promise<void>;
   oomKills: OomKills;

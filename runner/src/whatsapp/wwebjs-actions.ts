@@ -1,6 +1,12 @@
-import type { ActionResult } from "@whatsapp-engine/contract";
+import {
+  MAX_NAME_LENGTH,
+  textOrNullSchema,
+  toldMimetypeSchema,
+  type ActionResult,
+} from "@whatsapp-engine/contract";
 import type { Page } from "puppeteer-core";
 import type wwebjs from "whatsapp-web.js";
+import { z } from "zod";
 import { within } from "../deadline.ts";
 import { readPageError } from "../page-errors.ts";
 import type { WhatsAppClient } from "./client.ts";
@@ -9,6 +15,11 @@ import { failedToSend, lookAt, untilRevoked, type Target } from "./page/actions.
 /** How long WhatsApp gets for what is done to a message, and for a file. A caller of the API waits 20 s. */
 const ACTION_MS = 10_000;
 const DOWNLOAD_MS = 18_000;
+
+const fileSchema = z.object({
+  mimetype: toldMimetypeSchema,
+  filename: textOrNullSchema(MAX_NAME_LENGTH),
+});
 
 type Open = () => { page: Page; client: wwebjs.Client };
 
@@ -97,12 +108,13 @@ export const createActions = (open: Open): Pick<WhatsAppClient, "react" | "edit"
         if (!message.hasMedia) return { outcome: "no_media" } as const;
         const media = (await message.downloadMedia()) as wwebjs.MessageMedia | undefined;
         if (media === undefined) return { outcome: "gone" } as const;
-        const { data, mimetype, filename } = media;
+        // The sender of the file named both.
+        const { mimetype, filename } = fileSchema.parse(media);
         return {
           outcome: "done",
-          bytes: Buffer.from(data, "base64"),
-          mimetype,
-          filename: filename ?? null,
+          bytes: Buffer.from(media.data, "base64"),
+          mimetype: mimetype ?? "application/octet-stream",
+          filename,
         } as const;
       };
       const download = await within(DOWNLOAD_MS, work());

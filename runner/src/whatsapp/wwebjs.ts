@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Account } from "@whatsapp-engine/contract";
+import { MAX_BODY_LENGTH, type Account } from "@whatsapp-engine/contract";
 import type { Browser, CDPSession, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import { within } from "../deadline.ts";
@@ -14,6 +14,7 @@ import {
 import { keepServed, serveCopy } from "./page-copy.ts";
 import type { PinnedPage } from "./pinned-page.ts";
 import { openPageChannel, type PageChannel } from "./page-channel.ts";
+import { readFound } from "./page-reports.ts";
 import { lookAt } from "./page/actions.ts";
 import { readContacts, readGroups } from "./page/address-book.ts";
 import { mendDownloads } from "./page/downloads.ts";
@@ -176,7 +177,7 @@ class MendedClient extends OpenClient {
     if (await this.page.evaluate(mendMessageKeys)) this.mends.add("message_key_text");
     await this.page.evaluate(installEngine);
     await this.page.evaluate(noteRefusals, MAX_REFUSALS, RESTRICTED, LIMIT_REACHED);
-    await this.page.evaluate(installInbound, noticeTypes);
+    await this.page.evaluate(installInbound, noticeTypes, MAX_BODY_LENGTH);
     await this.page.evaluate(hearInbound);
     await this.page.evaluate(gateSends, QUEUED_MS, BOTH_WITHIN_MS);
     await this.page.evaluate(mendDownloads, MAX_FILE_TYPES, MAX_FAILED_DOWNLOADS);
@@ -350,7 +351,7 @@ export const createWhatsAppClient = (options: Options): WhatsAppClient => {
       await (media === null ? send() : withFileInPage(media.bytes, fileName, send));
     },
     knowsChat: (chatId) => page().evaluate(knowsChat, chatId, noticeTypes),
-    findMessages: (keys) => page().evaluate(findMessages, keys),
+    findMessages: async (keys) => readFound(await page().evaluate(findMessages, keys)),
     inboundSince: (unixSeconds) => page().evaluate(inboundSince, unixSeconds),
     contacts: (from, count) => page().evaluate(readContacts, from, count),
     groups: (from, count) => page().evaluate(readGroups, from, count),

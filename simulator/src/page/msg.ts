@@ -147,7 +147,7 @@ export const createMessages = (link: Link, { keyText: where }: Ways) => {
   });
 
   const fromWire = (message: WireMessage, isNewMsg: boolean): Msg => {
-    const { key, from, to, author, notifyName, ack, media, content = {}, reactions } = message;
+    const { key, from, to, author, notifyName, ack, media, content = {}, reactions, odd = {} } = message;
     if (reactions && reactions.length > 0) heardReactions(keyText(key), reactions);
     return new Msg({
       ack,
@@ -162,6 +162,7 @@ export const createMessages = (link: Link, { keyText: where }: Ways) => {
       author: author === undefined ? undefined : createWid(author),
       self: key.fromMe ? "out" : "in",
       isNewMsg,
+      ...Object.fromEntries(Object.entries(odd).map(([name, value]) => [name, value ?? undefined])),
     });
   };
 

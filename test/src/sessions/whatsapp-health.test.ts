@@ -77,6 +77,7 @@ describe("GET /health/whatsapp", () => {
             },
           ],
         },
+        unread: [],
         outcomes: { since: expect.stringMatching(/T00:00:00.000Z$/), sent: 1, failed: 0, unknown: 1 },
       },
     });

@@ -8,7 +8,7 @@ import {
   type SendRecord,
   type StreamLine,
 } from "@whatsapp-engine/contract";
-import { TO_BE_READ, UNANSWERED, type StubStatus } from "./stub.ts";
+import { FLOODS, SAYS, TO_BE_READ, UNANSWERED, type StubStatus } from "./stub.ts";
 
 /*
  * Stands in for a runner where only the control plane is measured: speaks the runner's protocol, and says of every
@@ -41,6 +41,8 @@ const state = (): RunnerState => ({
   mendCounts: {},
   newerGeneration: null,
   awaitsPage: null,
+  unreadLines: 0,
+  unreadAt: null,
   lastSeq,
   since: startedAt,
 });
@@ -51,6 +53,18 @@ function tell(event: RunnerEvent): void {
   const line = { line: "event" as const, seq: ++lastSeq, at: new Date().toISOString(), event };
   journal.push(line);
   for (const stream of streams) stream.write(text(line));
+}
+
+/** As much as the reader takes. */
+function flood(): void {
+  const much = text({ line: "ping" }).repeat(10_000);
+  for (const stream of streams) {
+    const pour = () => {
+      while (!stream.destroyed && stream.write(much));
+      if (!stream.destroyed) stream.once("drain", pour);
+    };
+    pour();
+  }
 }
 
 function stream(response: ServerResponse, after: number): void {
@@ -78,6 +92,11 @@ function send(body: Buffer): SendRecord | null {
     error: null,
   };
   sends.set(messageId, record);
+  if (words?.startsWith(FLOODS)) flood();
+  if (words?.startsWith(SAYS)) {
+    const line = words.slice(SAYS.length).replace("$SEQ", () => String(++lastSeq));
+    for (const stream of streams) stream.write(`${line}\n`);
+  }
   if (words?.startsWith(TO_BE_READ)) {
     const { whatsappId = "" } = record;
     for (const ack of [2, 3]) tell({ type: "message_ack", whatsappId: whatsappId ?? "", messageId, ack });

@@ -4,6 +4,12 @@ export const TO_BE_READ = "read: ";
 /** A text that begins so has no answer, as if WhatsApp gave none. */
 export const UNANSWERED = "unanswered: ";
 
+/** What follows goes into the stream as a line, as it stands but for `$SEQ`, the next number in the journal. */
+export const SAYS = "says: ";
+
+/** The stream has no end of lines from then on, whoever reads it. */
+export const FLOODS = "floods: ";
+
 /** What a stub says of itself, from its start and from a SIGUSR2 on. */
 export type StubStatus = "authenticated" | "connected";
 

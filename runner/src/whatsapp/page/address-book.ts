@@ -11,17 +11,19 @@ export const readContacts = (from: number, count: number): { contacts: ContactEn
   const { Contact, Chat } = window.require("WAWebCollections");
   const { getIsMyContact } = window.require("WAWebFrontendContactGetters");
   const { idOf, isMe, phoneNumberOf } = window.engine!;
+  /** People write what they like; what is longer than any name or description of a group is cut. */
+  const nameOf = (told: unknown) => (typeof told === "string" && told !== "" ? told.slice(0, 4_096) : null);
   const all = Contact.getModelsArray().filter((contact) => {
-    const id = idOf(contact.id)!;
-    if (!/@(c\.us|lid)$/.test(id) || isMe(id)) return false;
+    const id = idOf(contact.id);
+    if (id === null || !/@(c\.us|lid)$/.test(id) || isMe(id)) return false;
     return getIsMyContact(contact) || Chat.get(id) !== undefined;
   });
   const contacts = all.slice(from, from + count).map((contact) => {
     const id = idOf(contact.id)!;
     return {
       id,
-      name: contact.name || null,
-      pushName: contact.pushname || null,
+      name: nameOf(contact.name),
+      pushName: nameOf(contact.pushname),
       phoneNumber: phoneNumberOf(id),
       isMyContact: getIsMyContact(contact),
     };
@@ -37,7 +39,9 @@ export const readGroups = async (
   const { Contact, Chat, GroupMetadata, WAWebGroupMetadataCollection } = window.require("WAWebCollections");
   const metadata = GroupMetadata ?? WAWebGroupMetadataCollection;
   const { idOf, isMe, phoneNumberOf } = window.engine!;
-  const all = Chat.getModelsArray().filter(({ id }) => idOf(id)!.endsWith("@g.us"));
+  /** People write what they like; what is longer than any name or description of a group is cut. */
+  const nameOf = (told: unknown) => (typeof told === "string" && told !== "" ? told.slice(0, 4_096) : null);
+  const all = Chat.getModelsArray().filter(({ id }) => idOf(id)?.endsWith("@g.us") === true);
 
   const read = async (chat: (typeof all)[number]): Promise<GroupEntry> => {
     const isKnown = (chat.groupMetadata?.serialize().participants?.length ?? 0) > 0;
@@ -51,14 +55,14 @@ export const readGroups = async (
       return {
         id,
         phoneNumber: phoneNumberOf(id),
-        name: contact?.name || contact?.pushname || null,
+        name: nameOf(contact?.name) ?? nameOf(contact?.pushname),
         isAdmin,
       };
     });
     return {
       id: idOf(chat.id)!,
-      name: about?.subject || chat.name || "",
-      description: about?.desc || null,
+      name: nameOf(about?.subject) ?? nameOf(chat.name) ?? "",
+      description: nameOf(about?.desc),
       isAdmin: participants.some(({ id, isAdmin }) => isAdmin && isMe(id)),
       participants,
     };

@@ -17,21 +17,34 @@ export const noticeTypes = [
   "debug",
 ] as const;
 
-/** Adds to `window.engine` how WhatsApp's objects read in the runner's words. */
-export const installInbound = (notices: readonly string[]): void => {
+/**
+ * Adds to `window.engine` how WhatsApp's objects read in the runner's words. Their fields are their senders': of any type and
+ * length, and no text longer than `most` leaves the page.
+ */
+export const installInbound = (notices: readonly string[], most: number): void => {
   const { getMaybeMeLidUser, getMaybeMePnUser } = window.require("WAWebUserPrefsMeUser");
   const { Msg } = window.require("WAWebCollections");
 
+  const text = (value: unknown): string | null => (typeof value === "string" ? value.slice(0, most) : null);
+  const isTime = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+  /** WhatsApp's longest id has some 80 characters. */
+  const MAX_ID = 512;
+
   /** Without the number of the device. */
-  const idOf = (id: Id | null | undefined): string | null =>
-    id ? (typeof id === "string" ? id : id._serialized).replace(/:\d+@/, "@") : null;
+  const idOf = (id: Id | null | undefined): string | null => {
+    const whole: unknown = typeof id === "object" && id !== null ? id._serialized : id;
+    return typeof whole === "string" && whole.length <= MAX_ID ? whole.replace(/:\d+@/, "@") : null;
+  };
   const textOf = (key: (MsgKey & { _serialized?: string }) | string): string =>
-    typeof key === "string" ? key : (key._serialized ?? String(key));
+    text(typeof key === "string" ? key : (key._serialized ?? String(key))) ?? "";
   const isMe = (id: string | null): boolean =>
     id !== null && [idOf(getMaybeMePnUser()), idOf(getMaybeMeLidUser())].includes(id);
-  const iso = (unixMs: number): string => new Date(unixMs).toISOString();
+  /** The last moment of the year 9999; what is no time at all is the first of 1970. */
+  const LAST_MS = 253_402_300_799_999;
+  const iso = (unixMs: unknown): string =>
+    new Date(isTime(unixMs) ? Math.min(Math.max(unixMs, 0), LAST_MS) : 0).toISOString();
   /** People and groups; not posts to everyone, nor channels. */
-  const isChat = (id: string): boolean => /@(c\.us|lid|g\.us)$/.test(id);
+  const isChat = (id: string | null): boolean => id !== null && /@(c\.us|lid|g\.us)$/.test(id);
 
   const phoneNumberOf = (id: string): string | null => {
     if (id.endsWith("@c.us")) return id.replace(/@.*/, "");
@@ -50,9 +63,10 @@ export const installInbound = (notices: readonly string[]): void => {
     one === other || (phoneNumberOf(one) !== null && phoneNumberOf(one) === phoneNumberOf(other));
 
   const quotedIdOf = (chatId: string, { quotedStanzaID, quotedParticipant }: Msg): string | null => {
-    if (!quotedStanzaID) return null;
+    if (typeof quotedStanzaID !== "string" || quotedStanzaID === "" || quotedStanzaID.length > MAX_ID)
+      return null;
     const held = Msg.getModelsArray().find(
-      ({ id }) => id.id === quotedStanzaID && isSameChat(idOf(id.remote)!, chatId),
+      ({ id }) => id?.id === quotedStanzaID && isSameChat(idOf(id.remote) ?? "", chatId),
     );
     if (held !== undefined) return textOf(held.id);
     const writer = idOf(quotedParticipant);
@@ -60,18 +74,27 @@ export const installInbound = (notices: readonly string[]): void => {
     return `${isMe(writer)}_${chatId}_${quotedStanzaID}${inGroup}`;
   };
 
+  const cardsOf = ({ vcardList }: Msg): string | null => {
+    if (!Array.isArray(vcardList)) return null;
+    let cards = "";
+    for (const one of vcardList as ({ vcard?: unknown } | null)[]) {
+      if (cards.length >= most) break;
+      cards += `${cards === "" ? "" : "\n"}${text(one?.vcard) ?? ""}`;
+    }
+    return text(cards);
+  };
   const bodyOf = (message: Msg): string => {
-    if (message.directPath) return message.caption ?? "";
-    if (message.type === "location") return message.loc ?? "";
-    if (message.type === "multi_vcard") return message.vcardList?.map(({ vcard }) => vcard).join("\n") ?? "";
-    return message.body || message.pollName || "";
+    if (message.directPath) return text(message.caption) ?? "";
+    if (message.type === "location") return text(message.loc) ?? "";
+    if (message.type === "multi_vcard") return cardsOf(message) ?? "";
+    return text(message.body) || text(message.pollName) || "";
   };
 
-  const placeOf = (message: Msg, unixMs: number) => {
-    const chatId = idOf(message.id.remote as Id)!;
+  const placeOf = (message: Msg, unixMs: unknown) => {
+    const chatId = idOf(message.id.remote)!;
     const isGroup = chatId.endsWith("@g.us");
-    const author = isGroup ? idOf(message.author ?? message.id.participant) : null;
-    const from = idOf(message.from) ?? chatId;
+    const author = isGroup ? idOf(message.author ?? message.id.participant) || null : null;
+    const from = idOf(message.from) || chatId;
     return {
       whatsappId: textOf(message.id),
       chatId,
@@ -81,22 +104,23 @@ export const installInbound = (notices: readonly string[]): void => {
       timestamp: iso(unixMs),
     };
   };
-  const isOthers = ({ id }: Msg): boolean => !id.fromMe && isChat(idOf(id.remote as Id)!);
+  const isOthers = ({ id }: Msg): boolean => !id.fromMe && isChat(idOf(id.remote));
 
   const received: PageEngine["received"] = (message) => {
-    if (!isOthers(message) || notices.includes(message.type) || message.t === undefined) return null;
-    const place = placeOf(message, message.t * 1000);
+    if (!isOthers(message) || notices.includes(message.type)) return null;
+    // Whatever time it says, it is there.
+    const place = placeOf(message, isTime(message.t) ? message.t * 1000 : Date.now());
     const { type: kind, notifyName, directPath, mimetype, filename, lat, lng } = message;
     return {
       ...place,
       type: "message_received",
-      pushName: notifyName ?? null,
+      pushName: text(notifyName),
       isGroup: place.chatId.endsWith("@g.us"),
-      kind,
+      kind: text(kind) ?? "unknown",
       body: bodyOf(message),
       hasMedia: Boolean(directPath),
-      mimetype: directPath ? (mimetype ?? null) : null,
-      filename: directPath ? (filename ?? null) : null,
+      mimetype: directPath ? text(mimetype) : null,
+      filename: directPath ? text(filename) : null,
       quotedId: quotedIdOf(place.chatId, message),
       location: typeof lat === "number" && typeof lng === "number" ? { latitude: lat, longitude: lng } : null,
     };
@@ -107,29 +131,30 @@ export const installInbound = (notices: readonly string[]): void => {
       if (message.type === "revoked") return words.revoked(message);
       if (message.type !== "call_log") return received(message);
       const { remote, id, fromMe, participant } = message.id;
-      const chatId = idOf(remote as Id)!;
+      const chatId = idOf(remote)!;
       const isGroup = chatId.endsWith("@g.us");
       const peerJid = isGroup ? (participant ?? chatId) : chatId;
       const call = { id, peerJid, isVideo: message.isVideoCall === true, isGroup, outgoing: fromMe };
-      return words.called(call, (message.t ?? 0) * 1000);
+      return words.called(call, isTime(message.t) ? message.t * 1000 : 0);
     },
     edited: (message) => {
       if (!isOthers(message) || notices.includes(message.type)) return null;
-      const editedAt = message.latestEditSenderTimestampMs ?? Date.now();
+      const { latestEditSenderTimestampMs: at } = message;
+      const editedAt = isTime(at) ? at : Date.now();
       return { ...placeOf(message, editedAt), type: "message_edited", body: bodyOf(message) };
     },
     revoked: (message) => {
       // The message that says so has an id of its own where the page knew the other.
       const whatsappId = textOf(message.protocolMessageKey ?? message.id);
-      if (whatsappId.startsWith("true_") || !isChat(idOf(message.id.remote as Id)!)) return null;
-      const unixMs = message.revokeTimestamp ? message.revokeTimestamp * 1000 : Date.now();
+      if (whatsappId.startsWith("true_") || !isChat(idOf(message.id.remote))) return null;
+      const unixMs = isTime(message.revokeTimestamp) ? message.revokeTimestamp * 1000 : Date.now();
       return { ...placeOf(message, unixMs), type: "message_revoked", whatsappId };
     },
     reacted: (parent, who, emoji, unixMs) => {
       const whatsappId = textOf(parent);
       const chatId = whatsappId.split("_")[1] ?? "";
-      const from = idOf(who)!;
-      if (isMe(from) || !isChat(chatId)) return null;
+      const from = idOf(who);
+      if (from === null || isMe(from) || !isChat(chatId)) return null;
       const phoneNumber = phoneNumberOf(from);
       const timestamp = iso(unixMs);
       return {
@@ -139,17 +164,17 @@ export const installInbound = (notices: readonly string[]): void => {
         chatId,
         from,
         phoneNumber,
-        emoji,
+        emoji: text(emoji) ?? "",
         timestamp,
       };
     },
     called: ({ id, peerJid, isVideo, isGroup, outgoing }, unixMs) => {
-      const from = idOf(peerJid)!;
-      if (outgoing === true || isMe(from)) return null;
+      const from = idOf(peerJid);
+      if (from === null || outgoing === true || isMe(from)) return null;
       const phoneNumber = phoneNumberOf(from);
       return {
         type: "call_received",
-        callId: id,
+        callId: text(id) ?? "unknown",
         from,
         phoneNumber,
         isVideo: isVideo === true,
@@ -166,12 +191,22 @@ export const installInbound = (notices: readonly string[]): void => {
         return word(...args);
       } catch (cause) {
         window.engine!.tell({
-          type: "fault",
-          message: `Something ${name} could not be read: ${String(cause)}`,
+          type: "unreadable",
+          why: `Something ${name} could not be read: ${String(cause).slice(0, 500)}`,
         });
         return null;
       }
     };
+  // The library asks for this before it tells of a message, which what it does not expect in one must not keep it from.
+  const library = window.WWebJS!;
+  const { getMessageModel } = library;
+  library.getMessageModel = (message) => {
+    try {
+      return getMessageModel(message);
+    } catch {
+      return message;
+    }
+  };
   Object.assign(window.engine!, {
     idOf,
     isMe,
@@ -237,15 +272,13 @@ export const inboundSince = async (
 
   const since = (time: number | null | undefined): time is number =>
     typeof time === "number" && time >= unixSeconds;
-  const found = [];
-  // A chat keeps its messages in order, which their times, in whole seconds, do not tell.
-  const inChats = chats.flatMap(({ msgs }) => msgs.getModelsArray());
-  for (const message of new Set([...inChats, ...Msg.getModelsArray()])) {
-    if (message.id.remote._serialized.endsWith("@broadcast")) continue;
+  const found: ReturnType<PageEngine["received"]>[] = [];
+  const read = async (message: (typeof inChats)[number]): Promise<void> => {
+    if (engine.idOf(message.id.remote)?.endsWith("@broadcast") === true) return;
     const { type, t, latestEditSenderTimestampMs: editedMs } = message;
     if (since(type === "revoked" ? (message.revokeTimestamp ?? t) : t)) found.push(engine.received(message));
     if (editedMs && since(editedMs / 1000)) found.push(engine.edited(message));
-    if (message.hasReaction !== true) continue;
+    if (message.hasReaction !== true) return;
     const shown = await Reactions.find(message.id.toString());
     for (const { parentMsgKey, senderUserJid, reactionText, timestamp } of shown?.reactions
       .serialize()
@@ -253,6 +286,16 @@ export const inboundSince = async (
       if (since(timestamp / 1000))
         found.push(engine.reacted(parentMsgKey, senderUserJid, reactionText, timestamp));
     }
+  };
+  // A chat keeps its messages in order, which their times, in whole seconds, do not tell.
+  const inChats = chats.flatMap(({ msgs }) => msgs.getModelsArray());
+  for (const message of new Set([...inChats, ...Msg.getModelsArray()])) {
+    await read(message).catch((cause: unknown) =>
+      engine.tell({
+        type: "unreadable",
+        why: `Something in a chat could not be read: ${String(cause).slice(0, 500)}`,
+      }),
+    );
   }
   return found.filter((event) => event !== null).toSorted((a, b) => a.timestamp.localeCompare(b.timestamp));
 };

@@ -1,4 +1,5 @@
-import type { PageReport, PageWindow } from "./window.ts";
+import type { PageReport } from "../page-reports.ts";
+import type { PageWindow } from "./window.ts";
 
 declare const window: PageWindow;
 

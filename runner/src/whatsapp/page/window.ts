@@ -1,23 +1,11 @@
 import type { InboundEvent } from "../../inbound.ts";
 import type { FoundMessage } from "../client.ts";
+import type { PageReport } from "../page-reports.ts";
 
 /*
  * What our page scripts use of WhatsApp Web. The scripts of this folder are sent to the page as text
  * (`page.evaluate`), so each is complete in itself and imports nothing but types.
  */
-
-/** What the page tells the runner, through `window.tellEngine`. */
-export type PageReport =
-  | { type: "socket"; state: string }
-  | { type: "logout" }
-  | { type: "passkey"; asked: boolean }
-  | { type: "before_send"; ref: string; key: string }
-  | { type: "after_send"; ref: string; found: FoundMessage | null; failure: string | null; refused: boolean }
-  | { type: "ack"; message: FoundMessage }
-  | { type: "inbound"; event: InboundEvent }
-  /** The page needed this mend for the first time. */
-  | { type: "mend"; name: string; failed?: true }
-  | { type: "fault"; message: string };
 
 type Emitter = { on(event: string, listener: (...args: never[]) => void): unknown };
 
@@ -225,6 +213,7 @@ export type PageWindow = {
   require<Name extends keyof Modules>(name: Name): Modules[Name];
   Debug?: { VERSION?: string };
   WWebJS?: {
+    getMessageModel(message: Msg): unknown;
     mediaInfoToFile(info: MediaInfo): File;
     sendMessage(chat: unknown, content: unknown, options: { media?: MediaInfo }): Promise<unknown>;
   };

@@ -1,0 +1,10 @@
+import { expect, it } from "vitest";
+import { fuzzStrangers } from "./strangers.ts";
+
+/** The short form of `npm run fuzz`. */
+it("whatever strangers send, each session sends and receives", async () => {
+  const said: string[] = [];
+  const { findings, doings } = await fuzzStrangers({ seed: 13, seconds: 40, say: (line) => said.push(line) });
+  expect(findings, said.join("\n")).toEqual([]);
+  expect(doings).toBeGreaterThan(100);
+}, 180_000);
