@@ -86,7 +86,8 @@ it.each([
   const text = part.repeat(LENGTH / part.length);
   const startedAt = performance.now();
   expect((await post(`{"m":1,"n":"${text}\\u0041"}`)).status).toBe(200);
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  // Ten times what it takes on a busy machine; looked through anew for each part it would be hours.
+  expect(performance.now() - startedAt).toBeLessThan(20_000);
 });
 
 const many = (count: number) => Array.from({ length: count }, (_, index) => `"k${index}":1`).join(",");
