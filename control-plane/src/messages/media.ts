@@ -1,6 +1,7 @@
-import { createHash } from "node:crypto";
+import { createHash, webcrypto } from "node:crypto";
 import { AppError, type MessageType, type SendMessage } from "@whatsapp-engine/contract";
 import { tooLarge, type MediaFetcher } from "./media-fetch.ts";
+import { giveWay } from "../turns.ts";
 import { mediaTypeOf } from "./media-type.ts";
 
 export type Media = { bytes: Buffer; sha256: string; mimetype: string; filename: string | null };
@@ -19,9 +20,20 @@ export async function readMedia(
   if (bytes.length === 0) throw invalid("media", "the media is empty");
   const filename = (media.filename ?? source.filename)?.replaceAll(/\p{Surrogate}/gu, "\u{FFFD}") ?? null;
   const declared = { given: media.mimetype, fromSource: source.mimetype, filename };
+  await turnFor(bytes.length);
   const mimetype = await mediaTypeOf(type, bytes, declared);
-  return { bytes, mimetype, sha256: createHash("sha256").update(bytes).digest("hex"), filename };
+  return { bytes, mimetype, sha256: await digestOf(bytes), filename };
 }
+
+/** Each look at a file of more takes long enough to be felt by others. */
+const LARGE_BYTES = 256 * 1024;
+const turnFor = async (bytes: number) => void (bytes > LARGE_BYTES && (await giveWay()));
+
+/** Of a large one in another thread: SHA-256 of 16 MB takes 10 to 50 ms. */
+const digestOf = async (bytes: Buffer): Promise<string> =>
+  bytes.length > LARGE_BYTES
+    ? Buffer.from(await webcrypto.subtle.digest("SHA-256", bytes)).toString("hex")
+    : createHash("sha256").update(bytes).digest("hex");
 
 async function bytesOf(
   { base64, url, headers, bytes, partType }: NonNullable<SendMessage["media"]>,
@@ -53,12 +65,14 @@ function withoutSpaces(text: string): string {
 }
 const NOT_BASE64 = "%".charCodeAt(0);
 
-function decodeBase64(text: string, maxBytes: number) {
+async function decodeBase64(text: string, maxBytes: number) {
   if (text.length > Math.ceil(maxBytes / 3) * 4 * 1.1 + 1_024) throw tooLarge(maxBytes);
   const [, declared = "", data = text] = /^\s*data:([^,]*?)(?:;base64)?,(.*)$/is.exec(text) ?? [];
   if (data.length < 40 && NO_BASE64.test(data.trim()))
     throw invalid("media.base64", `is the word ${JSON.stringify(data.trim())}, not base64`);
+  await turnFor(data.length);
   const encoded = withoutSpaces(data);
+  await turnFor(data.length);
   const bytes = Buffer.from(encoded, "base64");
   // What is no base64 is skipped or ends the decoding, so that bytes are missing.
   const padding = encoded.endsWith("==") ? 2 : encoded.endsWith("=") ? 1 : 0;
