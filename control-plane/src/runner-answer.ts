@@ -4,11 +4,16 @@ import { RunnerUnavailable, useless } from "./runner-unavailable.ts";
 
 type Answer = { body: Readable; headers: Record<string, string | string[] | undefined> };
 
+/** Reads no more of a body. One that is given up says so as an error, which ends the process where nobody hears it. */
+export function drop(body: Readable): void {
+  body.on("error", () => undefined).destroy();
+}
+
 /** A body up to `mostBytes`; of one that is longer no more is read. */
 export async function readAll({ body, headers }: Answer, mostBytes: number): Promise<Buffer<ArrayBuffer>> {
   const told = Number(headers["content-length"]);
   if (told > mostBytes) {
-    body.destroy();
+    drop(body);
     throw useless(`runner answered with ${told} bytes`);
   }
   const chunks: Buffer[] = [];
@@ -16,7 +21,10 @@ export async function readAll({ body, headers }: Answer, mostBytes: number): Pro
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > mostBytes) break;
+      if (bytes > mostBytes) {
+        drop(body);
+        break;
+      }
       chunks.push(chunk);
     }
   } catch (cause) {

@@ -110,6 +110,13 @@ test.each<[Record<string, string>, { mimetype: string; filename: string | null }
   expect(media).toMatchObject({ ...told, bytes: 4 });
 });
 
+test("an answer that is of no use is given up, and nothing else with it", async () => {
+  const client = await clientOf((_, response) => response.writeHead(404).end("{}"));
+  expect(await client.media("w")).toBe("not_found");
+  await expect(client.stream(0, new AbortController().signal).next()).rejects.toThrow("does not answer");
+  await turn();
+});
+
 test("a file without a length, or of too great a one, is none", async () => {
   for (const length of [null, String(193 * 1024 * 1024)]) {
     const client = await clientOf((_, response) => {

@@ -28,7 +28,7 @@ import {
   type UnlinkOutcome,
   type WhatsAppPage,
 } from "@whatsapp-engine/contract";
-import { filenameIn, readAll } from "./runner-answer.ts";
+import { drop, filenameIn, readAll } from "./runner-answer.ts";
 import {
   createFloodGuard,
   readStream,
@@ -220,7 +220,7 @@ export function createRunnerClient(
           filename: filenameIn(about["x-filename"]),
         };
       }
-      body.destroy();
+      drop(body);
       if (statusCode === 200) throw useless(`runner answered with ${bytes} bytes`);
       if (statusCode === 404) return "not_found";
       if (statusCode === 410) return "gone";
@@ -262,7 +262,7 @@ export function createRunnerClient(
         signal,
       });
       if (response.statusCode !== 200) {
-        response.body.destroy();
+        drop(response.body);
         throw useless(`runner answered ${response.statusCode}`);
       }
       yield* readStream(response.body, guard);

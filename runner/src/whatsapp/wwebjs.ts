@@ -218,7 +218,7 @@ class MendedClient extends OpenClient {
 
   mended(name: string, failed = false): void {
     const known = failed ? this.failedMends : this.mends;
-    if (known.has(name)) return;
+    if (known.has(name) || known.size >= MAX_MENDS) return;
     known.add(name);
     this.#options.listener.mended();
   }
@@ -249,6 +249,8 @@ const BOTH_WITHIN_MS = 1_000;
 const MAX_FILE_TYPES = 100;
 /** Files in a row that came by no way, after which the mend of downloads counts as one that does not help. */
 const MAX_FAILED_DOWNLOADS = 3;
+/** Mends that are told by name; there are some ten. */
+const MAX_MENDS = 50;
 /** Windows over one document that are answered. */
 const MAX_WINDOWS = 20;
 /** Refused messages whose code is remembered. */

@@ -4,7 +4,12 @@ import { fuzzStrangers } from "./strangers.ts";
 /** The short form of `npm run fuzz`. */
 it("whatever strangers send, each session sends and receives", async () => {
   const said: string[] = [];
-  const { findings, doings } = await fuzzStrangers({ seed: 13, seconds: 40, say: (line) => said.push(line) });
+  const { findings, doings, unread } = await fuzzStrangers({
+    seed: 13,
+    seconds: 40,
+    say: (line) => said.push(line),
+  });
   expect(findings, said.join("\n")).toEqual([]);
   expect(doings).toBeGreaterThan(100);
+  expect(unread).toContainEqual(expect.objectContaining({ sessionId: "a", byEngine: 0 }));
 }, 180_000);
