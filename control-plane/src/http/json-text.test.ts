@@ -76,6 +76,12 @@ it("a backslash that is one itself begins no escape", async () => {
 
 const LENGTH = 20_000_000;
 
+/** On a processor, whatever else the machine does. */
+const usedMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
 it.each([
   ["escapes of whole characters", String.raw`\ud83d\ude00`],
   ["escapes", String.raw`\u0041`],
@@ -84,10 +90,9 @@ it.each([
   ["backslashes", String.raw`\\`],
 ])("a text of %s, 20 MB long, is looked through at once", async (_, part) => {
   const text = part.repeat(LENGTH / part.length);
-  const startedAt = performance.now();
+  const before = usedMs();
   expect((await post(`{"m":1,"n":"${text}\\u0041"}`)).status).toBe(200);
-  // Ten times what it takes on a busy machine; looked through anew for each part it would be hours.
-  expect(performance.now() - startedAt).toBeLessThan(20_000);
+  expect(usedMs() - before).toBeLessThan(2_000);
 });
 
 const many = (count: number) => Array.from({ length: count }, (_, index) => `"k${index}":1`).join(",");
@@ -100,9 +105,9 @@ it.each([
   ["lists within lists", `{"m":${"[".repeat(5_000)}${"]".repeat(5_000)}}`, "20 levels"],
   ["a million texts that are no JSON", '""'.repeat(1_000_000), "200000 values"],
 ])("%s is more than any call takes", async (_, body, what) => {
-  const startedAt = performance.now();
+  const before = usedMs();
   const { status, body: answer } = await post(body);
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  expect(usedMs() - before).toBeLessThan(1_000);
   expect(status).toBe(400);
   expect(JSON.stringify(answer.error?.details)).toContain(what);
 });

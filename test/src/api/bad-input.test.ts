@@ -303,7 +303,7 @@ const cases: Case[] = [
     ...send(`{"to":"${TO}","message":"x","media":${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}}`),
     400,
     "invalid_request",
-    "media.a",
+    "body",
   ],
   ["half a character", ...send({ to: TO, message: "ab\ud83d" }), 400, "invalid_request", "body"],
   [

@@ -15,7 +15,7 @@ import { heldMs, measuredNodeArgs } from "../support/loop.ts";
  * else waits for it, it is refused in few words, and the engine goes on.
  */
 
-/** Ten times what a call may hold the event loop for: the machine does other things beside. */
+/** Ten times what a call may hold the event loop for: not every machine is as fast. */
 const MAX_HELD_MS = 500;
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Of JSON; MEDIA_MAX_MB=16 lets a body have about 21.6 MB. */
@@ -86,7 +86,7 @@ const OF_NOBODY =
 let engine: Engine;
 let operations: Operation[];
 let shapes: ReturnType<typeof createShapes>;
-let slowest: { what: string; ms: number; again: () => Promise<unknown> };
+let slowest = { what: "", ms: 0 };
 
 beforeAll(async () => {
   engine = await startEngine({
@@ -115,7 +115,7 @@ async function ask(what: string, call: string, body?: unknown, options?: CallOpt
   const began = performance.now();
   const answer = await engine.api(call, body, options);
   const ms = performance.now() - began;
-  if (ms > slowest.ms) slowest = { what, ms, again: () => engine.api(call, body, options) };
+  if (ms > slowest.ms) slowest = { what, ms };
   expect(
     answer.status < 500 || answer.status === 503,
     `${what}: ${answer.status} ${answer.text.slice(0, 300)}`,
@@ -126,14 +126,9 @@ async function ask(what: string, call: string, body?: unknown, options?: CallOpt
 
 /** What is asked in `work` holds nobody up. */
 async function measured(what: string, work: () => Promise<void>): Promise<void> {
-  slowest = { what: "", ms: 0, again: () => Promise.resolve() };
+  slowest = { what: "", ms: 0 };
   await work();
-  let ms = await heldMs(engine);
-  // What else runs on the machine may have held it: the slowest is asked again, by itself.
-  for (let tries = 0; ms >= MAX_HELD_MS && tries < 3; tries++) {
-    await slowest.again();
-    ms = await heldMs(engine);
-  }
+  const ms = await heldMs(engine);
   expect(ms, `${what}; the slowest was ${slowest.what} with ${Math.round(slowest.ms)} ms`).toBeLessThan(
     MAX_HELD_MS,
   );
@@ -185,10 +180,11 @@ describe("nobody waits for what a call holds", { timeout: 300_000 }, () => {
     for (const { call, schema } of bodiesOf("application/json"))
       for (const { at } of placesOf(schema, ""))
         await measured(`${call} ${at}`, async () => {
-          const part = PARTS[turn++ % PARTS.length]!;
+          const part = PARTS[turn % PARTS.length]!;
+          const bytes = turn++ % 4 === 0 ? LONGEST : LONGEST / 10;
           const text = repeated(
             part,
-            (LONGEST / Buffer.byteLength(JSON.stringify(part).slice(1, -1))) * part.length,
+            (bytes / Buffer.byteLength(JSON.stringify(part).slice(1, -1))) * part.length,
           );
           const { body } = [...placesOf(schema, text)].find((one) => one.at === at)!;
           await ask(`${JSON.stringify(part)} and so on`, call, body);
