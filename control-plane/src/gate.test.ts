@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createGate } from "./gate.ts";
+import { createGate, weightOf } from "./gate.ts";
 
 const isOpen = Symbol("still waiting");
 const soon = (promise: Promise<unknown>) =>
@@ -25,6 +25,13 @@ it("weighs: much that is light, one that is heavier than all its room", async ()
   expect(await soon(heavy)).toBe(isOpen);
   for (const leave of light) leave();
   (await heavy)();
+});
+
+it("costs nothing for how much there is room for", async () => {
+  const gate = createGate({ room: weightOf(2 ** 33), waitMs: 60_000, of: "Files" });
+  const startedAt = performance.now();
+  for (let at = 0; at < 100; at++) (await gate.enter(weightOf(100)))();
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
 });
 
 it("refuses who waited long enough, who then takes no room", async () => {

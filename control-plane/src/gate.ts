@@ -4,6 +4,10 @@ import { AppError } from "@whatsapp-engine/contract";
 /** When a caller who was refused may find room. */
 const RETRY_SECONDS = 5;
 
+const BLOCK_BYTES = 64 * 1024;
+/** What bytes weigh: small numbers, as async-mutex counts down from all that is free (0.5 s where that is 90 million). */
+export const weightOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
+
 export type Gate = {
   /** Waits for room, and returns what gives it back; giving it back twice is fine. Throws `too_busy`. */
   enter(weight?: number): Promise<() => void>;

@@ -1,7 +1,7 @@
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { AppError } from "@whatsapp-engine/contract";
-import { createGate } from "../gate.ts";
+import { createGate, weightOf } from "../gate.ts";
 import type { AppEnv } from "./context.ts";
 
 /** A smaller body costs no more than the call itself. */
@@ -21,7 +21,7 @@ const tooLarge = (): never => {
 export function createBodySize(maxBytes: number, atOnce: number) {
   const count = bodyLimit({ maxSize: maxBytes, onError: tooLarge });
   const gate = createGate({
-    room: maxBytes * atOnce,
+    room: weightOf(maxBytes) * atOnce,
     waitMs: WAIT_MS,
     of: `As many large bodies as may be read at once (MEDIA_CONCURRENCY, ${atOnce} of the largest)`,
   });
@@ -30,7 +30,7 @@ export function createBodySize(maxBytes: number, atOnce: number) {
     const bytes = isCounted ? maxBytes : Number(c.req.header("Content-Length") ?? 0);
     if (bytes > maxBytes) tooLarge();
     if (bytes <= SMALL_BYTES) return next();
-    const done = await gate.enter(bytes);
+    const done = await gate.enter(weightOf(bytes));
     c.set("bodyDone", done);
     try {
       return await (isCounted ? count(c, next) : next());

@@ -105,7 +105,7 @@ export async function bytesOf({ name, data }: Part, maxBytes = Number.POSITIVE_I
 export async function textOf(part: Part, maxBytes?: number): Promise<string> {
   const refuse = (why: string) => invalidPart(part.name, why);
   const bytes = await bytesOf(part, maxBytes);
-  const text = decodeText(bytes, charsetOf(part.contentType ?? ""), refuse);
+  const text = await decodeText(bytes, charsetOf(part.contentType ?? ""), refuse);
   // UTF-16 can hold one.
   if (!text.isWellFormed()) throw refuse("holds half a character (a lone surrogate)");
   return text;

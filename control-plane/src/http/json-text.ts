@@ -21,7 +21,7 @@ export const readJsonText = createMiddleware<AppEnv>(async (c, next) => {
     // Each look at a large one is felt by others, and several at once by so much longer.
     const turn = async () => void (bytes.length > LARGE && (await giveWay()));
     await turn();
-    const text = decodeText(bytes, charsetOf(type), refusal);
+    const text = await decodeText(bytes, charsetOf(type), refusal);
     // Typed as the text itself; what reads the body waits for it.
     c.req.bodyCache = { text: Promise.resolve(text) as unknown as string };
     await turn();

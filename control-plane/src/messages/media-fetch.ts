@@ -6,7 +6,7 @@ import { parse as parseDisposition } from "content-disposition";
 import { Agent, request } from "undici";
 import { AppError } from "@whatsapp-engine/contract";
 import { AddressRefused, createAddressGuard } from "../address-guard.ts";
-import { createGate } from "../gate.ts";
+import { createGate, weightOf } from "../gate.ts";
 
 const MAX_REDIRECTS = 3;
 /** Some servers refuse who does not say what it is, and pack what nobody asked them to. */
@@ -68,7 +68,7 @@ export function createMediaFetcher(options: {
   const { maxBytes, atOnce, timeoutMs, permits } = options;
   // Who waits for a server's first word takes no memory, and holds up nobody.
   const gate = createGate({
-    room: maxBytes * atOnce,
+    room: weightOf(maxBytes) * atOnce,
     waitMs: timeoutMs,
     of: `As many files as may be fetched at once (MEDIA_CONCURRENCY, ${atOnce} of the largest)`,
   });
@@ -140,7 +140,7 @@ export function createMediaFetcher(options: {
     body.on("error", () => {}); // one that is given up before anybody reads it fails too
     try {
       if (announced > maxBytes) throw tooLarge(maxBytes);
-      leave = await gate.enter(encoding === undefined && announced > 0 ? announced : maxBytes);
+      leave = await gate.enter(weightOf(encoding === undefined && announced > 0 ? announced : maxBytes));
       const count = async (source: AsyncIterable<Buffer>) => {
         for await (const chunk of source) {
           size += chunk.length;

@@ -51,11 +51,12 @@ async function bytesOf(
 const NO_BASE64 = /^(null|none|nil|undefined|nan|true|false|database|\[object \w+\])$/i;
 
 /** Base64 comes in lines; one that had spaces everywhere would be taken apart by a pattern millions of times. */
-function withoutSpaces(text: string): string {
+async function withoutSpaces(text: string): Promise<string> {
   if (!/\s/.test(text)) return text;
   const kept = Buffer.allocUnsafe(text.length);
   let length = 0;
   for (let at = 0; at < text.length; at++) {
+    if (at % LARGE_BYTES === 0) await giveWay();
     const unit = text.charCodeAt(at);
     if (unit === 0x20 || (unit >= 0x09 && unit <= 0x0d)) continue;
     if (unit < 0x80) kept[length++] = unit;
@@ -71,7 +72,7 @@ async function decodeBase64(text: string, maxBytes: number) {
   if (data.length < 40 && NO_BASE64.test(data.trim()))
     throw invalid("media.base64", `is the word ${JSON.stringify(data.trim())}, not base64`);
   await turnFor(data.length);
-  const encoded = withoutSpaces(data);
+  const encoded = await withoutSpaces(data);
   await turnFor(data.length);
   const bytes = Buffer.from(encoded, "base64");
   // What is no base64 is skipped or ends the decoding, so that bytes are missing.
