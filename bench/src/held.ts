@@ -77,13 +77,13 @@ async function open(folder: string | undefined) {
   const headers = { "X-API-Key": engine.apiKey };
   return {
     async held({ path, body, type }: Kind): Promise<number> {
-      let done = false;
+      const answered = { all: false };
       const answer = caller
         .request({ method: "POST", path, body, headers: { ...headers, "Content-Type": type } })
         .then(({ body: answer }) => answer.dump())
-        .finally(() => (done = true));
+        .finally(() => (answered.all = true));
       let longest = 0;
-      while (!done) {
+      while (!answered.all) {
         const startedAt = performance.now();
         const ping = await other.request({ method: "GET", path: "/health", headers });
         await ping.body.dump();
