@@ -1,9 +1,13 @@
 import { labels } from "@whatsapp-engine/contract";
+import { Semaphore } from "async-mutex";
 import { hardening, profileMount } from "./docker-container.ts";
 import type { Engine } from "./docker-engine.ts";
 
 /** What `labels.purpose` says of a container that holds a profile's volume, and is never started. */
 export const KEEPING = "keep-profile";
+
+/** Each takes the engine some 50 ms; the start of the control plane waits for all. */
+const AT_ONCE = 8;
 
 type Options = { engine: Engine; installId: string; image: string; seccomp: string };
 
@@ -37,44 +41,43 @@ export const createKeepers = ({ engine, installId, image, seccomp }: Options) =>
     );
   }
 
-  async function letGo(profileId: string): Promise<void> {
-    const filters = {
-      label: [
-        `${labels.install}=${installId}`,
-        `${labels.profile}=${profileId}`,
-        `${labels.purpose}=${KEEPING}`,
-      ],
-    };
-    const keepers = await engine.call((docker, abortSignal) =>
-      docker.listContainers({ all: true, filters, abortSignal }),
+  const keepersWith = (...more: string[]) =>
+    engine.call((docker, abortSignal) =>
+      docker.listContainers({
+        all: true,
+        filters: { label: [`${labels.install}=${installId}`, `${labels.purpose}=${KEEPING}`, ...more] },
+        abortSignal,
+      }),
     );
-    for (const { Id } of keepers)
-      await engine.call<unknown>(
-        (docker, abortSignal) => docker.getContainer(Id).remove({ force: true, abortSignal } as object),
-        { accept: { 404: undefined, 409: undefined } },
-      );
-  }
+
+  const remove = (id: string) =>
+    engine.call<unknown>(
+      (docker, abortSignal) => docker.getContainer(id).remove({ force: true, abortSignal } as object),
+      { accept: { 404: undefined, 409: undefined } },
+    );
 
   return {
     keep,
-    letGo,
+
+    async letGo(profileId: string): Promise<void> {
+      for (const { Id } of await keepersWith(`${labels.profile}=${profileId}`)) await remove(Id);
+    },
 
     /** Makes what is missing, and makes anew what holds on to an image that is no longer used. */
     async keepAll(profileIds: readonly string[], imageId: string): Promise<void> {
-      const keepers = await engine.call((docker, abortSignal) =>
-        docker.listContainers({
-          all: true,
-          filters: { label: [`${labels.install}=${installId}`, `${labels.purpose}=${KEEPING}`] },
-          abortSignal,
-        }),
+      const keepers = await keepersWith();
+      const found = new Map(keepers.map((keeper) => [keeper.Labels[labels.profile], keeper]));
+      const turns = new Semaphore(AT_ONCE);
+      await Promise.all(
+        profileIds.map((profileId) =>
+          turns.runExclusive(async () => {
+            const keeper = found.get(profileId);
+            if (keeper?.ImageID === imageId) return;
+            if (keeper) await remove(keeper.Id);
+            await keep(profileId);
+          }),
+        ),
       );
-      const imageOf = new Map(keepers.map(({ Labels, ImageID }) => [Labels[labels.profile], ImageID]));
-      for (const profileId of profileIds) {
-        const found = imageOf.get(profileId);
-        if (found === imageId) continue;
-        if (found !== undefined) await letGo(profileId);
-        await keep(profileId);
-      }
     },
   };
 };
