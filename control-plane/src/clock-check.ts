@@ -39,9 +39,12 @@ export function createClockCheck({
     const now = clock.now();
     const set = Math.abs(now - begun.at - (steady.now() - begun.steadyAt));
     if (set > BEHIND_MS) Object.assign(begun, { at: now, steadyAt: steady.now() });
+    // The clock of before may have been the wrong one.
+    if (steady.now() - begun.steadyAt >= STEADY_MS) return null;
     if (now < newestAt - BEHIND_MS) return `before what was written last (${iso(newestAt)})`;
-    const isLate = now > newestAt + AHEAD_MS && steady.now() - begun.steadyAt < STEADY_MS;
-    return isLate ? `more than 30 days after what was written last (${iso(newestAt)})` : null;
+    return now > newestAt + AHEAD_MS
+      ? `more than 30 days after what was written last (${iso(newestAt)})`
+      : null;
   }
 
   function why(): string | null {

@@ -72,7 +72,7 @@ export function openPrepared(dataDir: string, hold: DataDir): OpenDatabase {
 export const newestTime = (db: Db): number =>
   db.get<{ at: number }>(sql`
     select max(
-      coalesce((select max(created_at) from messages), 0),
+      coalesce((select created_at from messages order by rowid desc limit 1), 0),
       coalesce((select at from events order by id desc limit 1), 0)
     ) as at`).at;
 

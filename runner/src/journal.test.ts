@@ -180,6 +180,8 @@ test("a message of which only an unreadable line tells was heard of: it is not s
       asLine({ seq: 2, kind: "send", send: { ...newer, messageId: "unclear", key: null } }),
       asLine({ seq: 3, kind: "send", send: sent("out") }),
       asLine({ seq: 4, kind: "send", send: { ...newer, messageId: "out", key: "true_a_3" } }),
+      asLine({ seq: 5, kind: "send", send: { ...sent("again"), outcome: "not_sent", key: "true_a_4" } }),
+      asLine({ seq: 6, kind: "send", send: { ...newer, messageId: "again", key: "true_a_5" } }),
     ].join(""),
   );
   for (let starts = 0; starts < 2; starts++) {
@@ -187,6 +189,8 @@ test("a message of which only an unreadable line tells was heard of: it is not s
     expect(journal.send("handed")).toMatchObject({ outcome: "pending", key: "true_a_1" });
     expect(journal.send("unclear")).toMatchObject({ outcome: "unknown" });
     expect(journal.send("out")).toEqual(sent("out"));
+    // Its first attempt did not go out; of the second nobody knows.
+    expect(journal.send("again")).toMatchObject({ outcome: "pending", key: "true_a_5" });
     await journal.close();
   }
 });

@@ -140,7 +140,9 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     const isNew = seq > newest;
     newest = Math.max(newest, seq);
     // What is known of a message that was handed over is looked up in the page; what is not must not be sent again.
-    if (isNew && send !== null && (sends.get(send.messageId)?.send.key ?? null) === null)
+    // That an earlier attempt did not go out proves nothing of this one.
+    const kept = send === null ? undefined : sends.get(send.messageId)?.send;
+    if (isNew && send !== null && ((kept?.key ?? null) === null || kept?.outcome === "not_sent"))
       remember({ seq, at: new Date(now()).toISOString(), kind: "send", send }, line.length);
   }
   // Not the newest event's: that may be forgotten by now.

@@ -32,6 +32,20 @@ export function createBulkLine(deps: {
     .limit(1)
     .prepare();
 
+  const left = new Set<string>();
+  /** Such a message is in line, and was never handed out: nothing else is removed by mistake. */
+  const removeOf = (bulkId: string): number =>
+    db
+      .delete(messages)
+      .where(and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"), eq(messages.attempts, 0)))
+      .run().changes;
+  function removeLeft(): void {
+    for (const bulkId of left) {
+      removeOf(bulkId);
+      left.delete(bulkId);
+    }
+  }
+
   const find = (id: string): BulkRow | undefined => db.select().from(bulks).where(eq(bulks.id, id)).get();
   const isDue = () => or(isNull(messages.scheduledAt), lte(messages.scheduledAt, clock.now()));
 
@@ -72,23 +86,24 @@ export function createBulkLine(deps: {
       passStep("message.before_commit", { bulkId });
     },
 
-    /** Messages of a bulk that is not accepted after all. */
-    remove: (bulkId: string): void => void db.delete(messages).where(eq(messages.bulkId, bulkId)).run(),
+    /** Messages of a bulk that is not accepted after all; `removeLeft` tries again where they cannot be removed now. */
+    remove(bulkId: string): void {
+      left.add(bulkId);
+      removeLeft();
+    },
+    removeLeft,
 
     /** What a process left that died before the bulk was accepted; answers how many messages. To be called before any is accepted. */
     removeUnaccepted(): number {
       // From one bulk to the next in the index, as there may be a million messages.
-      const left = db.all<{ id: string }>(sql`
+      const found = db.all<{ id: string }>(sql`
         with recursive found(id) as (
           select min(${messages.bulkId}) from ${messages} where ${messages.bulkId} is not null
           union all
           select (select min(m.bulk_id) from ${messages} m where m.bulk_id > found.id) from found where found.id is not null
         )
         select id from found where id is not null and id not in (select ${bulks.id} from ${bulks})`);
-      return left.reduce(
-        (count, { id }) => count + db.delete(messages).where(eq(messages.bulkId, id)).run().changes,
-        0,
-      );
+      return found.reduce((count, { id }) => count + removeOf(id), 0);
     },
 
     /** The next message of a bulk that goes at its own pace gets into line, where none of it is; whether one did. */

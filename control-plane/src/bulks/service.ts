@@ -31,7 +31,7 @@ import { reportOf } from "./report.ts";
 
 /** Problems of one answer; as many as a bulk may have recipients. */
 const MAX_DETAILS = MAX_BULK_RECIPIENTS;
-/** How long a bulk waits for its turn to be accepted, which takes those before it less than a second each. */
+/** How long a bulk waits for its turn to be looked through, and to get to the disk, each of which takes less than a second. */
 const WAIT_MS = 10_000;
 
 export type BulkService = ReturnType<typeof createBulkService>;
@@ -98,10 +98,12 @@ export function createBulkService(deps: {
   });
 
   const check = (sessionId: string, input: SendBulk) =>
-    checkRecipients(input, toContent(input, deps.defaultCountry).text, {
-      ...deps,
-      isUsed: (clientMessageId) => store.findByClientId(sessionId, clientMessageId) !== undefined,
-    });
+    gate.run(() =>
+      checkRecipients(input, toContent(input, deps.defaultCountry).text, {
+        ...deps,
+        isUsed: (clientMessageId) => store.findByClientId(sessionId, clientMessageId) !== undefined,
+      }),
+    );
 
   /** Throws `invalid_request` that names each recipient that is wrong, where those are not to be skipped or no other is left. */
   function sortOut(checked: readonly CheckedRecipient[], { onInvalid }: SendBulk) {
@@ -178,7 +180,7 @@ export function createBulkService(deps: {
     const expiresAt = expiryOf(input, times.expiresAt, (pauseMs ?? 0) * all.length);
     const shared = { ...columns, ...times, expiresAt, sessionId, bulkId };
     // The session may be deleted meanwhile.
-    await store.addAll(all, shared, bulk, () => deps.sessions.get(sessionId));
+    await gate.run(() => store.addAll(all, shared, bulk, () => deps.sessions.get(sessionId)));
     await giveWay();
     log.info({ sessionId, bulkId, total: all.length, skipped: skipped?.length ?? 0 }, "bulk accepted");
     dispatcher.feedBulks();
@@ -201,30 +203,29 @@ export function createBulkService(deps: {
      */
     async create(sessionId: string, input: SendBulk): Promise<BulkAccepted> {
       const { clientBulkId } = input;
-      if (clientBulkId === undefined) return gate.run(() => accept(sessionId, input, null));
+      if (clientBulkId === undefined) return accept(sessionId, input, null);
       const requestHash = hashOf(input);
       // The same call that comes meanwhile has the answer of the first.
       return locks.run(`${sessionId} ${clientBulkId}`, () => {
         const before = store.bulks.findByClientId(sessionId, clientBulkId);
         if (before) refuseIfOther(before, requestHash);
-        return before ? accepted(before) : gate.run(() => accept(sessionId, input, requestHash));
+        return before ? accepted(before) : accept(sessionId, input, requestHash);
       });
     },
 
     /** What would become of it; nothing is kept, and nothing is sent. */
-    dryRun: (sessionId: string, input: SendBulk): Promise<BulkCheck> =>
-      gate.run(async () => {
-        deps.sessions.get(sessionId);
-        deps.messages.times(input);
-        const checked = await check(sessionId, input);
-        await deps.messages.readContent(input);
-        const runner = deps.live.get(sessionId);
-        return dryRun(checked, {
-          suppressed: (recipient) => deps.suppressed(sessionId, recipient),
-          isKnown: deps.people.isKnown,
-          runner: runner?.state?.status === "connected" ? runner.client : null,
-        });
-      }),
+    async dryRun(sessionId: string, input: SendBulk): Promise<BulkCheck> {
+      deps.sessions.get(sessionId);
+      deps.messages.times(input);
+      const checked = await check(sessionId, input);
+      await deps.messages.readContent(input);
+      const runner = deps.live.get(sessionId);
+      return dryRun(checked, {
+        suppressed: (recipient) => deps.suppressed(sessionId, recipient),
+        isKnown: deps.people.isKnown,
+        runner: runner?.state?.status === "connected" ? runner.client : null,
+      });
+    },
 
     get(sessionId: string, bulkId: string): { bulk: Bulk; skipped: SkippedRecipient[] } {
       const bulk = find(sessionId, bulkId);

@@ -9,6 +9,9 @@ const SMALL_BYTES = 64 * 1024;
 /** How long a large one waits for its turn; not read meanwhile. */
 const WAIT_MS = 10_000;
 
+/** A large body that comes more slowly (256 kB a second, after 30 s) holds up others for nothing. */
+const mostMsFor = (bytes: number): number => 30_000 + bytes / 256;
+
 const tooLarge = (): never => {
   throw new AppError("body_too_large", "The body is larger than MEDIA_MAX_MB allows.");
 };
@@ -32,9 +35,13 @@ export function createBodySize(maxBytes: number, atOnce: number) {
     if (bytes <= SMALL_BYTES) return next();
     const done = await gate.enter(weightOf(bytes));
     c.set("bodyDone", done);
+    const { incoming } = c.env;
+    // Without an answer: what handles the call may still have the end of the body, and accept it.
+    const tooSlow = setTimeout(() => incoming.complete || incoming.destroy(), mostMsFor(bytes));
     try {
       return await (isCounted ? count(c, next) : next());
     } finally {
+      clearTimeout(tooSlow);
       done();
     }
   });

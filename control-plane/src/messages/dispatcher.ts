@@ -352,6 +352,7 @@ export function createDispatcher(deps: {
   function lookAtTimes(): void {
     try {
       const now = clock.now();
+      store.bulks.removeLeft();
       if (deps.clockCheck.isPlausible()) store.expire(now);
       for (const sessionId of [...store.promote(now), ...store.limits.tryAgain()]) wake(sessionId);
       feedBulks();

@@ -69,7 +69,8 @@ export function createMediaFetcher(options: {
   // Who waits for a server's first word takes no memory, and holds up nobody.
   const gate = createGate({
     room: weightOf(maxBytes) * atOnce,
-    waitMs: timeoutMs,
+    // What is left is for reading it.
+    waitMs: timeoutMs / 2,
     of: `As many files as may be fetched at once (MEDIA_CONCURRENCY, ${atOnce} of the largest)`,
   });
   const guard = createAddressGuard({ permits, setting: "MEDIA_URL_ALLOW_PRIVATE" });

@@ -196,7 +196,6 @@ export function createMessageStore(deps: {
       check: () => void,
     ): Promise<void> {
       const inLine = bulk.pauseMs === null && (shared.scheduledAt ?? null) === null;
-      let accepted = false;
       try {
         for (let count = 0, portion = PORTION; count < all.length; count += portion) {
           portion = (await giveWay()) ? Math.min(2 * portion, MOST_AT_ONCE) : PORTION;
@@ -211,9 +210,13 @@ export function createMessageStore(deps: {
           db.insert(bulks).values(bulk).run();
           passStep("bulk.before_commit", { bulkId: bulk.id });
         });
-        accepted = true;
-      } finally {
-        if (!accepted) ofBulks.remove(bulk.id);
+      } catch (error) {
+        try {
+          ofBulks.remove(bulk.id);
+        } catch {
+          // As little as it could be added can it be removed now; that is tried again.
+        }
+        throw error;
       }
       passStep("message.committed", { bulkId: bulk.id });
     },

@@ -26,6 +26,7 @@ describe("what costs much", () => {
         BACKUP_CONCURRENCY: "1",
         EVENT_STREAMS_MAX: "2",
         MEDIA_MAX_MB: "8",
+        QUEUE_MAX_MESSAGES: "1000000",
       },
     });
     await engine.api("POST /sessions", { sessionId: "s" });
@@ -124,6 +125,15 @@ describe("what costs much", () => {
       const [answer] = (await once(call, "response")) as [IncomingMessage];
       return { call, answer };
     };
+    for (let probes = 0; probes < 3; probes++) {
+      const probe = request(`${engine.url}/events`, {
+        method: "HEAD",
+        headers: { "X-API-Key": engine.apiKey, Accept: "text/event-stream" },
+        agent: false,
+      }).end();
+      await once(probe, "response");
+      probe.destroy();
+    }
     const streams = [await open(), await open()];
     expect(streams.map(({ answer }) => answer.statusCode)).toEqual([200, 200]);
     const third = await open();

@@ -165,7 +165,9 @@ export function eventRoutes({
     });
 }
 
-const wantsStream = (c: Context) => c.req.header("Accept")?.includes(EVENT_STREAM) === true;
+/** `HEAD` gets the same route, and nobody would ever read its stream. */
+const wantsStream = (c: Context) =>
+  c.req.raw.method === "GET" && c.req.header("Accept")?.includes(EVENT_STREAM) === true;
 
 /** What an EventSource says when it comes back. It has the last word over `after`, which stays in the address. */
 function lastEventId(c: Context): number | undefined {
