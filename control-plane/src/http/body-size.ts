@@ -10,7 +10,8 @@ const SMALL_BYTES = 64 * 1024;
 const WAIT_MS = 10_000;
 
 /** A large body that comes more slowly (256 kB a second, after 30 s) holds up others for nothing. */
-const mostMsFor = (bytes: number): number => 30_000 + bytes / 256;
+const GRACE_MS = 30_000;
+const BYTES_PER_MS = 256;
 
 const tooLarge = (): never => {
   throw new AppError("body_too_large", "The body is larger than MEDIA_MAX_MB allows.");
@@ -21,7 +22,7 @@ const tooLarge = (): never => {
  * its length while it is read. A length that was declared is believed, as Node reads no byte beyond it; only
  * a body of unknown length is counted, which costs its way through a web stream.
  */
-export function createBodySize(maxBytes: number, atOnce: number) {
+export function createBodySize(maxBytes: number, atOnce: number, graceMs = GRACE_MS) {
   const count = bodyLimit({ maxSize: maxBytes, onError: tooLarge });
   const gate = createGate({
     room: weightOf(maxBytes) * atOnce,
@@ -37,7 +38,7 @@ export function createBodySize(maxBytes: number, atOnce: number) {
     c.set("bodyDone", done);
     const { incoming } = c.env;
     // Without an answer: what handles the call may still have the end of the body, and accept it.
-    const tooSlow = setTimeout(() => incoming.complete || incoming.destroy(), mostMsFor(bytes));
+    const tooSlow = setTimeout(() => incoming.complete || incoming.destroy(), graceMs + bytes / BYTES_PER_MS);
     try {
       return await (isCounted ? count(c, next) : next());
     } finally {
