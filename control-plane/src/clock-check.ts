@@ -1,5 +1,4 @@
-import type { Clock } from "./clock.ts";
-import { iso } from "./clock.ts";
+import { iso, type Clock } from "./clock.ts";
 import type { Log } from "./logger.ts";
 
 /** The database may be a little ahead: clocks are set back by seconds. */

@@ -1,8 +1,8 @@
-import { and, asc, eq, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
+import { and, asc, eq, isNotNull, isNull, lte, not, or, sql } from "drizzle-orm";
 import { bulks, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
 import { AppError, passStep, type BulkState, type WaitReason } from "@whatsapp-engine/contract";
 import type { Clock } from "../clock.ts";
-import { prepareInsertAll, ROWID, type BulkMessage, type BulkShared } from "../messages/rows.ts";
+import { isAccepted, prepareInsertAll, ROWID, type BulkMessage, type BulkShared } from "../messages/rows.ts";
 
 /** Messages of bulks in the line of all messages: how they get into it, are held back, and come back. */
 export function createBulkLine(deps: {
@@ -33,11 +33,18 @@ export function createBulkLine(deps: {
     .prepare();
 
   const left = new Set<string>();
-  /** Such a message is in line, and was never handed out: nothing else is removed by mistake. */
+  /** Such a message was never handed out, and its bulk has no row: nothing else is removed by mistake, whatever became of a commit. */
   const removeOf = (bulkId: string): number =>
     db
       .delete(messages)
-      .where(and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"), eq(messages.attempts, 0)))
+      .where(
+        and(
+          eq(messages.bulkId, bulkId),
+          eq(messages.status, "queued"),
+          eq(messages.attempts, 0),
+          not(isAccepted),
+        ),
+      )
       .run().changes;
   function removeLeft(): void {
     for (const bulkId of left) {

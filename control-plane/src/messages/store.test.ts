@@ -294,6 +294,12 @@ describe("a bulk that comes in portions", () => {
     expect(line()).toEqual(["again"]);
   });
 
+  it("is not removed once its own row is there, whatever was told of its commit", async () => {
+    await addBulk(["1", "2"]);
+    store.bulks.remove("bulk");
+    expect(line()).toEqual(["1", "2"]);
+  });
+
   it("goes as a whole with a process that dies, and nothing else does", async () => {
     await addBulk(["1", "2"]);
     database.db.$client.exec(
