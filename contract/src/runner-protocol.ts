@@ -102,6 +102,8 @@ export const runnerStateSchema = z.object({
   unreadLines: z.number().int().min(0).default(0),
   /** When the last of them came; null: none did. */
   unreadAt: z.iso.datetime().nullable().default(null),
+  /** Why its profile's disk takes nothing now; null: it does. What comes in meanwhile is told when it is on the disk. */
+  diskTrouble: textOrNullSchema(MAX_DETAIL_LENGTH).default(null),
   /** Sequence number of the newest journaled event. */
   lastSeq: z.number().int(),
   since: z.iso.datetime(),

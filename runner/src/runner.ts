@@ -49,7 +49,12 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const ending = new AbortController();
 
   const state = createStateHolder({
-    counts: () => ({ lastSeq: journal.lastSeq, unreadLines: unread.count, unreadAt: unread.lastAt }),
+    counts: () => ({
+      lastSeq: journal.lastSeq,
+      unreadLines: unread.count,
+      unreadAt: unread.lastAt,
+      diskTrouble: journal.trouble,
+    }),
     initial: {
       runnerId: config.runnerId,
       profileId: config.profileId,
@@ -70,6 +75,11 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const stopHealth =
     config.healthFile === null ? () => {} : keepHealthFile(config.healthFile, { state, log });
   unread.onGrown(state.tell);
+  journal.onTrouble(() => {
+    if (journal.trouble === null) log.info("the profile's disk takes what is written again");
+    else log.error({ why: journal.trouble }, "the profile's disk takes nothing; tried again every second");
+    state.tell();
+  });
   const numbers = createNumbers();
   const sends = createSends({
     journal,

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
 import { AppError, passStep } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
 import { findChromium } from "./process-chromium.ts";
@@ -107,7 +108,13 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       await endLeftovers(profiles, log);
     },
 
-    async ping() {},
+    async ping() {
+      chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
+      await access(chromium, constants.X_OK).catch((cause: NodeJS.ErrnoException) => {
+        const message = `The browser ${chromium} cannot be started: ${cause.message}.`;
+        throw new AppError("runtime_unavailable", message, { cause });
+      });
+    },
 
     async ensure(spec) {
       const { runnerId, profileId } = spec;
