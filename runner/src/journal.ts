@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { passStep, type RunnerEvent } from "@whatsapp-engine/contract";
 import { noLog, openAppendLog } from "./append-log.ts";
 import { createSeen } from "./inbound.ts";
@@ -76,7 +75,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
   let onDisk = 0;
   let lastSeq = 0;
   let trouble: string | null = null;
-  let closed = false;
+  const closing = new AbortController();
   const listeners = new Set<() => void>();
   const troubleListeners: (() => void)[] = [];
 
@@ -155,17 +154,20 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
   };
 
   /** The disk did not take something that memory has: the file is written anew until it is taken. */
-  const mend = async (cause: unknown): Promise<void> => {
-    if (trouble !== null || closed) return;
+  const mend = (cause: unknown): void => {
+    if (trouble !== null || closing.signal.aborted) return;
     setTrouble(reasonOf(cause));
-    while (trouble !== null && !closed) {
-      await delay(MEND_EVERY_MS, undefined, { ref: false });
-      await rewrite().then(
-        () => setTrouble(null),
-        (again: unknown) => (trouble = reasonOf(again)),
-      );
-    }
-    show(onDisk);
+    const again = setInterval(() => {
+      if (rewriteAt === Number.POSITIVE_INFINITY) return; // the last one is under way
+      rewrite().then(over, (later: unknown) => (trouble = reasonOf(later)));
+    }, MEND_EVERY_MS);
+    again.unref();
+    const over = (): void => {
+      clearInterval(again);
+      setTrouble(null);
+      show(onDisk);
+    };
+    closing.signal.addEventListener("abort", () => clearInterval(again));
   };
 
   const append = async (entry: JournalEntry, write = log.append): Promise<void> => {
@@ -174,7 +176,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     try {
       await write(line);
     } catch (cause) {
-      void mend(cause);
+      mend(cause);
       throw cause;
     }
     // What was asked for is on the disk; a rewrite that fails is tried again when the file has doubled.
@@ -234,7 +236,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     },
     onTrouble: (listener) => void troubleListeners.push(listener),
     close: () => {
-      closed = true;
+      closing.abort();
       return log.close();
     },
   };
