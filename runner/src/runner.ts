@@ -9,6 +9,7 @@ import { watchMemory } from "./memory/soft-mark.ts";
 import { containerMemoryMb, processTreeMemoryMb } from "./memory/usage.ts";
 import { createNumbers } from "./numbers.ts";
 import { createProfile, type Profile } from "./profile.ts";
+import { watchProfileSize } from "./profile-size.ts";
 import { createStateHolder, type StateHolder } from "./runner-state.ts";
 import { createSends, type Sends } from "./sends.ts";
 import { openUnread } from "./unread.ts";
@@ -148,10 +149,21 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
     onLook: oomKills.note,
   });
 
+  const stopMeasuring =
+    newer !== null
+      ? () => {}
+      : watchProfileSize({
+          dir: profileDir,
+          maxMb: config.profileMaxMb,
+          log,
+          onTooLarge: session.tooLarge,
+        });
+
   let closed: Promise<void> | undefined;
   const closeNow = async (): Promise<void> => {
     stopWatching();
     stopLooking();
+    stopMeasuring();
     stopHealth();
     await session.close();
     sends.release();

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError, REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
 import { extract, pack, type Extract, type Header, type Pack } from "tar-stream";
 import { z } from "zod";
 import { RUNNER_UID } from "../runtime/runtime.ts";
@@ -33,12 +33,6 @@ const PROFILE = "profile/";
 
 /** What of a profile is the account; claims, pids and files on their way to the page are of the runner that was. */
 const KEPT = ["browser", "journal.ndjson"];
-/**
- * What Chromium makes anew. Without the service worker's caches its registration would be broken, so it goes as a whole;
- * whatsapp-web.js's own RemoteAuth keeps no more than IndexedDB and Local Storage.
- */
-const LEFT_OUT =
-  /^browser\/session\/(Singleton[^/]*|Crashpad|BrowserMetrics[^/]*|[^/]*ShaderCache|GraphiteDawnCache|component_crx_cache|Default\/(Cache|Code Cache|GPUCache|Dawn[^/]*Cache|blob_storage|Service Worker))(\/|$)/;
 const OWNER = { uid: RUNNER_UID, gid: RUNNER_UID };
 /** Since when there is a login (`runner/src/profile.ts`). */
 const LINKED = "browser/linked";
@@ -52,7 +46,7 @@ export function packBackup(profile: Readable, manifest: Manifest): { tar: Readab
     for await (const entry of entriesOf(profile)) {
       const name = entry.header.name.replace(/^\.\//, "").replace(/\/$/, "");
       linked ||= name === LINKED;
-      const wanted = isPlain(entry.header) && isKept(name) && !LEFT_OUT.test(name);
+      const wanted = isPlain(entry.header) && isKept(name) && !REMADE_BY_CHROMIUM.test(name);
       if (wanted) await copy(entry, into, `${PROFILE}${name}`);
     }
   });

@@ -21,6 +21,8 @@ export type ProcessRuntimeOptions = {
   qrTimeoutSeconds: number;
   /** Memory from which on a runner opens its page or browser anew, 0: none. */
   memorySoftMb?: number;
+  /** Room on the disk from which on a session is stopped, 0: none. */
+  profileMaxMb?: number;
   logLevel?: string;
   /** The control plane's environment, of which a runner gets the few variables that are not about the engine. */
   environment: Readonly<Record<string, string | undefined>>;
@@ -72,6 +74,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
       RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
+      RUNNER_PROFILE_MAX_MB: String(options.profileMaxMb ?? 0),
       RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     });
