@@ -18,7 +18,7 @@ export type SessionStatus = z.infer<typeof sessionStatusSchema>;
 /**
  * Why a session is in its state, for programs. Each code stands with the states it goes with:
  * connecting (`starting`, `waking`, `opening`, `reconnecting`; `page_hung`, `page_crashed`, `browser_gone`, `out_of_memory`,
- * `memory_high`, `start_timeout`, `connect_timeout` while another page or browser is opened), auth_failed (`pairing_failed`, `wrong_number`),
+ * `memory_high`, `profile_too_large`, `start_timeout`, `connect_timeout` while another page or browser is opened), auth_failed (`pairing_failed`, `wrong_number`),
  * qr_ready (`passkey_required`: no code to scan, the phone asks for a passkey),
  * disconnected (all others, and those where that came to nothing). `null` where the state says everything.
  */

@@ -200,10 +200,11 @@ export async function startService(deps: {
     const vitals = createVitals({
       vitals: [
         { name: "database", code: "database_unavailable", look: databaseCheck.look },
-        { name: "runtime", code: "runtime_unavailable", look: () => runtime.ping().then(() => null) },
+        { name: "runtime", code: "runtime_unavailable", look: () => runtime.check().then(() => null) },
         { name: "profiles", code: "runtime_unavailable", look: sessions.diskTrouble },
       ],
-      onRecovered: sessions.tryAgain,
+      // A runtime that is back is listed, and sessions with it.
+      onRecovered: (names) => void (names.some((name) => name !== "runtime") && sessions.tryAgain()),
       log,
     });
     opened.push(() => vitals.close());

@@ -22,15 +22,16 @@ it("tells all that is wrong, logs each trouble and its end once, and has the res
         },
       },
     ];
-    const onRecovered = vi.fn<() => void>();
+    const onRecovered = vi.fn<(names: readonly string[]) => void>();
     const { check, open, close } = createVitals({ vitals, onRecovered, log });
     const looked = () => vi.advanceTimersByTimeAsync(3_000);
     await expect(check()).resolves.toBeUndefined();
     open();
 
     database = "The disk is full.";
-    runtime = new Error("No answer.");
+    runtime = new Error("No answer within 1 ms.");
     await looked();
+    runtime = new Error("No answer within 2 ms.");
     await looked();
     const error = (await check().catch((thrown: unknown) => thrown)) as AppError;
     expect([error.code, error.message, error.retryAfterSeconds]).toEqual([
@@ -40,7 +41,7 @@ it("tells all that is wrong, logs each trouble and its end once, and has the res
     ]);
     expect(error.details).toEqual([
       { field: "database", message: "The disk is full." },
-      { field: "runtime", message: "No answer." },
+      { field: "runtime", message: "No answer within 2 ms." },
     ]);
 
     database = null;
@@ -50,7 +51,7 @@ it("tells all that is wrong, logs each trouble and its end once, and has the res
     runtime = null;
     await looked();
     await looked();
-    expect(onRecovered).toHaveBeenCalledOnce();
+    expect(onRecovered.mock.calls).toEqual([[["database", "runtime"]]]);
     await expect(check()).resolves.toBeUndefined();
     close();
     const { length } = lines;
@@ -58,7 +59,7 @@ it("tells all that is wrong, logs each trouble and its end once, and has the res
     await looked();
     expect(lines.slice(0, length).map(({ level, vital, msg }) => [level, vital, msg])).toEqual([
       [50, "database", "The disk is full."],
-      [50, "runtime", "No answer."],
+      [50, "runtime", "No answer within 1 ms."],
       [30, "database", "is well again"],
       [30, "runtime", "is well again"],
     ]);

@@ -24,11 +24,12 @@ export function createVitals({
   log,
 }: {
   vitals: readonly Vital[];
-  /** All is well again after something was not. */
-  onRecovered: () => void;
+  /** These are well again, and so is all. */
+  onRecovered: (names: readonly string[]) => void;
   log: Log;
 }) {
   let before = new Map<string, string>();
+  const recovered = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
 
   const look = shareAnswer(
@@ -49,11 +50,25 @@ export function createVitals({
   );
 
   function tell(now: Map<string, string>): void {
-    const wasIll = before.size > 0;
-    for (const [vital, why] of now) if (!before.has(vital)) log.error({ vital }, why);
-    for (const vital of before.keys()) if (!now.has(vital)) log.info({ vital }, "is well again");
+    for (const [vital, why] of now) {
+      const told = before.get(vital);
+      // How much is left of it changes all the time.
+      if (told?.replaceAll(/\d+/g, "") !== why.replaceAll(/\d+/g, "")) log.error({ vital }, why);
+    }
+    for (const vital of before.keys())
+      if (!now.has(vital)) {
+        recovered.add(vital);
+        log.info({ vital }, "is well again");
+      }
     before = now;
-    if (wasIll && now.size === 0) onRecovered();
+    if (recovered.size === 0 || now.size > 0) return;
+    const names = [...recovered];
+    recovered.clear();
+    try {
+      onRecovered(names);
+    } catch (err) {
+      log.error({ err }, "what waited could not be tried again");
+    }
   }
 
   return {

@@ -1,4 +1,13 @@
-import { copyFileSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
@@ -138,3 +147,17 @@ describe("what an error is to people", () => {
       expect(databaseTroubleOf(error)).toBeNull();
   });
 });
+
+it.skipIf(process.platform !== "linux")(
+  "leaves the process's lock on the file, by which other programs know that they are not the only one",
+  async () => {
+    const check = start();
+    const isLocked = () =>
+      readFileSync("/proc/locks", "utf8")
+        .split("\n")
+        .some((line) => line.includes(` ${process.pid} `) && line.includes(`:${statSync(file()).ino} `));
+    expect(isLocked()).toBe(true);
+    for (let looks = 0; looks < 3; looks++) await check.look();
+    expect(isLocked()).toBe(true);
+  },
+);

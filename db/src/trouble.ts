@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { openSync, readSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { BUSY_TIMEOUT_MS, fileOf, withoutSync, type Db } from "./open.ts";
 
@@ -76,6 +76,16 @@ export function createDatabaseCheck({
     });
   }
   isReplaced();
+  // Never closed while the database is open: that would take the process's own locks off the file (POSIX, fcntl), and the next program
+  // that opens the database would take itself for the only one, and remove the write-ahead log under us (sqlite.org/howtocorrupt.html).
+  const opened = openSync(file, "r");
+
+  function isDatabase(): boolean {
+    const bytes = Buffer.alloc(HEADER.length);
+    return (
+      readSync(opened, bytes, 0, bytes.length, 0) === bytes.length && bytes.toString("latin1") === HEADER
+    );
+  }
 
   /** A write that changes nothing. */
   function write(): Kind | null {
@@ -98,7 +108,8 @@ export function createDatabaseCheck({
   }
 
   async function room(): Promise<string | null> {
-    const { bsize, bavail, bfree, files, ffree } = await statfs(dataDir);
+    const { bsize, blocks, bavail, bfree, files, ffree } = await statfs(dataDir);
+    if (blocks === 0) return null; // it does not count
     // What the file system keeps back is for root.
     const free = (process.getuid?.() === 0 ? bfree : bavail) * bsize;
     if (free >= MIN_FREE_BYTES && (files === 0 || ffree > 0)) return null;
@@ -110,9 +121,10 @@ export function createDatabaseCheck({
     async look() {
       if (isReplaced())
         return `The database ${file} was removed or replaced while the engine runs. Stop the engine, put the file back, and start it again; what is accepted until then is lost.`;
-      if (damaged || !hasHeader(file)) return SENTENCES.damaged;
+      if (damaged || !isDatabase()) return SENTENCES.damaged;
       const found = write();
-      return found === null || found === "full"
+      // A disk that fails may be full: not all file systems say so in time.
+      return found === null || found === "full" || found === "failing"
         ? ((await room()) ?? (found && SENTENCES[found]))
         : SENTENCES[found];
     },
@@ -120,14 +132,4 @@ export function createDatabaseCheck({
       damaged ||= kindOf(error) === "damaged";
     },
   };
-}
-
-function hasHeader(path: string): boolean {
-  const bytes = Buffer.alloc(HEADER.length);
-  const file = openSync(path, "r");
-  try {
-    return readSync(file, bytes, 0, bytes.length, 0) === bytes.length && bytes.toString("latin1") === HEADER;
-  } finally {
-    closeSync(file);
-  }
 }

@@ -52,6 +52,8 @@ export type Journal = {
  */
 type Deps = {
   path: string | null;
+  /** Throws where the profile is a newer runner's by now: the file is not replaced any more. */
+  confirm?: () => Promise<void>;
   keepAside?: (why: string, line: string) => void;
   now?: () => number;
   retention?: Retention;
@@ -64,16 +66,18 @@ const MEND_EVERY_MS = 1_000;
 
 export const openJournal = async (deps: Deps): Promise<Journal> => {
   const { path, keepAside = () => undefined, now = Date.now, retention = defaultRetention } = deps;
-  const { log, lines } = path === null ? { log: noLog, lines: [] } : await openAppendLog(path);
+  const { log, lines } = path === null ? { log: noLog, lines: [] } : await openAppendLog(path, deps.confirm);
 
   let events: { entry: EventEntry; bytes: number }[] = [];
   const sends = new Map<string, SendEntry>();
   const seen = createSeen(now);
   let newest = 0;
   let eventBytes = 0;
-  /** The newest event on the disk, and of those the newest that others may see. */
+  /** The newest entry on the disk, and of those the newest that others may see. */
   let onDisk = 0;
   let lastSeq = 0;
+  /** The newest that the disk did not take at once. */
+  let rejected = 0;
   let trouble: string | null = null;
   const closing = new AbortController();
   const listeners = new Set<() => void>();
@@ -136,13 +140,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
   const rewrite = async (): Promise<void> => {
     rewriteAt = Number.POSITIVE_INFINITY;
     try {
-      let upTo = 0;
-      await log.rewrite(() => {
-        const kept = keptLines();
-        upTo = newest;
-        return kept;
-      });
-      onDisk = Math.max(onDisk, upTo);
+      await log.rewrite(keptLines);
     } finally {
       rewriteAt = Math.max(SMALL_FILE, log.size * 2);
     }
@@ -152,22 +150,27 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     trouble = why;
     for (const listener of troubleListeners) listener();
   };
+  const catchUp = () => (log.mustRewrite ? rewrite() : log.retry());
 
-  /** The disk did not take something that memory has: the file is written anew until it is taken. */
+  /** The disk did not take something that memory has: it is tried again until it does. */
   const mend = (cause: unknown): void => {
     if (trouble !== null || closing.signal.aborted) return;
     setTrouble(reasonOf(cause));
-    const again = setInterval(() => {
-      if (rewriteAt === Number.POSITIVE_INFINITY) return; // the last one is under way
-      rewrite().then(over, (later: unknown) => (trouble = reasonOf(later)));
-    }, MEND_EVERY_MS);
-    again.unref();
-    const over = (): void => {
-      clearInterval(again);
-      setTrouble(null);
-      show(onDisk);
+    const again = (): void => {
+      // Other runners may share the disk: not all at the same moment.
+      const timer = setTimeout(() => catchUp().then(over, failed), MEND_EVERY_MS * (1 + Math.random()));
+      timer.unref();
+      closing.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
     };
-    closing.signal.addEventListener("abort", () => clearInterval(again));
+    const over = (): void => {
+      setTrouble(null);
+      show(rejected);
+    };
+    const failed = (later: unknown): void => {
+      trouble = reasonOf(later);
+      if (!closing.signal.aborted) again();
+    };
+    again();
   };
 
   const append = async (entry: JournalEntry, write = log.append): Promise<void> => {
@@ -176,11 +179,12 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     try {
       await write(line);
     } catch (cause) {
-      mend(cause);
+      rejected = entry.seq;
+      if (log.isBehind) mend(cause);
       throw cause;
     }
     // What was asked for is on the disk; a rewrite that fails is tried again when the file has doubled.
-    if (log.size > rewriteAt) rewrite().catch(() => undefined);
+    if (log.size > rewriteAt) rewrite().catch((cause: unknown) => log.isBehind && mend(cause));
   };
   const head = () => ({ seq: newest + 1, at: new Date(now()).toISOString() });
 
@@ -235,9 +239,11 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
       return trouble;
     },
     onTrouble: (listener) => void troubleListeners.push(listener),
-    close: () => {
+    close: async () => {
       closing.abort();
-      return log.close();
+      // There may be room again since it was tried last.
+      if (log.isBehind) await catchUp().catch(() => undefined);
+      await log.close();
     },
   };
 };

@@ -14,7 +14,7 @@ test("counts what files take on the disk, in folders of folders", async () => {
   await mkdir(join(dir, "a/b"), { recursive: true });
   await writeFile(join(dir, "a/b/large"), Buffer.alloc(MB, 1));
   await writeFile(join(dir, "small"), "x");
-  const bytes = await sizeOnDisk(dir);
+  const { bytes } = await sizeOnDisk(dir);
   expect(bytes).toBeGreaterThanOrEqual(MB);
   expect(bytes).toBeLessThan(MB + 64 * KB);
 });
@@ -26,13 +26,25 @@ test("counts a name as something, whatever is in it, and follows no links", asyn
   await symlink(dir, join(inside, "folder"));
   await symlink("/", join(inside, "all"));
   await writeFile(join(inside, "empty"), "");
-  expect(await sizeOnDisk(inside)).toBe(3 * KB);
+  expect((await sizeOnDisk(inside)).bytes).toBe(3 * KB);
   await link(join(dir, "file"), join(inside, "same"));
-  expect(await sizeOnDisk(inside)).toBeGreaterThanOrEqual(MB);
+  expect((await sizeOnDisk(inside)).bytes).toBeGreaterThanOrEqual(MB);
 });
 
 test("stops counting once it is enough, and passes over what is not there", async () => {
   for (let i = 0; i < 100; i++) await writeFile(join(dir, String(i)), "");
-  expect(await sizeOnDisk(dir, 10 * KB)).toBe(11 * KB);
-  expect(await sizeOnDisk(join(dir, "none"))).toBe(0);
+  expect((await sizeOnDisk(dir, 10 * KB)).bytes).toBe(11 * KB);
+  expect((await sizeOnDisk(join(dir, "none"))).bytes).toBe(0);
+});
+
+test("tells what the browser makes anew from what it does not", async () => {
+  const browser = join(dir, "browser/session/Default");
+  for (const folder of ["Cache/Cache_Data", "IndexedDB"]) {
+    await mkdir(join(browser, folder), { recursive: true });
+    await writeFile(join(browser, folder, "file"), Buffer.alloc(MB, 1));
+  }
+  const { bytes, remade } = await sizeOnDisk(dir);
+  expect(bytes).toBeGreaterThan(2 * MB);
+  expect(remade).toBeGreaterThanOrEqual(MB);
+  expect(remade).toBeLessThan(MB + 64 * KB);
 });

@@ -45,6 +45,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const unread = await openUnread({ path: newer === null ? profile.unreadPath : null, log });
   const journal = await openJournal({
     path: newer === null ? profile.journalPath : null,
+    confirm: () => confirmClaim(profileDir, mine),
     keepAside: (why, line) => unread.keep("journal", why, line),
   });
   const ending = new AbortController();
@@ -155,8 +156,10 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
       : watchProfileSize({
           dir: profileDir,
           maxMb: config.profileMaxMb,
+          busy: () => sends.underWay() || !session.mayRelieve(),
+          makeRoom: session.makeRoom,
+          tooLarge: session.tooLarge,
           log,
-          onTooLarge: session.tooLarge,
         });
 
   let closed: Promise<void> | undefined;

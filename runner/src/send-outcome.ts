@@ -41,6 +41,15 @@ export const notSent =
   (code: ErrorCode, message: string): Change =>
   (send) => ({ ...send, outcome: "not_sent", error: { code, message } });
 
+/** By the same name as without a connection, as it may be tried again. */
+export const notWritten = notSent(
+  "not_connected",
+  "The disk of the session's profile takes nothing, so nothing was sent.",
+);
+
+const isDiskTrouble = (cause: unknown): boolean =>
+  /^(ENOSPC|EDQUOT|EROFS|EIO)$/.test(String((cause as { code?: unknown } | null | undefined)?.code));
+
 /** What the page's own code said, which may be of one letter. */
 export const pageErrorMessage = (failure: string | null): string =>
   `WhatsApp Web failed before it had the message, so nothing was sent: ${failure === null ? "it gave no reason" : readPageError(failure)}.`;
@@ -110,7 +119,8 @@ export const settledBy = (send: JournaledSend, found: FoundMessage): JournaledSe
 /** Why a message without a key was not taken; `cause`: what the library threw, undefined if it returned. */
 export const whyNotTaken = (command: SendCommand, cause: unknown): Change => {
   if (cause === undefined) return notSent("chat_not_found", "WhatsApp does not know this chat.");
-  if (cause instanceof NotSendable) return notSent("rejected", cause.message);
+  if (cause instanceof NotSendable)
+    return isDiskTrouble(cause.cause) ? notWritten : notSent("rejected", cause.message);
   // Of a number it was asked before whether it is on WhatsApp.
   if (command.to.endsWith("@lid") && /No LID for user/i.test(String(cause)))
     return notSent("not_on_whatsapp", "This number is not on WhatsApp.");

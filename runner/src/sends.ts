@@ -11,6 +11,7 @@ import {
   limitDetails,
   newRecord,
   notSent,
+  notWritten,
   pageErrorMessage,
   settledBy,
   shortIdOf,
@@ -251,8 +252,6 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
 };
 
 const notConnected = notSent("not_connected", "The session is not connected to WhatsApp.");
-/** By the same name, as it may be tried again. */
-const notWritten = notSent("not_connected", "The runner cannot write its journal, so nothing was sent.");
 
 /** Nobody heard of it, or it is proven unsent for a cause that may be over, and this is another attempt. */
 const isNew = (send: JournaledSend | undefined, attempt = Infinity): boolean =>

@@ -23,7 +23,7 @@ export const mountSmallDisk = (megabytes: number) => {
     },
     free: () => rmSync(filler, { force: true }),
     remove() {
-      spawnSync("umount", [path]);
+      spawnSync("umount", ["--lazy", path]);
       rmSync(path, { recursive: true });
     },
   };

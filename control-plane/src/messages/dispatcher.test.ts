@@ -61,7 +61,7 @@ const SOON = { timeout: 10_000 };
 const becomes = (id: string, status: string) => vi.waitFor(() => expect(statusOf(id)).toBe(status), SOON);
 
 function connect(client: RunnerClient): void {
-  const state = { status: "connected" } as RunnerState;
+  const state = { status: "connected", diskTrouble: null } as RunnerState;
   live.set("a", { runnerId: "r", profileId: "p", client, state, usedAt: 0, stop: async () => undefined });
 }
 

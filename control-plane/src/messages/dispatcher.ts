@@ -4,7 +4,7 @@ import type { ClockCheck } from "../clock-check.ts";
 import type { Log } from "../logger.ts";
 import type { RunnerClient } from "../runner-client.ts";
 import { RunnerUnavailable } from "../runner-unavailable.ts";
-import type { LiveSessions } from "../sessions/live.ts";
+import { canSend, type LiveSessions } from "../sessions/live.ts";
 import type { MediaStore } from "./media-store.ts";
 import { otherFormOf } from "../people/forms.ts";
 import type { BulkPace } from "../bulks/pace.ts";
@@ -81,7 +81,7 @@ export function createDispatcher(deps: {
 
   function connectedRunner(sessionId: string): RunnerClient | null {
     const runner = live.get(sessionId);
-    return runner?.state?.status === "connected" ? runner.client : null;
+    return runner?.state && canSend(runner.state) ? runner.client : null;
   }
 
   function wakeAt(sessionId: string, lane: Lane, at: number): void {

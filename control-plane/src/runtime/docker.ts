@@ -169,6 +169,10 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       await engine.call((docker) => docker.ping(), { timeoutMs: PING_TIMEOUT_MS });
     },
 
+    check() {
+      return this.ping();
+    },
+
     ensure(spec) {
       // The engine refuses a name that is taken before its container can be found, so two calls must be one.
       const started =

@@ -111,7 +111,9 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       await endLeftovers(profiles, log);
     },
 
-    async ping() {
+    async ping() {},
+
+    async check() {
       chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
       await access(chromium, constants.X_OK).catch((cause: NodeJS.ErrnoException) => {
         const message = `The browser ${chromium} cannot be started: ${cause.message}.`;

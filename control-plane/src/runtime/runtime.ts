@@ -16,6 +16,9 @@ export type Runtime = {
   /** Resolves if the runtime answers. Throws `runtime_unavailable`. */
   ping(): Promise<void>;
 
+  /** Resolves if a runner could be started. Throws `runtime_unavailable`. */
+  check(): Promise<void>;
+
   /** Starts the runner on its profile (made if missing), or does nothing if this runner id runs already. */
   ensure(spec: RunnerSpec): Promise<void>;
 

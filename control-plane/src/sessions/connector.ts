@@ -7,7 +7,7 @@ import { RunnerUnavailable } from "../runner-unavailable.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import { followRunner } from "./follow.ts";
 import type { RunnerFate } from "./lifecycle.ts";
-import type { LiveRunner, LiveSessions } from "./live.ts";
+import { canSend, type LiveRunner, type LiveSessions } from "./live.ts";
 import type { createObserver } from "./observer.ts";
 import type { SessionStore } from "./store.ts";
 import type { Unread } from "./unread.ts";
@@ -58,9 +58,10 @@ export function createConnector(deps: {
     if (knowsJournal && store.journalBeginsAnew({ profileId: runner.profileId, lastSeq: state.lastSeq }))
       log.warn({ sessionId, runnerId: runner.runnerId }, "the profile's journal begins anew");
     runner.state = state;
+    // Before it is written down, which may fail now: the same state told again is no news.
+    if (canSend(state) && !(before && canSend(before))) deps.onConnected(sessionId);
     observe(sessionId, runner.runnerId, state);
     deps.exchangePages(runner.client, state);
-    if (state.status === "connected" && before?.status !== "connected") deps.onConnected(sessionId);
     if (state.qr && state.qr.code !== before?.qr?.code) {
       log.info({ sessionId, runnerId: runner.runnerId, number: state.qr.number }, "QR issued");
     }

@@ -63,8 +63,10 @@ export function createHibernation(deps: {
       if (runnerId !== undefined && runnerId === visit.runnerId) background.run(() => hibernate(sessionId));
     }
     for (const { id, mayIdleMs } of idle.idle(now)) {
-      const usedAt = live.get(id)?.usedAt ?? 0;
-      if (usedAt + mayIdleMs <= now) background.run(() => hibernate(id));
+      const { usedAt, state } = live.get(id) ?? { usedAt: 0, state: null };
+      // What its disk did not take is in the runner's memory only.
+      if (usedAt + mayIdleMs <= now && (state?.diskTrouble ?? null) === null)
+        background.run(() => hibernate(id));
     }
   }
 

@@ -15,6 +15,10 @@ export type LiveRunner = {
   stop(): Promise<void>;
 };
 
+/** Whether messages may be handed to it: one whose disk takes nothing would give each back. */
+export const canSend = ({ status, diskTrouble }: RunnerState): boolean =>
+  status === "connected" && diskTrouble === null;
+
 export type LiveSessions = ReturnType<typeof createLiveSessions>;
 
 /** A session's id is its caller's choice, and `error` is no name for an event. */

@@ -32,6 +32,8 @@ export type BrowserLifeDeps = {
   createClient: (options: { userAgent: string; listener: WhatsAppListener }) => Promise<WhatsAppClient>;
   /** Hears of the page that is open; of one that is being closed nothing any more. */
   listener: Omit<WhatsAppListener, "pageGone">;
+  /** No browser runs on the profile then. */
+  beforeLaunch: () => Promise<void>;
   /** The page or the browser is of no use any more. */
   onTrouble: (cause: Cause, detail: string) => void;
 };
@@ -56,6 +58,7 @@ export const createBrowserLife = (deps: BrowserLifeDeps): BrowserLife => {
 
   const launch = async (): Promise<BrowserProcess> => {
     await profile.clearLocks();
+    await deps.beforeLaunch();
     const launched = await launchBrowser({
       executable: config.chromiumPath,
       userDataDir: profile.userDataDir,

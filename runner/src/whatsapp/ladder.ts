@@ -8,6 +8,7 @@ export type Cause = Extract<
   | "browser_gone"
   | "out_of_memory"
   | "memory_high"
+  | "profile_too_large"
   | "start_timeout"
   | "connect_timeout"
   | "start_failed"

@@ -42,6 +42,8 @@ export type Session = {
   mayRelieve(): boolean;
   /** Brings memory back, by another page or another browser. */
   relieve(relief: Relief, detail: string): void;
+  /** Opens another browser, on a profile without what the browser makes anew. */
+  makeRoom(detail: string): void;
   /** Ends, its login kept: the profile takes more room than it may. */
   tooLarge(detail: string): void;
   /** Ends the browser at once, as a newer runner has the profile. */
@@ -93,14 +95,7 @@ const DOUBTED =
 const LOST =
   "The login of this session is gone: its profile was removed or emptied. POST /sessions/:id/start shows a code to link it again; POST /sessions/:id/restore brings a backup back.";
 
-type End = {
-  standing: Standing;
-  before?: () => Promise<unknown>;
-  hard?: boolean;
-  forget?: boolean;
-  /** When nothing is left of the browser. */
-  after?: () => Promise<unknown>;
-};
+type End = { standing: Standing; before?: () => Promise<unknown>; hard?: boolean; forget?: boolean };
 
 /** Causes behind which the kernel may stand. */
 const isDeath = (cause: Cause): boolean => cause === "page_crashed" || cause === "browser_gone";
@@ -115,6 +110,8 @@ export const createSession = (deps: Deps): Session => {
   let documents = 0;
   let networkFailure: string | null = null;
   let pinned: PinnedPage | null = null;
+  /** The next browser begins without what it makes anew. */
+  let withoutCaches = false;
   const pageWait = createPageWait(config.whatsappVersion, (awaitsPage) => state.set({ awaitsPage }));
   const mendCounts: Record<string, number> = {};
 
@@ -131,7 +128,7 @@ export const createSession = (deps: Deps): Session => {
     );
     return ending;
   };
-  const endNow = async ({ standing, before, hard, forget, after }: End): Promise<void> => {
+  const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
     log.info({ status: standing.status, reason: standing.reason }, "session ends");
     for (const waiting of [readyDeadline, connectDeadline, unpairedDeadline, login, mender, pageWait])
       waiting.stop();
@@ -141,11 +138,11 @@ export const createSession = (deps: Deps): Session => {
     await Promise.all([mender.end({ hard: hard === true }), within(MARK_MS, marked)]);
     try {
       if (forget === true) await forgetLogin();
-      await after?.();
     } finally {
       state.set({ ...standing, qr: null });
     }
   };
+  const settle = async () => (Date.now() < freshUntil ? profile.settled(SETTLE_MS) : undefined);
   const forgetLogin = async (): Promise<void> => {
     await profile.deleteLogin();
     linkedAt = null;
@@ -269,6 +266,10 @@ export const createSession = (deps: Deps): Session => {
         ...deps,
         createClient: (options) => deps.createClient({ ...options, pinned }),
         onTrouble,
+        beforeLaunch: async () => {
+          if (withoutCaches) await profile.clearCaches();
+          withoutCaches = false;
+        },
         listener: {
           ...deps.messages,
           socketState: login.socketState,
@@ -370,9 +371,12 @@ export const createSession = (deps: Deps): Session => {
     },
     relieve: (relief, detail) =>
       mender.trouble("memory_high", detail, relief === "browser" ? "browser" : undefined),
-    // The next start may have room enough without the caches.
-    tooLarge: (detail) =>
-      void end({ standing: disconnected("profile_too_large", detail), after: profile.clearCaches }),
+    makeRoom: (detail) => {
+      if (withoutCaches) return; // it is under way
+      withoutCaches = true;
+      mender.trouble("profile_too_large", detail, "browser");
+    },
+    tooLarge: (detail) => void end({ standing: disconnected("profile_too_large", detail), before: settle }),
     giveWay: async (newerGeneration) => {
       const detail = `Runner number ${newerGeneration} of this profile is newer than this one, number ${config.generation}, which therefore does nothing with the profile.`;
       const standing = disconnected("stale_claim", detail);
@@ -381,9 +385,6 @@ export const createSession = (deps: Deps): Session => {
       await end({ standing, hard: true });
       state.set(standing);
     },
-    close: () => {
-      const settle = async () => (Date.now() < freshUntil ? profile.settled(SETTLE_MS) : undefined);
-      return end({ standing: disconnected("stopped", null), before: settle });
-    },
+    close: () => end({ standing: disconnected("stopped", null), before: settle }),
   };
 };
