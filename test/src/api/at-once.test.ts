@@ -56,7 +56,7 @@ describe("what costs much", () => {
   it("of files is read some at a time: all are taken, in memory for a few, and texts go on", async () => {
     await text();
     const before = residentMb();
-    const sends = Array.from({ length: 24 }, (_, at) =>
+    const sends = Array.from({ length: 12 }, (_, at) =>
       engine.api("POST /sessions/s/send", {
         to: TO,
         type: "document",
