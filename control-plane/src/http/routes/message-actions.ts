@@ -73,7 +73,7 @@ const media = createRoute({
   responses: {
     200: {
       description: "the bytes, with their type and name",
-      content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
+      content: { "*/*": { schema: { type: "string", format: "binary" } } },
     },
     ...errorResponses(
       ...NEEDS_SESSION,
