@@ -15,7 +15,8 @@ export const createErrorHandler =
   (error: Error, c: Context<AppEnv>) => {
     const known = toAppError(error);
     const requestId = c.get("requestId");
-    if (known.status >= 500) log[level]({ requestId, err: error, errorCode: known.code }, "request failed");
+    if (known.status >= 500)
+      log[isGone(c) ? "debug" : level]({ requestId, err: error, errorCode: known.code }, "request failed");
     if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
     return c.json(
       {
@@ -26,6 +27,10 @@ export const createErrorHandler =
       known.status,
     );
   };
+
+/** Its caller left before all of it was there, and hears no answer. Calls within a test have no connection. */
+const isGone = ({ env }: Context<AppEnv>): boolean =>
+  (env as Partial<AppEnv["Bindings"]> | undefined)?.incoming?.errored instanceof Error;
 
 function toAppError(error: Error): AppError {
   if (error instanceof AppError) return error;
