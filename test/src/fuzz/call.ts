@@ -30,17 +30,21 @@ export function createCalls(baseUrl: string) {
   const looks = setInterval(look, LAG_EVERY_MS);
   const { hostname, port } = new URL(baseUrl);
 
-  const call = ({ method, path, headers, bytes, goneAfterMs }: Made): Promise<Told | null> =>
+  const call = ({ method, path, headers, bytes, isInPieces, goneAfterMs }: Made): Promise<Told | null> =>
     new Promise((resolve, reject) => {
       const [begun, lagBefore] = [performance.now(), look()];
-      const length = bytes && method !== "TRACE" ? { "Content-Length": String(bytes.length) } : {};
+      // Node's own client sends no body with a TRACE.
+      const body = method === "TRACE" ? undefined : bytes;
+      const framed: Record<string, string> = isInPieces
+        ? { "Transfer-Encoding": "chunked" }
+        : { "Content-Length": String(body?.length) };
       const outgoing = request({
         method,
         path,
         host: hostname,
         port,
         agent,
-        headers: { ...headers, ...length },
+        headers: { ...headers, ...(body && framed) },
       });
       const gone = () => {
         outgoing.destroy();
@@ -70,10 +74,11 @@ export function createCalls(baseUrl: string) {
         if (goneAfterMs === null) reject(error);
         else resolve(null);
       });
-      // Half of a body, by somebody who goes in the middle of it.
-      if (bytes && goneAfterMs !== null && goneAfterMs % 2 === 0)
-        outgoing.write(bytes.subarray(0, bytes.length / 2));
-      else outgoing.end(length["Content-Length"] === undefined ? undefined : bytes);
+      const half = isInPieces || goneAfterMs !== null ? body?.subarray(0, body.length / 2) : undefined;
+      if (half) outgoing.write(half);
+      // Half of a body is all that some have sent when they leave.
+      if (half && goneAfterMs !== null && goneAfterMs % 2 === 0) return;
+      outgoing.end(body?.subarray(half?.length ?? 0));
     });
 
   return {

@@ -13,6 +13,8 @@ export type Made = Payload & {
   path: string;
   /** What stands in its path, by name. */
   ids: Record<string, string>;
+  /** Its length is not said before; it comes in several pieces. */
+  isInPieces: boolean;
   /** The caller is gone after so long; null: it waits. */
   goneAfterMs: number | null;
   /** Seconds that it asks to wait, by its query. */
@@ -146,7 +148,8 @@ export function createRequests(document: Document, known: Known, sessions: Sessi
         ids,
         headers: { ...headersFor(operation, random), ...headers },
         ...(bytes && { bytes }),
-        goneAfterMs: random.between(0, 39) === 0 ? random.between(0, 60) : null,
+        isInPieces: random.between(0, 9) === 0,
+        goneAfterMs: random.between(0, 19) === 0 ? random.between(0, 60) : null,
         waitSeconds: wait ? Number(query.get("wait") ?? wait.schema.default) || 0 : 0,
       };
     },
