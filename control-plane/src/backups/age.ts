@@ -3,6 +3,7 @@ import { AppError } from "@whatsapp-engine/contract";
 import { Decrypter, Encrypter } from "age-encryption";
 import { passphraseIdentity, passphraseRecipient } from "./age-passphrase.ts";
 import { invalidBackup } from "./invalid-backup.ts";
+import { toWebStream } from "../web-stream.ts";
 import type { Spooled } from "./spool.ts";
 
 /** The plain bytes as an age file (https://age-encryption.org/v1) that a passphrase opens, the `age` program's too. */
@@ -38,7 +39,7 @@ function through(
 ): Readable {
   async function* made() {
     try {
-      yield* await make(Readable.toWeb(source) as ReadableStream<Uint8Array>);
+      yield* await make(toWebStream(source));
     } catch (error) {
       throw known(error);
     } finally {

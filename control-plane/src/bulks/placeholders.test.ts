@@ -45,3 +45,12 @@ it("does not build what would be too long", () => {
   expect(fill("{{a}}b", fields({ a: "xyz" }), 4).text).toBe("xyzb");
   expect(fill("{{a}}b", fields({ a: "xyz" }), 3).text).toBeNull();
 });
+
+it("a name of any length is looked at in a time that grows with that alone", () => {
+  const name = `a${"\u{345}".repeat(30_000)}${"\u{334}".repeat(30_000)}`;
+  const before = process.cpuUsage();
+  expect(fieldKey(name)).toBe(name);
+  expect(fieldKey(` ${name} `)).toBe(name);
+  // In a time that grew with the square it took seconds.
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(100);
+});

@@ -6,8 +6,14 @@ const PLACEHOLDER = new RegExp(
   "g",
 );
 
-/** Fields are found whatever their case: a spreadsheet's `Name` is `{{name}}`. */
-export const fieldKey = (name: string): string => name.trim().normalize("NFC").toLowerCase();
+/**
+ * Fields are found whatever their case: a spreadsheet's `Name` is `{{name}}`. One that is too long to be named stays as it is, as
+ * `normalize` takes a time that grows with the square of the marks on one letter.
+ */
+export function fieldKey(name: string): string {
+  const bare = name.trim();
+  return bare.length > MAX_FIELD_NAME_LENGTH ? bare : bare.normalize("NFC").toLowerCase();
+}
 
 /** What placeholders stand for, by `fieldKey`. */
 export type Fields = ReadonlyMap<string, string>;

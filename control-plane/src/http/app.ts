@@ -23,7 +23,7 @@ import { createBodyDrain } from "./body-drain.ts";
 import { createBodySize } from "./body-size.ts";
 import { createClientIp } from "./client-ip.ts";
 import { createRouter } from "./context.ts";
-import { createErrorHandler } from "./errors.ts";
+import { createErrorHandler, stateRefusalsBeforeRoutes } from "./errors.ts";
 import { requireJson } from "./json-body.ts";
 import { readJsonText } from "./json-text.ts";
 import { createRateLimit } from "./rate-limit.ts";
@@ -99,14 +99,13 @@ function openApiDocument(app: ReturnType<typeof createRouter>, version: string):
     in: "header",
     name: "X-API-Key",
   });
-  return () =>
-    (text ??= JSON.stringify(
-      app.getOpenAPI31Document({
-        openapi: "3.1.0",
-        info: { title: "WhatsApp Engine", version },
-        security: [{ apiKey: [] }],
-      }),
-    ));
+  return () => {
+    if (text !== undefined) return text;
+    stateRefusalsBeforeRoutes(app.openAPIRegistry.definitions);
+    const info = { title: "WhatsApp Engine", version };
+    text = JSON.stringify(app.getOpenAPI31Document({ openapi: "3.1.0", info, security: [{ apiKey: [] }] }));
+    return text;
+  };
 }
 
 /** The HTTP API. What comes first guards what comes after: address, key, rate, size, then the routes. */

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
+import type { OpenAPIHono } from "@hono/zod-openapi";
 import { databaseTroubleOf } from "@whatsapp-engine/db";
 import { AppError, errorAnswerSchema, errorStatus, type ErrorCode } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
@@ -21,7 +22,8 @@ export const createErrorHandler =
     note(error);
     const known = toAppError(error);
     const requestId = c.get("requestId");
-    if (known.status >= 500) log[level]({ requestId, err: error, errorCode: known.code }, "request failed");
+    if (known.status >= 500)
+      log[isGone(c) ? "debug" : level]({ requestId, err: error, errorCode: known.code }, "request failed");
     if (known.retryAfterSeconds !== undefined) c.header("Retry-After", String(known.retryAfterSeconds));
     return c.json(
       {
@@ -32,6 +34,10 @@ export const createErrorHandler =
       known.status,
     );
   };
+
+/** Its caller left before all of it was there, and hears no answer. Calls within a test have no connection. */
+const isGone = ({ env }: Context<AppEnv>): boolean =>
+  (env as Partial<AppEnv["Bindings"]> | undefined)?.incoming?.errored instanceof Error;
 
 function toAppError(error: Error): AppError {
   if (error instanceof AppError) return error;
@@ -67,6 +73,29 @@ const BEHIND_THE_KEY = [
 
 /** The OpenAPI part of a route behind the key that can fail with these codes besides. */
 export const errorResponses = (...codes: ErrorCode[]) => openErrorResponses(...codes, ...BEHIND_THE_KEY);
+
+/** What is refused before a call behind the key comes to its route, for what it holds: of any method, and of those with a body. */
+const BEFORE_ROUTES = ["invalid_request", "body_too_large", "too_busy"] as const satisfies ErrorCode[];
+const OF_BODIES: Record<string, ErrorCode[]> = {
+  delete: ["invalid_json"],
+  patch: ["invalid_json", "unsupported_media_type"],
+  post: ["invalid_json", "unsupported_media_type"],
+  put: ["invalid_json", "unsupported_media_type"],
+};
+
+/** Has each call behind the key say what is refused before its route. */
+export function stateRefusalsBeforeRoutes(definitions: OpenAPIHono["openAPIRegistry"]["definitions"]): void {
+  for (const definition of definitions) {
+    if (definition.type !== "route" || definition.route.security !== undefined) continue;
+    const { method, responses } = definition.route;
+    const before = openErrorResponses(...BEFORE_ROUTES, ...(OF_BODIES[method] ?? []));
+    for (const [status, stated] of Object.entries(before)) {
+      const own = (responses[status] as { description: string } | undefined)?.description.split(", ") ?? [];
+      const codes = new Set([...own, ...stated.description.split(", ")]);
+      responses[status] = { ...stated, description: [...codes].join(", ") };
+    }
+  }
+}
 
 /** The OpenAPI part of a route that is open to everyone. */
 export function openErrorResponses(...codes: ErrorCode[]) {

@@ -158,7 +158,9 @@ export function createMessageService(deps: {
       if (!deps.people.isSame(row.recipient, recipient)) throw idempotencyConflict();
     };
     const before =
-      clientMessageId === undefined ? undefined : store.findByClientId(sessionId, clientMessageId);
+      clientMessageId === undefined
+        ? undefined
+        : await store.findAcceptedByClientId(sessionId, clientMessageId);
     if (before) {
       refuseIfAnother(before);
       return { row: before, repeated: false };

@@ -139,7 +139,7 @@ const addBulk = (ids: string[], scheduledAt: number | null = null, check = (): v
       id,
       recipient: message.recipient,
       body: null,
-      clientMessageId: null,
+      clientMessageId: `key of ${id}`,
       requestHash: null,
     })),
     { sessionId: "a", type: "text", bulkId: "bulk", scheduledAt },
@@ -292,6 +292,28 @@ describe("a bulk that comes in portions", () => {
     expect([rows(), store.bulks.find("bulk")]).toEqual([0, undefined]);
     await addBulk(["again"]);
     expect(line()).toEqual(["again"]);
+  });
+
+  it("has its keys used or free only when it is known what became of it", async () => {
+    const key = "key of b0";
+    const single = { ...message, id: "single", clientMessageId: key, requestHash: "another" };
+    const asked = async (action: () => void) => {
+      let found: unknown, added: unknown;
+      const bulk = meanwhile(() => {
+        expect(store.findByClientId("a", key)?.id).toBe("b0");
+        found = store.findAcceptedByClientId("a", key);
+        added = store.add(single);
+        action();
+      });
+      await bulk.catch(() => undefined);
+      return [await found, await added];
+    };
+    const refuse = () => {
+      throw new Error("gone");
+    };
+    expect(await asked(refuse)).toMatchObject([undefined, { created: true, row: { id: "single" } }]);
+    database.db.$client.prepare("delete from messages").run();
+    expect(await asked(() => undefined)).toMatchObject([{ id: "b0" }, { created: false, row: { id: "b0" } }]);
   });
 
   it("is not removed once its own row is there, whatever was told of its commit", async () => {

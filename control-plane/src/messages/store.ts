@@ -40,6 +40,8 @@ export function createMessageStore(deps: {
   const commit = createGroupCommit(db);
   const commitWithoutSync = createGroupCommit(db, { sync: false });
   const settledListeners = new Set<(row: MessageRow) => void>();
+  /** Bulks that are on their way to the disk, by id: until then nobody knows whether their messages count. */
+  const bulksUnderWay = new Map<string, Promise<unknown>>();
 
   // What every single message passes through is prepared once.
   const find = db
@@ -134,12 +136,46 @@ export function createMessageStore(deps: {
     },
   });
 
+  const bulkUnderWay = ({ bulkId }: Pick<MessageRow, "bulkId">) => bulksUnderWay.get(bulkId ?? "");
+
   /** Within a transaction. The row that is there if its `clientMessageId` was used before. */
   function accept(message: NewMessage): { row: MessageRow; created: boolean } {
     const row = insert(message, (message.scheduledAt ?? null) === null);
     if (row) return { row, created: true };
     const { sessionId, clientMessageId } = message;
     return { row: findByClientId.get({ sessionId, clientMessageId })!, created: false };
+  }
+
+  async function addInPortions(
+    all: readonly BulkMessage[],
+    shared: BulkShared,
+    bulk: BulkRow,
+    check: () => void,
+  ): Promise<void> {
+    const inLine = bulk.pauseMs === null && (shared.scheduledAt ?? null) === null;
+    try {
+      for (let count = 0, portion = PORTION; count < all.length; count += portion) {
+        portion = (await giveWay()) ? Math.min(2 * portion, MOST_AT_ONCE) : PORTION;
+        await commitWithoutSync(() => {
+          check();
+          refuseIfFull(bulk.sessionId, all.length - count);
+          ofBulks.insertAll(all.slice(count, count + portion), shared, inLine);
+        });
+      }
+      await commit(() => {
+        check();
+        db.insert(bulks).values(bulk).run();
+        passStep("bulk.before_commit", { bulkId: bulk.id });
+      });
+    } catch (error) {
+      try {
+        ofBulks.remove(bulk.id);
+      } catch {
+        // As little as it could be added can it be removed now; that is tried again.
+      }
+      throw error;
+    }
+    passStep("message.committed", { bulkId: bulk.id });
   }
 
   return {
@@ -159,12 +195,18 @@ export function createMessageStore(deps: {
      * `clientMessageId` was used before: then nothing changed, and `row` is that message. Throws `queue_full`.
      */
     async add(message: NewMessage): Promise<{ row: MessageRow; created: boolean }> {
-      const added = await commit(() => {
-        refuseIfFull(message.sessionId, 1);
-        return accept(message);
-      });
-      passStep("message.committed", { messageId: message.id });
-      return added;
+      for (;;) {
+        const added = await commit(() => {
+          refuseIfFull(message.sessionId, 1);
+          return accept(message);
+        });
+        const other = added.created ? undefined : bulkUnderWay(added.row);
+        if (other === undefined) {
+          passStep("message.committed", { messageId: message.id });
+          return added;
+        }
+        await other;
+      }
     },
 
     /**
@@ -189,36 +231,11 @@ export function createMessageStore(deps: {
      * Accepts a bulk's messages, all or none: in portions, so that others have their turn, and with the bulk's own row, which comes
      * last. `check` may refuse each portion. Throws `queue_full`.
      */
-    async addAll(
-      all: readonly BulkMessage[],
-      shared: BulkShared,
-      bulk: BulkRow,
-      check: () => void,
-    ): Promise<void> {
-      const inLine = bulk.pauseMs === null && (shared.scheduledAt ?? null) === null;
-      try {
-        for (let count = 0, portion = PORTION; count < all.length; count += portion) {
-          portion = (await giveWay()) ? Math.min(2 * portion, MOST_AT_ONCE) : PORTION;
-          await commitWithoutSync(() => {
-            check();
-            refuseIfFull(bulk.sessionId, all.length - count);
-            ofBulks.insertAll(all.slice(count, count + portion), shared, inLine);
-          });
-        }
-        await commit(() => {
-          check();
-          db.insert(bulks).values(bulk).run();
-          passStep("bulk.before_commit", { bulkId: bulk.id });
-        });
-      } catch (error) {
-        try {
-          ofBulks.remove(bulk.id);
-        } catch {
-          // As little as it could be added can it be removed now; that is tried again.
-        }
-        throw error;
-      }
-      passStep("message.committed", { bulkId: bulk.id });
+    addAll(all: readonly BulkMessage[], shared: BulkShared, bulk: BulkRow, check: () => void): Promise<void> {
+      const added = addInPortions(all, shared, bulk, check);
+      const over = () => void bulksUnderWay.delete(bulk.id);
+      bulksUnderWay.set(bulk.id, added.then(over, over));
+      return added;
     },
 
     /** Whether a message that is not out yet has this media. */
@@ -234,6 +251,19 @@ export function createMessageStore(deps: {
 
     findByClientId: (sessionId: string, clientMessageId: string): MessageRow | undefined =>
       findByClientId.get({ sessionId, clientMessageId }),
+
+    /** The same, once it is known whether it counts where it is a message of a bulk that is on its way to the disk. */
+    async findAcceptedByClientId(
+      sessionId: string,
+      clientMessageId: string,
+    ): Promise<MessageRow | undefined> {
+      for (;;) {
+        const row = findByClientId.get({ sessionId, clientMessageId });
+        const bulk = row && bulkUnderWay(row);
+        if (bulk === undefined) return row;
+        await bulk;
+      }
+    },
 
     /** What was done to a message of ours, by either of its ids, once WhatsApp did it. */
     noteDone(

@@ -148,6 +148,7 @@ export function createSuppressions(deps: {
      */
     onReceived(sessionId: string, { from, body, phoneNumber, whatsappId }: Inbound): void {
       if (stopWords.size === 0 || !/@(c\.us|lid)$/.test(from) || body.length > MAX_ASKING) return;
+      if (MANY_MARKS.test(body)) return;
       if (!stopWords.has(normalised(body))) return;
       const [chat, ...others] = people.formsOf(from) as [string, ...string[]];
       const numbers = phoneNumber ? [phoneNumber] : others.filter(() => chat.endsWith("@lid"));
@@ -169,6 +170,11 @@ export function createSuppressions(deps: {
 
 /** Longer texts are no stop word, whatever stands around it. */
 const MAX_ASKING = 1_000;
+/**
+ * More marks on one letter than any language writes (Unicode, UAX 15, "Stream-Safe Text Format"): to put them in order takes `normalize`
+ * a time that grows with the square of their number.
+ */
+const MANY_MARKS = /\p{M}{31}/u;
 
 /** Without quoted lines, what cannot be seen, and what is no letter or digit at its ends. */
 function normalised(text: string): string {

@@ -24,4 +24,8 @@ describe("live sessions", () => {
     caller.abort();
     expect(await waiting).toBeUndefined();
   });
+
+  it.each([0, 1e-9, 4.3623])("waits %s ms, which need not be whole", async (timeoutMs) => {
+    expect(await createLiveSessions().waitFor("a", () => undefined, { timeoutMs })).toBeUndefined();
+  });
 });

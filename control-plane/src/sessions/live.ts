@@ -51,7 +51,8 @@ export function createLiveSessions() {
       probe: () => T | undefined,
       { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
     ): Promise<T | undefined> {
-      const deadline = AbortSignal.timeout(timeoutMs);
+      // Callers wait as long as they say, which is no whole number of milliseconds.
+      const deadline = AbortSignal.timeout(Math.ceil(timeoutMs));
       const until = signal ? AbortSignal.any([deadline, signal]) : deadline;
       for (;;) {
         const value = probe();

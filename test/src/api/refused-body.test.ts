@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEngine, type Engine } from "../support/engine.ts";
+import { until } from "../support/until.ts";
 
 const PIECE = Buffer.alloc(64 * 1024, "x");
 const PIECES = 512;
@@ -29,7 +30,10 @@ async function writeThenRead(url: string, head: Record<string, string>): Promise
 describe("a body of 32 MiB that is refused", () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await startEngine({ runtime: "process", settings: { MEDIA_MAX_MB: "1" } });
+    engine = await startEngine({
+      runtime: "process",
+      settings: { MEDIA_MAX_MB: "1", LOG_LEVEL: "debug" },
+    });
   });
   afterAll(() => engine.stop());
 
@@ -43,5 +47,24 @@ describe("a body of 32 MiB that is refused", () => {
     const answer = await writeThenRead(engine.url, { "X-API-Key": engine.apiKey, ...head });
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(answer).toContain(`"code":"${code}"`);
+  });
+
+  it("whose caller leaves in the middle of it is no error of the engine's", async () => {
+    const { hostname, port } = new URL(engine.url);
+    const socket = connect(Number(port), hostname);
+    const head = ["POST /sessions/s/send HTTP/1.1", `Host: ${hostname}`, `X-API-Key: ${engine.apiKey}`];
+    socket.write(
+      `${[...head, "Content-Type: application/json", "Content-Length: 1000"].join("\r\n")}\r\n\r\n{`,
+    );
+    await once(socket, "connect");
+    // Written before it ends: both come, in this order.
+    socket.end();
+    const line = await until("the engine to notice", () =>
+      engine
+        .output()
+        .split("\n")
+        .find((one) => one.includes('"request failed"')),
+    );
+    expect(JSON.parse(line)).toMatchObject({ level: "debug", err: { message: "aborted" } });
   });
 });

@@ -1,10 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
-import type { Event, WhatsAppHealth } from "@whatsapp-engine/contract";
+import type { WhatsAppHealth } from "@whatsapp-engine/contract";
 import { createRandom, type Random } from "../chaos/random.ts";
-import { linkSession, waitForStatus } from "../support/session.ts";
+import { linkSession } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";
-import { until } from "../support/until.ts";
 import { oddAttributes, oddText, oddValue } from "./odd-values.ts";
+import { isWell } from "./well.ts";
 
 const SESSIONS = [
   { id: "a", account: "6281200000001" },
@@ -46,7 +45,7 @@ export async function fuzzStrangers({ seed, seconds, say }: Options): Promise<Re
           doings += 1;
           await doOne(random, stage, session, ids, what, findings);
         }
-        await isWell(stage, session, `round ${round}`).catch((cause: unknown) =>
+        await isWell(stage, session, STRANGER, `round ${round}`).catch((cause: unknown) =>
           findings.push(`${session.id} in round ${round}: ${String(cause)}; it had ${what.join(", ")}`),
         );
       }
@@ -54,7 +53,7 @@ export async function fuzzStrangers({ seed, seconds, say }: Options): Promise<Re
     }
     for (const session of SESSIONS) {
       await stage.engine.api(`POST /sessions/${session.id}/restart`);
-      await isWell(stage, session, "after another start").catch((cause: unknown) =>
+      await isWell(stage, session, STRANGER, "after another start").catch((cause: unknown) =>
         findings.push(`${session.id} after another start: ${String(cause)}`),
       );
     }
@@ -62,7 +61,7 @@ export async function fuzzStrangers({ seed, seconds, say }: Options): Promise<Re
     const { body } = await stage.engine.api("GET /health/whatsapp");
     const { unread } = (body as unknown as { whatsapp: WhatsAppHealth }).whatsapp;
     for (const line of stage.engine.output().split("\n"))
-      if (/runner is replaced|runner lost|"level":60/.test(line)) findings.push(line);
+      if (/runner is replaced|runner lost|"level":"fatal"/.test(line)) findings.push(line);
     return { doings, unread, findings };
   } finally {
     await stage.close();
@@ -131,28 +130,4 @@ async function doOne(
     case "edit":
       return control.edit(account, theirs, oddText(random));
   }
-}
-
-async function isWell({ engine, simulator }: Stage, { id, account }: Session, when: string): Promise<void> {
-  await waitForStatus(engine, id, "connected");
-  const { body: page } = await engine.api(`GET /sessions/${id}/events?limit=1000&types=message.received`);
-  const { position } = page as unknown as { position: number };
-  const text = `all is well ${when}`;
-  await simulator.control.deliver(account, { from: STRANGER, body: text });
-  let after = position;
-  await until("an ordinary message to come in", async () => {
-    const { body } = await engine.api(
-      `GET /sessions/${id}/events?after=${after}&limit=1000&types=message.received`,
-    );
-    const told = body as unknown as { events: Event[]; position: number };
-    after = told.position;
-    return told.events.some(({ data }) => data["body"] === text);
-  });
-  // Right after a start the session is told of as connected a moment before its page can send.
-  const sent = await until("a message to be taken", async () => {
-    const answer = await engine.api(`POST /sessions/${id}/send`, { to: STRANGER, message: text });
-    if (answer.status === 409) await delay(100);
-    return answer.status !== 409 && answer;
-  });
-  if (sent.status !== 200) throw new Error(`a message was answered with ${sent.status}: ${sent.text}`);
 }

@@ -3,13 +3,17 @@ export type Schema = {
   $ref?: string;
   type?: string | string[];
   const?: unknown;
+  default?: unknown;
   enum?: unknown[];
   example?: unknown;
   format?: string;
   pattern?: string;
   minimum?: number;
+  maximum?: number;
   minItems?: number;
+  maxItems?: number;
   minLength?: number;
+  maxLength?: number;
   required?: string[];
   properties?: Record<string, Schema>;
   items?: Schema;
@@ -25,13 +29,20 @@ export type Operation = {
   parameters: Parameter[];
   /** By their types. */
   bodies: Record<string, Schema>;
+  /** By status; the description of a refusal names its codes. */
+  responses: Record<string, Response>;
 };
+type Response = { description: string; content?: Record<string, { schema: Schema }> };
 export type Document = {
   paths: Record<
     string,
     Record<
       string,
-      { parameters?: Parameter[]; requestBody?: { content: Record<string, { schema: Schema }> } }
+      {
+        parameters?: Parameter[];
+        requestBody?: { content: Record<string, { schema: Schema }> };
+        responses: Record<string, Response>;
+      }
     >
   >;
   components: { schemas: Record<string, Schema> };
@@ -39,13 +50,14 @@ export type Document = {
 
 export const operationsOf = ({ paths }: Document): Operation[] =>
   Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { parameters = [], requestBody }]) => ({
+    Object.entries(methods).map(([method, { parameters = [], requestBody, responses }]) => ({
       method: method.toUpperCase(),
       path,
       parameters,
       bodies: Object.fromEntries(
         Object.entries(requestBody?.content ?? {}).map(([type, { schema }]) => [type, schema]),
       ),
+      responses,
     })),
   );
 

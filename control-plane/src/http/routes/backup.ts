@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { createRoute, z } from "@hono/zod-openapi";
 import { backupRequestSchema, sessionAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract";
 import type { createBackup } from "../../sessions/backup.ts";
@@ -6,6 +5,7 @@ import type { Gate } from "../../gate.ts";
 import type { createRestore } from "../../sessions/restore.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
+import { answerFile } from "../file-answer.ts";
 import { readRestoreForm } from "../restore-form.ts";
 
 const request = { params: z.object({ sessionId: sessionIdSchema }) };
@@ -94,7 +94,7 @@ export const backupRoutes = (deps: { backup: ReturnType<typeof createBackup>; ga
     const { file, filename } = await deps.gate.run(() => deps.backup(sessionId, passphrase));
     const body = file.read();
     body.once("close", () => void file.close());
-    return c.body(Readable.toWeb(body) as ReadableStream, 200, {
+    return answerFile(c, body, {
       "Content-Type": "application/octet-stream",
       "Content-Length": String(file.bytes),
       "Content-Disposition": `attachment; filename="${filename}"`,

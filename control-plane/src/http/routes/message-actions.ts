@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { createRoute, z } from "@hono/zod-openapi";
 import {
   actionAnswerSchema,
@@ -11,6 +10,7 @@ import {
 import type { MessageActions } from "../../messages/actions.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
+import { answerFile } from "../file-answer.ts";
 
 const params = z.object({
   sessionId: sessionIdSchema,
@@ -73,7 +73,7 @@ const media = createRoute({
   responses: {
     200: {
       description: "the bytes, with their type and name",
-      content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
+      content: { "*/*": { schema: { type: "string", format: "binary" } } },
     },
     ...errorResponses(
       ...NEEDS_SESSION,
@@ -128,7 +128,7 @@ export const messageActionRoutes = ({ actions }: { actions: MessageActions }) =>
       const { sessionId, messageId } = c.req.valid("param");
       const { body, bytes, mimetype, filename } = await actions.media(sessionId, messageId);
       const name = filename === null ? "" : nameOf(filename);
-      return c.body(Readable.toWeb(body) as ReadableStream, 200, {
+      return answerFile(c, body, {
         // Whoever sent it named type and file: nothing of it is to be shown, or guessed at, as a page of ours.
         "Content-Type": mimetype,
         "Content-Length": String(bytes),
