@@ -11,7 +11,8 @@ import {
   startedAt,
   volumesOf,
 } from "../support/docker.ts";
-import { scan, waitForStatus } from "../support/session.ts";
+import { commandsOf } from "../support/documented.ts";
+import { scan, takenBy, waitForStatus } from "../support/session.ts";
 import { until } from "../support/until.ts";
 
 const ACCOUNT = "6281234567890";
@@ -97,6 +98,25 @@ onCompose("the shipped docker-compose.yml", () => {
       async () => (await send("after stop-all")).body.status === "sent",
     );
   });
+
+  it("goes into one backup, and back onto an empty place, by the commands of docs/operate.md", async () => {
+    await compose.shell(commandsOf("compose-backup"));
+    await compose.up();
+    await until(
+      "the session to send again",
+      async () => (await send("after the backup")).body.status === "sent",
+    );
+    await compose.shell(commandsOf("compose-empty"));
+    expect(await volumesOf(installId ?? "")).toEqual([]);
+    const before = await takenBy(simulator, ACCOUNT, FRIEND);
+    await compose.shell(commandsOf("compose-restore"));
+    await compose.up();
+    expect(await compose.installId()).toBe(installId);
+    await until("the session to send again", async () => (await send("restored")).body.status === "sent");
+    // Nothing of before the backup went out a second time, and nobody scanned.
+    const since = (await takenBy(simulator, ACCOUNT, FRIEND)).slice(before.length);
+    expect(since.map(({ body }) => body)).toEqual(["restored"]);
+  }, 180_000);
 
   it("is well at another address, where this machine may not call", async () => {
     compose.set({ HOST: "127.0.0.3", ALLOWED_IPS: "10.1.2.3" });
