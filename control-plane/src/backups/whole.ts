@@ -51,7 +51,7 @@ export const packWhole = (whole: {
       for await (const entry of entriesOf(profile(profileId))) {
         const name = nameOf(entry.header);
         const wanted =
-          name !== "." && isPlain(entry.header) && !NOT_OF_PROFILE.test(name) && !isMadeAnew(name);
+          name !== "" && isPlain(entry.header) && !NOT_OF_PROFILE.test(name) && !isMadeAnew(name);
         if (wanted) await copy(entry, into, `${folder}/${name}`);
       }
     }

@@ -118,6 +118,22 @@ onCompose("the shipped docker-compose.yml", () => {
     expect(since.map(({ body }) => body)).toEqual(["restored"]);
   }, 180_000);
 
+  it("goes on with a database that was put back by the commands of docs/operate.md", async () => {
+    const commands = commandsOf("compose-put-back");
+    const copy = /before-upgrade\/(\S+\.sqlite)/.exec(commands)![1];
+    await compose.run("down");
+    const prepare = `mkdir -p /data/before-upgrade; cp /data/engine.sqlite /data/before-upgrade/${copy}`;
+    await compose.run("run", "--rm", "--entrypoint", "sh", "stop-all", "-ec", prepare);
+    await compose.up();
+    await until("the session to send again", async () => (await send("newer")).body.status === "sent");
+    await compose.shell(commands);
+    await compose.up();
+    await until("the session to send again", async () => (await send("put back")).body.status === "sent");
+    expect((await compose.api("GET /sessions/a/messages")).text).not.toContain("newer");
+    const taken = (await takenBy(simulator, ACCOUNT, FRIEND)).map(({ body }) => body);
+    expect(taken.slice(-2)).toEqual(["newer", "put back"]);
+  }, 120_000);
+
   it("is well at another address, where this machine may not call", async () => {
     compose.set({ HOST: "127.0.0.3", ALLOWED_IPS: "10.1.2.3" });
     await compose.run("up", "--detach", "--no-build");
