@@ -3,6 +3,7 @@ import { createWriteStream } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
 import { OperatorError } from "@whatsapp-engine/contract";
 import { holdStill } from "@whatsapp-engine/db";
@@ -14,7 +15,8 @@ import { endRunners, onInstallation, runProgram, say } from "./offline.ts";
  * it goes to standard output. Ends the runners first, as `stop-all` does: a login in use cannot be copied whole.
  */
 
-async function main(file: string | undefined): Promise<void> {
+async function main(): Promise<void> {
+  const [file] = parseArgs({ allowPositionals: true }).positionals;
   if (file === undefined && process.stdout.isTTY)
     throw new OperatorError("Say where to: npm run backup-all -- FILE, or lead standard output into a file.");
   await onInstallation(async ({ config, runtime }) => {
@@ -60,12 +62,9 @@ async function writeWhole(
     await written.close();
     await rename(draft, file);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
     await rm(draft, { force: true });
-    throw code === undefined
-      ? error
-      : new OperatorError(`${file} cannot be written: ${message}.`, { cause: error });
+    throw error;
   }
 }
 
-runProgram(() => main(process.argv[2]));
+runProgram(main);

@@ -90,8 +90,11 @@ export async function endRunners(runtime: Runtime): Promise<void> {
 export function runProgram(work: () => Promise<void>): void {
   process.umask(0o077);
   work().catch((error: unknown) => {
+    const { code, message, stack } = error as NodeJS.ErrnoException;
     const isForPeople = error instanceof OperatorError || error instanceof AppError;
-    say(isForPeople ? error.message : ((error as Error).stack ?? String(error)));
+    // The system's own says which file, and why; Node's which option it does not know.
+    const isPlain = code !== undefined && /^(E[A-Z0-9]+|ERR_PARSE_ARGS_\w+)$/.test(code);
+    say(isForPeople ? message : isPlain ? `This cannot be done: ${message}` : (stack ?? String(error)));
     process.exitCode = 1;
   });
 }

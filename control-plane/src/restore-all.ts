@@ -71,7 +71,8 @@ async function main(): Promise<void> {
       `${imported.length} logins and the data folder are as they were at ${createdAt}; what waited then ${waiting}. Start the engine, and none on the original.`,
     );
   } catch (error) {
-    for (const profileId of imported) await runtime?.removeProfile(profileId);
+    // What cannot be removed now the next try names; why it failed comes first.
+    await Promise.allSettled(imported.map(async (profileId) => runtime?.removeProfile(profileId)));
     await rm(draft, { recursive: true, force: true });
     throw asSentence(error);
   } finally {
@@ -108,10 +109,6 @@ function asSentence(error: unknown): unknown {
     return new OperatorError(
       `The file is no whole backup, or not complete (${message}). Nothing was restored.`,
     );
-  if (code?.startsWith("E") === true)
-    return new OperatorError(`The backup cannot be restored: ${message}. Nothing was restored.`, {
-      cause: error,
-    });
   return error;
 }
 

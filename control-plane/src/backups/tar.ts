@@ -20,8 +20,8 @@ export const isMadeAnew = (name: string): boolean => LEFT_OUT.test(name);
 
 export const isPlain = ({ type }: Header) => type === "file" || type === "directory";
 
-/** Without what a tar of a folder puts around it. */
-export const nameOf = ({ name }: Header): string => name.replace(/^\.\//, "").replace(/\/$/, "");
+/** Without what a tar of a folder puts around it; empty: the folder itself. */
+export const nameOf = ({ name }: Header): string => name.replace(/^\.(\/|$)/, "").replace(/\/$/, "");
 
 /** Whoever destroys it ends `fill`; what `fill` fails by, it fails by. */
 export function packed(fill: (into: Pack) => Promise<void>): Readable {

@@ -67,7 +67,7 @@ describe("a whole backup", () => {
         { name: "./browser/session/SingletonLock", type: "symlink", linkname: "elsewhere-1" },
         { name: "./browser/session/Default/GPUCache/index" },
       ],
-      empty: [],
+      empty: [{ name: ".", type: "directory" }],
     };
     const tar = packWhole({
       dataDir,

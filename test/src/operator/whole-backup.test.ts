@@ -132,6 +132,23 @@ onEachRuntime("a backup of everything", (runtime) => {
     ]);
   });
 
+  it("is said in a sentence where it cannot be written, or an option is none", async () => {
+    const { engine } = stage;
+    await engine.kill("SIGTERM");
+    const nowhere = run("backup-all", engine.dataDir, [join(folder, "nowhere", "file.tgz")]);
+    expect([nowhere.status, nowhere.said]).toEqual([
+      1,
+      expect.stringContaining("This cannot be done: ENOENT"),
+    ]);
+    const within = run("backup-all", engine.dataDir, [join(engine.dataDir, "file.tgz")]);
+    expect([within.status, within.said]).toEqual([1, expect.stringContaining("name another place")]);
+    for (const program of ["backup-all", "restore-all"] as const) {
+      const { status, said } = run(program, engine.dataDir, ["--send-wating"]);
+      expect([status, said]).toEqual([1, expect.stringContaining("Unknown option '--send-wating'")]);
+    }
+    await engine.restart();
+  });
+
   it("is refused where there is an installation, or its logins are", async () => {
     const { engine } = stage;
     await engine.kill("SIGTERM");
