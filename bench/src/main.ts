@@ -7,6 +7,7 @@ import { measureBuilds } from "./builds.ts";
 import { measureCanary } from "./canary.ts";
 import { measureCapacity } from "./capacity.ts";
 import { measureCreateToQr, measureMemory, measureRunnerDirect, measureSends } from "./engine-run.ts";
+import { measureCrowd } from "./crowd.ts";
 import { measureHeld } from "./held.ts";
 import { measureLibraryAlone } from "./library-alone.ts";
 import { measureOutbox } from "./outbox.ts";
@@ -18,7 +19,7 @@ import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
- * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`, `-- canary`, `-- held`, `-- pair`: see the files of
+ * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`, `-- canary`, `-- held`, `-- crowd`, `-- pair`: see the files of
  * these names. Prints Markdown for bench/README.md.
  */
 
@@ -138,6 +139,7 @@ async function main(): Promise<void> {
   if (wanted.includes("builds")) await measureBuilds(makeImage(), say);
   if (wanted.includes("canary")) await measureCanary(makeImage(), say);
   if (wanted.includes("held")) await measureHeld(say);
+  if (wanted.includes("crowd")) await measureCrowd(say);
   if (wanted.includes("pair")) await measurePair(makeImage(), say);
   const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
     (kind) => wanted.length === 0 || wanted.includes(kind),

@@ -14,6 +14,7 @@ export * from "./long-text.ts";
 export * from "./message.ts";
 export * from "./pace.ts";
 export * from "./problems.ts";
+export * from "./profile.ts";
 export * from "./runner-protocol.ts";
 export * from "./send-options.ts";
 export * from "./session.ts";

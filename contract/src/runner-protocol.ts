@@ -102,6 +102,8 @@ export const runnerStateSchema = z.object({
   unreadLines: z.number().int().min(0).default(0),
   /** When the last of them came; null: none did. */
   unreadAt: z.iso.datetime().nullable().default(null),
+  /** Why its profile's disk takes nothing now; null: it does. What comes in meanwhile is told when it is on the disk. */
+  diskTrouble: textOrNullSchema(MAX_DETAIL_LENGTH).default(null),
   /** Sequence number of the newest journaled event. */
   lastSeq: z.number().int(),
   since: z.iso.datetime(),
@@ -381,6 +383,7 @@ export type StreamLine = z.infer<typeof streamLineSchema>;
  *   RUNNER_EXPECTS_LOGIN        true: the account was linked; a profile without a login then opens nothing and says `login_lost`
  *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR, or the profile's first claim where that is later, to a scan, else `qr_expired`
  *   RUNNER_MEMORY_SOFT_MB       memory from which on it opens its page, or its browser, anew; 0: none
+ *   RUNNER_PROFILE_MAX_MB       room on the disk from which on it ends with `profile_too_large`; 0: none
  *   RUNNER_WHATSAPP_VERSION     the only version of WhatsApp Web to open, whose HTML it waits for; without it what WhatsApp serves
  *   RUNNER_LOG_LEVEL
  * A runner with an IPC channel (process runtime) touches its profile only when it was sent RUNNER_BEGIN on it: then the

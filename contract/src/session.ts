@@ -32,6 +32,7 @@ export const sessionReasons = [
   "wrong_number",
   "logged_out",
   "login_lost",
+  "profile_too_large",
   "qr_expired",
   "stopped",
   "hibernated",

@@ -76,6 +76,7 @@ const environmentSchema = z.object({
   CHROMIUM_PATH: z.string().optional(),
   RUNNER_MEMORY_MB: integer(256, 65_536).default(1024),
   RUNNER_MEMORY_SOFT_MB: integer(0, 65_536).optional(),
+  PROFILE_MAX_MB: integer(0, 1_048_576).default(1024),
   RUNNER_CPUS: z
     .string()
     .regex(/^\d+(\.\d+)?$/, "must be a number such as 1.5")
@@ -180,6 +181,8 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       browserArgs: env.RUNNER_BROWSER_ARGS,
       memoryMb: env.RUNNER_MEMORY_MB,
       memorySoftMb: env.RUNNER_MEMORY_SOFT_MB ?? Math.floor(env.RUNNER_MEMORY_MB * SOFT_SHARE),
+      /** Room on the disk; 0: whatever it takes. */
+      profileMaxMb: env.PROFILE_MAX_MB,
       cpus: env.RUNNER_CPUS,
       pids: env.RUNNER_PIDS,
       startTimeoutSeconds: env.RUNNER_START_TIMEOUT_SECONDS,

@@ -4,7 +4,7 @@ import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
-import { newestTime, openDataDir, openPrepared } from "@whatsapp-engine/db";
+import { createDatabaseCheck, newestTime, openDataDir, openPrepared } from "@whatsapp-engine/db";
 import { openAlive } from "./alive.ts";
 import { steadyClock, systemClock } from "./clock.ts";
 import { createClockCheck } from "./clock-check.ts";
@@ -25,16 +25,14 @@ import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
 import { isInCompose } from "./settings/environment.ts";
-import { shareAnswer } from "./share-answer.ts";
 import { createSweeper } from "./sweeper.ts";
+import { createVitals } from "./vitals.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
 
-/** How long an answer to "are you ready" holds, whoever asks: each needs the database and the runtime. */
-const READY_MS = 1_000;
 /**
  * How long a connection without a call stays open. Longer than proxies keep theirs (nginx 60 s to us, Caddy 2 min): a call that a
  * proxy sends on one that is just being closed would be lost.
@@ -104,6 +102,7 @@ export async function startService(deps: {
     const alive = openAlive(config.dataDir);
     opened.push(() => alive.close());
     const { db } = database;
+    const databaseCheck = createDatabaseCheck({ db, dataDir: config.dataDir, now: steadyClock.now });
     const newestAt = Math.max(alive.before?.at ?? 0, newestTime(db));
     const clockCheck = createClockCheck({
       newestAt: newestAt === 0 ? null : newestAt,
@@ -158,6 +157,7 @@ export async function startService(deps: {
       letGoOfBuilds: (kept, heldBefore) => messages.letGoOfBuilds(kept, heldBefore),
       onForget: (sessionId) => messages.endSession(sessionId),
       onRunnerRemoved: () => cleanup.count("containers", 1),
+      onDatabaseError: databaseCheck.note,
       onJournalLost: (sessionId) => messages.giveUpSending(sessionId),
     });
     const messages = createMessages({
@@ -198,13 +198,16 @@ export async function startService(deps: {
     });
 
     let stopping = false;
-    const ready = shareAnswer(
-      async () => {
-        sessions.store.countByStatus();
-        await runtime.ping();
-      },
-      { forMs: READY_MS },
-    );
+    const vitals = createVitals({
+      vitals: [
+        { name: "database", code: "database_unavailable", look: databaseCheck.look },
+        { name: "runtime", code: "runtime_unavailable", look: () => runtime.ping().then(() => null) },
+        { name: "profiles", code: "runtime_unavailable", look: sessions.diskTrouble },
+      ],
+      onRecovered: sessions.tryAgain,
+      log,
+    });
+    opened.push(() => vitals.close());
     const app = createApp({
       sessions: sessions.service,
       pairing: sessions.pairing,
@@ -237,9 +240,10 @@ export async function startService(deps: {
         warmRunners: sessions.warmRunners.counts,
         async ready() {
           if (stopping) throw new AppError("shutting_down", "The engine is shutting down.");
-          await ready();
+          await vitals.check();
         },
       },
+      onError: databaseCheck.note,
       settings: {
         ...access,
         rateLimitPerMinute: config.rateLimitPerMinute,
@@ -276,6 +280,7 @@ export async function startService(deps: {
     if (alive.before) messages.resumeRepeats(alive.before);
     alive.begin();
     cleanup.open();
+    vitals.open();
     answer = app.fetch as Fetch;
     starting.open(answer);
 

@@ -109,6 +109,8 @@ const replaceFile = async (
     await syncFolder(dirname(path));
   } catch (cause) {
     await file.close();
+    // On a disk that is full it takes the room that is left.
+    await rm(draft, { force: true }).catch(() => undefined);
     throw cause;
   }
   return { file, size: bytes.length };

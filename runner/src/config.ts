@@ -37,6 +37,7 @@ const environment = z
     RUNNER_CONNECT_TIMEOUT_SECONDS: seconds(300),
     RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
     RUNNER_MEMORY_SOFT_MB: z.coerce.number().int().min(0).default(0),
+    RUNNER_PROFILE_MAX_MB: z.coerce.number().int().min(0).default(0),
     RUNNER_WHATSAPP_VERSION: whatsappVersionSchema.optional(),
     RUNNER_EXPECTS_LOGIN: z.stringbool().default(false),
     RUNNER_HEALTH_FILE: z.string().startsWith("/", "must be an absolute path").optional(),
@@ -61,6 +62,8 @@ const environment = z
     qrTimeoutMs: env.RUNNER_QR_TIMEOUT_SECONDS,
     /** Memory in MB from which on it is brought back; 0: no mark. */
     memorySoftMb: env.RUNNER_MEMORY_SOFT_MB,
+    /** Room on the disk in MB from which on it ends, its login kept; 0: no mark. */
+    profileMaxMb: env.RUNNER_PROFILE_MAX_MB,
     /** The only version of WhatsApp Web to open; null: what WhatsApp serves. */
     whatsappVersion: env.RUNNER_WHATSAPP_VERSION ?? null,
     /** The account was linked: a profile without a login has lost it. */

@@ -16,7 +16,7 @@ beforeEach(async () => {
   journal = await openJournal({ path: join(dir, "journal.ndjson") });
   ending = new AbortController();
   state = createStateHolder({
-    counts: () => ({ lastSeq: journal.lastSeq, unreadLines: 0, unreadAt: null }),
+    counts: () => ({ lastSeq: journal.lastSeq, unreadLines: 0, unreadAt: null, diskTrouble: null }),
     initial: {
       runnerId: "r",
       profileId: "p",

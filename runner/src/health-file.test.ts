@@ -8,7 +8,7 @@ import { createStateHolder } from "./runner-state.ts";
 
 const aState = () =>
   createStateHolder({
-    counts: () => ({ lastSeq: 0, unreadLines: 0, unreadAt: null }),
+    counts: () => ({ lastSeq: 0, unreadLines: 0, unreadAt: null, diskTrouble: null }),
     initial: {
       runnerId: "r1",
       profileId: "p1",

@@ -22,7 +22,10 @@ export type Journal = {
   hasSeen(event: RunnerEvent): boolean;
   /** Time of the newest message that came in, in Unix seconds; 0: none did yet. */
   newestMessageAt(): number;
-  /** Resolves when the event is on the disk, and only then is it seen by others. */
+  /**
+   * Resolves when the event is on the disk, and only then is it seen by others. Rejects where the disk does not take it now: it is
+   * kept in memory, and seen as soon as the disk has it.
+   */
   addEvent(event: RunnerEvent): Promise<void>;
   /** Keeps a send's state that the page would tell again after a loss of power; other than that it is kept for good. */
   noteSend(send: JournaledSend): Promise<void>;
@@ -36,6 +39,10 @@ export type Journal = {
   sends(): JournaledSend[];
   /** Calls back whenever `lastSeq` grew; returns the way to stop that. */
   onEvent(listener: () => void): () => void;
+  /** Why the disk takes nothing now; null: it does. */
+  readonly trouble: string | null;
+  /** Calls back when a trouble begins and when it is over. */
+  onTrouble(listener: () => void): void;
   close(): Promise<void>;
 };
 
@@ -52,6 +59,8 @@ type Deps = {
 
 /** Bytes below which rewriting the file is not worth it. */
 const SMALL_FILE = 1024 * 1024;
+/** How often a disk that took nothing is tried again. */
+const MEND_EVERY_MS = 1_000;
 
 export const openJournal = async (deps: Deps): Promise<Journal> => {
   const { path, keepAside = () => undefined, now = Date.now, retention = defaultRetention } = deps;
@@ -62,8 +71,13 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
   const seen = createSeen(now);
   let newest = 0;
   let eventBytes = 0;
+  /** The newest event on the disk, and of those the newest that others may see. */
+  let onDisk = 0;
   let lastSeq = 0;
+  let trouble: string | null = null;
+  const closing = new AbortController();
   const listeners = new Set<() => void>();
+  const troubleListeners: (() => void)[] = [];
 
   const remember = (entry: JournalEntry, bytes: number): void => {
     newest = Math.max(newest, entry.seq);
@@ -110,20 +124,61 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
     return [...kept.toSorted((a, b) => a.seq - b.seq), ...ends].map((entry) => JSON.stringify(entry));
   };
 
+  /** Has others see what is on the disk. What failed stands before it, and is not there yet, while there is a trouble. */
+  const show = (seq: number): void => {
+    onDisk = Math.max(onDisk, seq);
+    if (trouble !== null || onDisk === lastSeq) return;
+    lastSeq = onDisk;
+    for (const listener of listeners) listener();
+  };
+
   let rewriteAt = 0;
   const rewrite = async (): Promise<void> => {
     rewriteAt = Number.POSITIVE_INFINITY;
     try {
-      await log.rewrite(keptLines);
+      let upTo = 0;
+      await log.rewrite(() => {
+        const kept = keptLines();
+        upTo = newest;
+        return kept;
+      });
+      onDisk = Math.max(onDisk, upTo);
     } finally {
       rewriteAt = Math.max(SMALL_FILE, log.size * 2);
     }
   };
 
+  const setTrouble = (why: string | null): void => {
+    trouble = why;
+    for (const listener of troubleListeners) listener();
+  };
+
+  /** The disk did not take something that memory has: the file is written anew until it is taken. */
+  const mend = (cause: unknown): void => {
+    if (trouble !== null || closing.signal.aborted) return;
+    setTrouble(reasonOf(cause));
+    const again = setInterval(() => {
+      if (rewriteAt === Number.POSITIVE_INFINITY) return; // the last one is under way
+      rewrite().then(over, (later: unknown) => (trouble = reasonOf(later)));
+    }, MEND_EVERY_MS);
+    again.unref();
+    const over = (): void => {
+      clearInterval(again);
+      setTrouble(null);
+      show(onDisk);
+    };
+    closing.signal.addEventListener("abort", () => clearInterval(again));
+  };
+
   const append = async (entry: JournalEntry, write = log.append): Promise<void> => {
     const line = JSON.stringify(entry);
     remember(entry, line.length);
-    await write(line);
+    try {
+      await write(line);
+    } catch (cause) {
+      mend(cause);
+      throw cause;
+    }
     // What was asked for is on the disk; a rewrite that fails is tried again when the file has doubled.
     if (log.size > rewriteAt) rewrite().catch(() => undefined);
   };
@@ -146,6 +201,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
       remember({ seq, at: new Date(now()).toISOString(), kind: "send", send }, line.length);
   }
   // Not the newest event's: that may be forgotten by now.
+  onDisk = newest;
   lastSeq = newest;
   await rewrite();
 
@@ -158,8 +214,7 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
       passStep("event.before_journaled", { type: event.type });
       await append(entry);
       passStep("event.journaled", { type: event.type });
-      lastSeq = Math.max(lastSeq, entry.seq);
-      for (const listener of listeners) listener();
+      show(entry.seq);
     },
     rememberSend: (send) => remember({ ...head(), kind: "send", send }, 0),
     putSend: (send) => append({ ...head(), kind: "send", send }),
@@ -176,6 +231,15 @@ export const openJournal = async (deps: Deps): Promise<Journal> => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    close: () => log.close(),
+    get trouble() {
+      return trouble;
+    },
+    onTrouble: (listener) => void troubleListeners.push(listener),
+    close: () => {
+      closing.abort();
+      return log.close();
+    },
   };
 };
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));

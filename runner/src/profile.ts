@@ -3,7 +3,7 @@ import { lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "n
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
-import type { claimCommandSchema } from "@whatsapp-engine/contract";
+import { REMADE_BY_CHROMIUM, type claimCommandSchema } from "@whatsapp-engine/contract";
 import { syncFolder } from "./append-log.ts";
 
 /**
@@ -21,6 +21,8 @@ export type Profile = {
   prepare(): Promise<void>;
   /** Clears what a browser that was killed left behind. No browser may be running on it. */
   clearLocks(): Promise<void>;
+  /** Removes what the browser makes anew. No browser may be running on it. */
+  clearCaches(): Promise<void>;
   /** When the account in this login was linked, ISO 8601; null: no login. */
   linkedAt(): Promise<string | null>;
   /** Whether there is anything that a login may be in: the note of one, or data of a browser. */
@@ -77,6 +79,15 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
     clearLocks: async () => {
       const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
       await Promise.all(stale.map((path) => rm(path, { recursive: true, force: true })));
+    },
+    clearCaches: async () => {
+      for (const folder of ["browser/session", "browser/session/Default"]) {
+        const names = (await readdir(join(dir, folder)).catch(absent)) ?? [];
+        const remade = names
+          .map((name) => `${folder}/${name}`)
+          .filter((path) => REMADE_BY_CHROMIUM.test(path));
+        await Promise.all(remade.map((path) => rm(join(dir, path), { recursive: true, force: true })));
+      }
     },
     linkedAt: () => readFile(linkedPath, "utf8").catch(absent),
     mayHoldLogin: async () => {

@@ -1,7 +1,7 @@
 import type { RunnerState } from "@whatsapp-engine/contract";
 
-/** What grows by itself, and is told with the next change. */
-type Counts = "lastSeq" | "unreadLines" | "unreadAt";
+/** What changes by itself, and is told with the next change. */
+type Counts = "lastSeq" | "unreadLines" | "unreadAt" | "diskTrouble";
 type Change = Partial<Omit<RunnerState, "runnerId" | "profileId" | Counts | "since">>;
 
 /** The runner's present state, and who wants to know of each change. */

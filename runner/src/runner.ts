@@ -9,6 +9,7 @@ import { watchMemory } from "./memory/soft-mark.ts";
 import { containerMemoryMb, processTreeMemoryMb } from "./memory/usage.ts";
 import { createNumbers } from "./numbers.ts";
 import { createProfile, type Profile } from "./profile.ts";
+import { watchProfileSize } from "./profile-size.ts";
 import { createStateHolder, type StateHolder } from "./runner-state.ts";
 import { createSends, type Sends } from "./sends.ts";
 import { openUnread } from "./unread.ts";
@@ -49,7 +50,12 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const ending = new AbortController();
 
   const state = createStateHolder({
-    counts: () => ({ lastSeq: journal.lastSeq, unreadLines: unread.count, unreadAt: unread.lastAt }),
+    counts: () => ({
+      lastSeq: journal.lastSeq,
+      unreadLines: unread.count,
+      unreadAt: unread.lastAt,
+      diskTrouble: journal.trouble,
+    }),
     initial: {
       runnerId: config.runnerId,
       profileId: config.profileId,
@@ -70,6 +76,11 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const stopHealth =
     config.healthFile === null ? () => {} : keepHealthFile(config.healthFile, { state, log });
   unread.onGrown(state.tell);
+  journal.onTrouble(() => {
+    if (journal.trouble === null) log.info("the profile's disk takes what is written again");
+    else log.error({ why: journal.trouble }, "the profile's disk takes nothing; tried again every second");
+    state.tell();
+  });
   const numbers = createNumbers();
   const sends = createSends({
     journal,
@@ -138,10 +149,21 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
     onLook: oomKills.note,
   });
 
+  const stopMeasuring =
+    newer !== null
+      ? () => {}
+      : watchProfileSize({
+          dir: profileDir,
+          maxMb: config.profileMaxMb,
+          log,
+          onTooLarge: session.tooLarge,
+        });
+
   let closed: Promise<void> | undefined;
   const closeNow = async (): Promise<void> => {
     stopWatching();
     stopLooking();
+    stopMeasuring();
     stopHealth();
     await session.close();
     sends.release();

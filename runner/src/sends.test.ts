@@ -101,7 +101,10 @@ test("a message is under way until it has an outcome, or waits in WhatsApp's own
 test("a journal that cannot be written keeps the gate shut", async () => {
   await journal.close();
   send = (ref) => sends.beforeSend(ref, key);
-  expect(await sends.send(command())).toMatchObject({ outcome: "not_sent", error: { code: "rejected" } });
+  expect(await sends.send(command())).toMatchObject({
+    outcome: "not_sent",
+    error: { code: "not_connected" },
+  });
 });
 
 test("given up before the gate: not sent, and a page that comes late finds it shut", async () => {

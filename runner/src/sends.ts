@@ -177,8 +177,8 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
     send: async (command, caller) => {
       const { messageId, attempt, to, timeoutMs } = command;
       if (isNew(journal.send(messageId), attempt)) {
-        const client = connected();
-        // Nothing is kept of it: the same message may be tried again once there is a connection.
+        const client = journal.trouble === null ? connected() : null;
+        // Nothing is kept of it: the same message may be tried again once there is a connection, and a disk that takes its key.
         if (client === null) return toRecord(notConnected(newRecord(messageId, attempt)));
         // A message without a key was not sent; nobody needs the disk to tell that.
         journal.rememberSend(newRecord(messageId, attempt));
@@ -205,7 +205,7 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
       } catch (cause) {
         lookedUpLater.delete(key);
         log.error({ err: cause, messageId: ref }, "the journal was not written");
-        change(send, notSent("rejected", "The runner cannot write its journal, so nothing was sent.")(send));
+        change(send, notWritten(send));
         throw cause;
       }
       passStep("send.key_journaled", { messageId: ref });
@@ -251,6 +251,8 @@ export const createSends = ({ journal, connected, chatOf, log, limits = defaultL
 };
 
 const notConnected = notSent("not_connected", "The session is not connected to WhatsApp.");
+/** By the same name, as it may be tried again. */
+const notWritten = notSent("not_connected", "The runner cannot write its journal, so nothing was sent.");
 
 /** Nobody heard of it, or it is proven unsent for a cause that may be over, and this is another attempt. */
 const isNew = (send: JournaledSend | undefined, attempt = Infinity): boolean =>

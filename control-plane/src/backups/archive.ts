@@ -2,10 +2,11 @@ import { posix } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
 import type { Header } from "tar-stream";
 import { z } from "zod";
 import { invalidBackup } from "./invalid-backup.ts";
-import { copy, entriesOf, isMadeAnew, isPlain, nameOf, packed, type Entry } from "./tar.ts";
+import { copy, entriesOf, isPlain, nameOf, packed, type Entry } from "./tar.ts";
 
 /** What a backup says of itself; its first file. */
 const manifestSchema = z.object({
@@ -41,7 +42,7 @@ export function packBackup(profile: Readable, manifest: Manifest): { tar: Readab
     for await (const entry of entriesOf(profile)) {
       const name = nameOf(entry.header);
       linked ||= name === LINKED;
-      const wanted = isPlain(entry.header) && isKept(name) && !isMadeAnew(name);
+      const wanted = isPlain(entry.header) && isKept(name) && !REMADE_BY_CHROMIUM.test(name);
       if (wanted) await copy(entry, into, `${PROFILE}${name}`);
     }
   });

@@ -8,15 +8,6 @@ import { invalidBackup } from "./invalid-backup.ts";
 export type Entry = Extract extends AsyncIterable<infer E> ? E : never;
 
 const OWNER = { uid: RUNNER_UID, gid: RUNNER_UID };
-/**
- * What Chromium makes anew. Without the service worker's caches its registration would be broken, so it goes as a whole;
- * whatsapp-web.js's own RemoteAuth keeps no more than IndexedDB and Local Storage.
- */
-const LEFT_OUT =
-  /^browser\/session\/(Singleton[^/]*|Crashpad|BrowserMetrics[^/]*|[^/]*ShaderCache|GraphiteDawnCache|component_crx_cache|Default\/(Cache|Code Cache|GPUCache|Dawn[^/]*Cache|blob_storage|Service Worker))(\/|$)/;
-
-/** Whether Chromium makes it anew; `name` is the path within a profile. */
-export const isMadeAnew = (name: string): boolean => LEFT_OUT.test(name);
 
 export const isPlain = ({ type }: Header) => type === "file" || type === "directory";
 

@@ -4,10 +4,11 @@ import { join, posix } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
 import { pack, type Header, type Pack } from "tar-stream";
 import { z } from "zod";
 import { invalidBackup } from "./invalid-backup.ts";
-import { copy, entriesOf, isMadeAnew, isPlain, nameOf, packed, type Entry } from "./tar.ts";
+import { copy, entriesOf, isPlain, nameOf, packed, type Entry } from "./tar.ts";
 
 /*
  * Everything of an installation in one tar: `manifest.json`, then its data folder in `data/`, then each login in
@@ -51,7 +52,10 @@ export const packWhole = (whole: {
       for await (const entry of entriesOf(profile(profileId))) {
         const name = nameOf(entry.header);
         const wanted =
-          name !== "" && isPlain(entry.header) && !NOT_OF_PROFILE.test(name) && !isMadeAnew(name);
+          name !== "" &&
+          isPlain(entry.header) &&
+          !NOT_OF_PROFILE.test(name) &&
+          !REMADE_BY_CHROMIUM.test(name);
         if (wanted) await copy(entry, into, `${folder}/${name}`);
       }
     }

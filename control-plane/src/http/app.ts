@@ -70,6 +70,8 @@ export type AppDeps = {
   health: Health;
   whatsappHealth: () => WhatsAppHealth;
   cleanup: () => Promise<Cleanup>;
+  /** Hears of every error that becomes an answer. */
+  onError: (error: Error) => void;
   settings: {
     apiKey: string;
     allowedIps: string[];
@@ -111,7 +113,7 @@ function openApiDocument(app: ReturnType<typeof createRouter>, version: string):
 export function createApp(deps: AppDeps) {
   const { settings, log } = deps;
   const app = createRouter();
-  app.onError(createErrorHandler(log));
+  app.onError(createErrorHandler(log, { note: deps.onError }));
   app.notFound(() => {
     throw new AppError("not_found", "There is no such call; GET /openapi.json lists all.");
   });

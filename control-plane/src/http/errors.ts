@@ -1,17 +1,24 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { SqliteError } from "@whatsapp-engine/db";
+import { databaseTroubleOf } from "@whatsapp-engine/db";
 import { AppError, errorAnswerSchema, errorStatus, type ErrorCode } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
 import type { AppEnv } from "./context.ts";
 
 /**
  * The one place where an error becomes an answer. Unknown ones say a fixed sentence, never their own message. `level`: at which
- * those are logged that are no fault of the caller's.
+ * those are logged that are no fault of the caller's. `note` hears of each.
  */
 export const createErrorHandler =
-  (log: Log, level: "error" | "debug" = "error") =>
+  (
+    log: Log,
+    {
+      level = "error",
+      note = () => undefined,
+    }: { level?: "error" | "debug"; note?: (error: Error) => void } = {},
+  ) =>
   (error: Error, c: Context<AppEnv>) => {
+    note(error);
     const known = toAppError(error);
     const requestId = c.get("requestId");
     if (known.status >= 500) log[level]({ requestId, err: error, errorCode: known.code }, "request failed");
@@ -36,13 +43,9 @@ function toAppError(error: Error): AppError {
   if (error instanceof HTTPException && error.status < 500) {
     return new AppError("invalid_json", "The body is empty or not valid JSON.", { cause: error });
   }
-  const full = ["SQLITE_FULL", "ENOSPC"].includes(String((error as { code?: unknown }).code));
-  if (full || error instanceof SqliteError) {
-    const message = full
-      ? "The disk of the data folder is full; nothing can be accepted until there is room."
-      : "The database cannot be written right now; try again in a moment.";
-    return new AppError("database_unavailable", message, { cause: error, retryAfterSeconds: 5 });
-  }
+  const trouble = databaseTroubleOf(error);
+  if (trouble !== null)
+    return new AppError("database_unavailable", trouble, { cause: error, retryAfterSeconds: 5 });
   return new AppError(
     "internal_error",
     "Something went wrong inside the engine; its log has more under this requestId.",

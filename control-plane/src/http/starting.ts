@@ -61,7 +61,7 @@ export function createStarting({
   }
 
   const app = createRouter();
-  app.onError(createErrorHandler(log, "debug")); // each call of a start would be an error otherwise
+  app.onError(createErrorHandler(log, { level: "debug" })); // each call of a start would be an error otherwise
   app.use(requestId());
   app.use(createBodyDrain());
   app.use(createClientIp(settings));

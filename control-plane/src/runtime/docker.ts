@@ -28,6 +28,8 @@ export type DockerRuntimeOptions = {
   qrTimeoutSeconds: number;
   /** Memory from which on a runner opens its page or browser anew, 0: none. */
   memorySoftMb?: number;
+  /** Room on the disk from which on a session is stopped, 0: none. */
+  profileMaxMb?: number;
   /** Level of the runners' own logs (`docker logs`). */
   logLevel?: string;
   log: Log;
@@ -53,6 +55,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
       RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
+      RUNNER_PROFILE_MAX_MB: String(options.profileMaxMb ?? 0),
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     },
   };

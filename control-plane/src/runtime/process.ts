@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
-import { mkdir } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir } from "node:fs/promises";
 import { AppError, passStep } from "@whatsapp-engine/contract";
 import type { Log } from "../logger.ts";
 import { findChromium } from "./process-chromium.ts";
@@ -20,6 +21,8 @@ export type ProcessRuntimeOptions = {
   qrTimeoutSeconds: number;
   /** Memory from which on a runner opens its page or browser anew, 0: none. */
   memorySoftMb?: number;
+  /** Room on the disk from which on a session is stopped, 0: none. */
+  profileMaxMb?: number;
   logLevel?: string;
   /** The control plane's environment, of which a runner gets the few variables that are not about the engine. */
   environment: Readonly<Record<string, string | undefined>>;
@@ -71,6 +74,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
       RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
+      RUNNER_PROFILE_MAX_MB: String(options.profileMaxMb ?? 0),
       RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
     });
@@ -107,7 +111,13 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       await endLeftovers(profiles, log);
     },
 
-    async ping() {},
+    async ping() {
+      chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
+      await access(chromium, constants.X_OK).catch((cause: NodeJS.ErrnoException) => {
+        const message = `The browser ${chromium} cannot be started: ${cause.message}.`;
+        throw new AppError("runtime_unavailable", message, { cause });
+      });
+    },
 
     async ensure(spec) {
       const { runnerId, profileId } = spec;

@@ -27,6 +27,7 @@ export async function selectRuntime(deps: {
     startTimeoutSeconds: config.runner.startTimeoutSeconds,
     qrTimeoutSeconds: config.runner.qrTimeoutSeconds,
     memorySoftMb: config.runner.memorySoftMb,
+    profileMaxMb: config.runner.profileMaxMb,
     logLevel: config.logLevel,
     log,
   };

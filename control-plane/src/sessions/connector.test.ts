@@ -63,11 +63,12 @@ async function follow(failures: Error[]) {
     onLost: nothing,
     onFlood: nothing,
     onUnknown: nothing,
+    onDatabaseError: nothing,
     clock: { now: () => 0 },
     log,
   });
   await connector.attach("a", "p", "r");
-  await vi.waitFor(() => expect(told).toContain("w3"));
+  await vi.waitFor(() => expect(told).toContain("w3"), { timeout: 10_000 });
   return { told, aside };
 }
 

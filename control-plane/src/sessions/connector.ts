@@ -29,6 +29,8 @@ export function createConnector(deps: {
   /** Takes over what a journal event means; runs inside the transaction that stores it. */
   onEvent: (sessionId: string, event: RunnerEvent, at: string) => void;
   unread: Pick<Unread, "keep">;
+  /** Hears of what the database could not take. */
+  onDatabaseError: (error: unknown) => void;
   onConnected: (sessionId: string) => void;
   /** Hears of every state. */
   exchangePages: VersionPins["exchange"];
@@ -67,9 +69,6 @@ export function createConnector(deps: {
   /** Alive, gone or unknown: only a runner that is proven gone, or alive and silent for long, is given up. */
   async function onBroken(sessionId: string, runnerId: string, silentMs: number, error: unknown) {
     if (error instanceof RunnerFlooded) return deps.onFlood(sessionId, runnerId, error.message);
-    // Connections break; anything else is a mistake, here or there, that must not stay unseen.
-    if (!isConnectionError(error))
-      log.error({ sessionId, runnerId, err: error }, "runner's stream not taken");
     try {
       const runners = await deps.listRunners().catch(() => null);
       if (runners === null) return deps.onUnknown(sessionId, runnerId);
@@ -119,14 +118,26 @@ export function createConnector(deps: {
               passStep("event.before_commit", { type: event.type });
             });
           } catch (error) {
-            if (isDatabaseTrouble(error)) throw error;
+            if (isDatabaseTrouble(error)) {
+              deps.onDatabaseError(error);
+              throw error;
+            }
             return keepAside({ seq, why: String(error), text: JSON.stringify(line) });
           }
+          toldOf = null;
           passStep("event.committed", { type: event.type });
           live.notify(sessionId);
         },
-        onBroken: (silentMs, error) => onBroken(sessionId, runnerId, silentMs, error),
+        onBroken: (silentMs, error) => {
+          // Connections break; anything else is a mistake, here or there, that must not stay unseen. It may be so every second.
+          if (!isConnectionError(error) && String(error) !== toldOf) {
+            toldOf = String(error);
+            log.error({ sessionId, runnerId, err: error }, "runner's stream not taken");
+          }
+          return onBroken(sessionId, runnerId, silentMs, error);
+        },
       });
+      let toldOf: string | null = null;
       const keepAside = (line: Omit<UnreadableLine, "line">) => {
         deps.unread.keep({ sessionId, profileId, seq: line.seq, why: line.why, text: line.text });
         deps.observe.unread(sessionId, runnerId);

@@ -6,6 +6,8 @@ import type { UnreadableLine } from "../runner-stream.ts";
 
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
+/** After a line that could not be taken: the runner is not at fault, and tells it again at once. */
+const NOT_TAKEN_RETRY_MS = 1_000;
 
 export type FollowOptions = {
   client: RunnerClient;
@@ -26,8 +28,9 @@ export async function followRunner(options: FollowOptions): Promise<void> {
   while (!signal.aborted) {
     try {
       for await (const line of client.stream(cursor(), signal)) {
-        if (line.line !== "ping") onLine(line);
         heardAt = clock.now();
+        retryMs = NOT_TAKEN_RETRY_MS;
+        if (line.line !== "ping") onLine(line);
         retryMs = FIRST_RETRY_MS;
       }
     } catch (error) {

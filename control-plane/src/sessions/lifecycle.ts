@@ -32,6 +32,8 @@ const FATE: Partial<Record<SessionReason, RunnerFate>> = {
   login_lost: "end",
   wrong_number: "end",
   qr_expired: "end",
+  // Without what the browser makes anew there may be room again.
+  profile_too_large: "end",
   // The login is intact and the runner could not bring a page back: a fresh one on the same profile mends it.
   browser_gone: "replace",
   page_crashed: "replace",

@@ -36,6 +36,7 @@ export function createObserver({
       reason: reasonOf(row, state),
       detail:
         state.detail ??
+        (state.diskTrouble === null ? null : unwritable(state.diskTrouble)) ??
         (account === "doubtful" ? DOUBT : whyAgain(row, state)) ??
         (unread.isRecent(sessionId) ? UNREAD : null),
       whatsappVersion: state.whatsappVersion ?? row.whatsappVersion,
@@ -72,6 +73,9 @@ export function createObserver({
     },
   };
 }
+
+const unwritable = (why: string) =>
+  `The disk of its profile takes nothing (${why}): nothing is sent, and what comes in is told when there is room.`;
 
 const hasNoLogin = ({ reason }: RunnerState) => reason === "logged_out" || reason === "login_lost";
 

@@ -67,6 +67,8 @@ export function createSessions(deps: {
   onJournalLost: (sessionId: string) => void;
   /** A runner of no session is gone. */
   onRunnerRemoved: () => void;
+  /** Hears of what the database could not take. */
+  onDatabaseError: (error: unknown) => void;
   defaultCountry: CountryCode;
   random: () => number;
   clock: Clock;
@@ -185,6 +187,23 @@ export function createSessions(deps: {
       profiles: () => recovery.removeUnused(),
     },
     keptProfiles: () => recovery.kept(),
+
+    /** Why profiles' disks take nothing, as their runners say; null: all do. */
+    diskTrouble(): string | null {
+      const troubled = live.ids().filter((id) => (live.get(id)?.state?.diskTrouble ?? null) !== null);
+      const [first] = troubled;
+      if (first === undefined) return null;
+      const why = live.get(first)!.state!.diskTrouble;
+      return `The disk of the sessions' profiles takes nothing (${troubled.length} of them; ${first}: ${why}).`;
+    },
+
+    /** What failed for want of something that is there again is tried again now. */
+    tryAgain(): void {
+      for (const sessionId of store.ids()) {
+        backoff.reset(sessionId);
+        reconciler.request(sessionId);
+      }
+    },
     async open(): Promise<void> {
       await supervisor.open();
       hibernation.open();

@@ -77,6 +77,7 @@ function createWith(whatsappVersion: string | null) {
     onForget: ignore,
     onJournalLost: ignore,
     onRunnerRemoved: ignore,
+    onDatabaseError: ignore,
     defaultCountry: "ID",
     random: () => 200, // what fails twice is not tried again by itself while a test runs
     clock: { now: () => 9_000_000 },

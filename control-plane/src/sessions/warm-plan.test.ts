@@ -29,6 +29,7 @@ const state = (change: Partial<RunnerState> = {}): RunnerState => ({
   awaitsPage: null,
   unreadLines: 0,
   unreadAt: null,
+  diskTrouble: null,
   lastSeq: 0,
   since: at(NOW),
   ...change,

@@ -42,6 +42,8 @@ export type Session = {
   mayRelieve(): boolean;
   /** Brings memory back, by another page or another browser. */
   relieve(relief: Relief, detail: string): void;
+  /** Ends, its login kept: the profile takes more room than it may. */
+  tooLarge(detail: string): void;
   /** Ends the browser at once, as a newer runner has the profile. */
   giveWay(newerGeneration: number): Promise<void>;
   /** Lets a new login settle and closes the browser. Closing twice is fine. */
@@ -91,7 +93,14 @@ const DOUBTED =
 const LOST =
   "The login of this session is gone: its profile was removed or emptied. POST /sessions/:id/start shows a code to link it again; POST /sessions/:id/restore brings a backup back.";
 
-type End = { standing: Standing; before?: () => Promise<unknown>; hard?: boolean; forget?: boolean };
+type End = {
+  standing: Standing;
+  before?: () => Promise<unknown>;
+  hard?: boolean;
+  forget?: boolean;
+  /** When nothing is left of the browser. */
+  after?: () => Promise<unknown>;
+};
 
 /** Causes behind which the kernel may stand. */
 const isDeath = (cause: Cause): boolean => cause === "page_crashed" || cause === "browser_gone";
@@ -122,7 +131,7 @@ export const createSession = (deps: Deps): Session => {
     );
     return ending;
   };
-  const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
+  const endNow = async ({ standing, before, hard, forget, after }: End): Promise<void> => {
     log.info({ status: standing.status, reason: standing.reason }, "session ends");
     for (const waiting of [readyDeadline, connectDeadline, unpairedDeadline, login, mender, pageWait])
       waiting.stop();
@@ -132,6 +141,7 @@ export const createSession = (deps: Deps): Session => {
     await Promise.all([mender.end({ hard: hard === true }), within(MARK_MS, marked)]);
     try {
       if (forget === true) await forgetLogin();
+      await after?.();
     } finally {
       state.set({ ...standing, qr: null });
     }
@@ -360,6 +370,9 @@ export const createSession = (deps: Deps): Session => {
     },
     relieve: (relief, detail) =>
       mender.trouble("memory_high", detail, relief === "browser" ? "browser" : undefined),
+    // The next start may have room enough without the caches.
+    tooLarge: (detail) =>
+      void end({ standing: disconnected("profile_too_large", detail), after: profile.clearCaches }),
     giveWay: async (newerGeneration) => {
       const detail = `Runner number ${newerGeneration} of this profile is newer than this one, number ${config.generation}, which therefore does nothing with the profile.`;
       const standing = disconnected("stale_claim", detail);

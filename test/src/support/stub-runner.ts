@@ -43,6 +43,7 @@ const state = (): RunnerState => ({
   awaitsPage: null,
   unreadLines: 0,
   unreadAt: null,
+  diskTrouble: null,
   lastSeq,
   since: startedAt,
 });

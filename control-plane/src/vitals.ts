@@ -1,0 +1,74 @@
+import { AppError, type ErrorCode } from "@whatsapp-engine/contract";
+import type { Log } from "./logger.ts";
+import { shareAnswer } from "./share-answer.ts";
+
+/** How often it is looked unasked, so that the log tells of a trouble and of its end. */
+const LOOK_EVERY_MS = 3_000;
+/** How long an answer holds, whoever asks: each needs the disk and the runtime. */
+const HOLDS_MS = 1_000;
+const RETRY_AFTER_SECONDS = 5;
+
+/** Something that the engine cannot work without. */
+export type Vital = {
+  name: string;
+  /** Of the answer while it is in trouble. */
+  code: ErrorCode;
+  /** What is wrong, as a sentence for people; null: nothing. One that throws is in trouble, too. */
+  look(): string | null | Promise<string | null>;
+};
+
+/** Looks at what the engine cannot work without, every few seconds and whenever it is asked. */
+export function createVitals({
+  vitals,
+  onRecovered,
+  log,
+}: {
+  vitals: readonly Vital[];
+  /** All is well again after something was not. */
+  onRecovered: () => void;
+  log: Log;
+}) {
+  let before = new Map<string, string>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const look = shareAnswer(
+    async () => {
+      const found = await Promise.all(
+        vitals.map(async ({ name, code, look: lookAt }) => {
+          const message = await Promise.resolve()
+            .then(lookAt)
+            .catch((error: unknown) => (error as Error).message);
+          return message === null ? [] : [{ name, code, message }];
+        }),
+      );
+      const troubles = found.flat();
+      tell(new Map(troubles.map(({ name, message }) => [name, message])));
+      return troubles;
+    },
+    { forMs: HOLDS_MS },
+  );
+
+  function tell(now: Map<string, string>): void {
+    const wasIll = before.size > 0;
+    for (const [vital, why] of now) if (!before.has(vital)) log.error({ vital }, why);
+    for (const vital of before.keys()) if (!now.has(vital)) log.info({ vital }, "is well again");
+    before = now;
+    if (wasIll && now.size === 0) onRecovered();
+  }
+
+  return {
+    /** Throws what is wrong, all of it in `details`. */
+    async check(): Promise<void> {
+      const troubles = await look();
+      const [first] = troubles;
+      if (!first) return;
+      throw new AppError(first.code, first.message, {
+        details: troubles.map(({ name, message }) => ({ field: name, message })),
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    },
+
+    open: () => void (timer = setInterval(() => void look(), LOOK_EVERY_MS).unref()),
+    close: () => clearInterval(timer),
+  };
+}
