@@ -9,6 +9,7 @@ const SLOW = [
   "test/src/{crash,chaos,soak}/**/*.test.ts",
   "test/src/sessions/{backup,canary*,hibernation,version-pin*,warm-runners}.test.ts",
   "test/src/api/hostile-calls.test.ts",
+  "test/src/operator/whole-backup.test.ts",
   "runner/src/whatsapp/mending.test.ts",
 ];
 /** Builds the engine's own image, which takes minutes: `npm run test:compose`. */

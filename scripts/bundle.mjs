@@ -12,7 +12,10 @@ import { build, context } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROGRAMS = { "control-plane": ["control-plane", "db", "contract"], runner: ["runner", "contract"] };
-const ENTRIES = { "control-plane": ["main", "health-check", "stop-all"], runner: ["main"] };
+const ENTRIES = {
+  "control-plane": ["main", "health-check", "stop-all", "backup-all", "restore-all"],
+  runner: ["main"],
+};
 
 /** Native code stays a package. */
 const EXTERNAL = ["better-sqlite3", "*.node"];

@@ -20,6 +20,7 @@ import type { Log } from "./logger.ts";
 import { thisMachine } from "./machine.ts";
 import { createMessages } from "./messages/messages.ts";
 import { prepareAside } from "./prepare-database.ts";
+import { afterRestore } from "./restored.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
@@ -270,6 +271,9 @@ export async function startService(deps: {
       server.closeAllConnections();
       await ended;
     });
+    const givenUp = afterRestore(config.dataDir, messages.giveUpWaiting);
+    if (givenUp > 0)
+      log.warn({ messages: givenUp }, "what waited in the backup that was restored is unknown now");
     messages.open();
     webhooks.open();
     sweeper.open();

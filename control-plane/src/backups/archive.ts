@@ -2,12 +2,11 @@ import { posix } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
-import { AppError, REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
-import { extract, pack, type Extract, type Header, type Pack } from "tar-stream";
+import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
+import type { Header } from "tar-stream";
 import { z } from "zod";
-import { RUNNER_UID } from "../runtime/runtime.ts";
 import { invalidBackup } from "./invalid-backup.ts";
+import { copy, entriesOf, isPlain, nameOf, packed, type Entry } from "./tar.ts";
 
 /** What a backup says of itself; its first file. */
 const manifestSchema = z.object({
@@ -25,15 +24,12 @@ const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-type Entry = Extract extends AsyncIterable<infer E> ? E : never;
-
 const MANIFEST = "manifest.json";
 const MAX_MANIFEST_BYTES = 64 * 1024;
 const PROFILE = "profile/";
 
 /** What of a profile is the account; claims, pids and files on their way to the page are of the runner that was. */
 const KEPT = ["browser", "journal.ndjson"];
-const OWNER = { uid: RUNNER_UID, gid: RUNNER_UID };
 /** Since when there is a login (`runner/src/profile.ts`). */
 const LINKED = "browser/linked";
 const JOURNAL = "journal.ndjson";
@@ -44,7 +40,7 @@ export function packBackup(profile: Readable, manifest: Manifest): { tar: Readab
   const tar = packed(async (into) => {
     into.entry({ name: MANIFEST, mode: 0o600 }, `${JSON.stringify(manifest)}\n`);
     for await (const entry of entriesOf(profile)) {
-      const name = entry.header.name.replace(/^\.\//, "").replace(/\/$/, "");
+      const name = nameOf(entry.header);
       linked ||= name === LINKED;
       const wanted = isPlain(entry.header) && isKept(name) && !REMADE_BY_CHROMIUM.test(name);
       if (wanted) await copy(entry, into, `${PROFILE}${name}`);
@@ -77,16 +73,6 @@ export const profileOf = (backup: Readable): Readable =>
       if (name !== null) await copy(entry, into, name);
   });
 
-/** Whoever destroys it ends `fill`; what `fill` fails by, it fails by. */
-function packed(fill: (into: Pack) => Promise<void>): Readable {
-  const tar = pack();
-  fill(tar).then(
-    () => tar.finalize(),
-    (error: Error) => tar.destroy(error),
-  );
-  return Readable.from(tar, { objectMode: false });
-}
-
 /** `name` is the path within the profile; null: the manifest, which comes first. */
 async function* backupEntries(backup: Readable): AsyncGenerator<{ entry: Entry; name: string | null }> {
   let first = true;
@@ -95,33 +81,6 @@ async function* backupEntries(backup: Readable): AsyncGenerator<{ entry: Entry; 
     yield { entry, name: first ? null : safeName(entry.header) };
     first = false;
   }
-}
-
-/** What is not read of an entry is passed over. Fails as `tar` does, or with `invalid_backup` where it is no tar. */
-async function* entriesOf(tar: Readable): AsyncGenerator<Entry> {
-  const entries = extract();
-  const reading = pipeline(tar, entries);
-  reading.catch(() => undefined); // waited for below
-  try {
-    for await (const entry of entries) {
-      yield entry;
-      entry.resume();
-    }
-    await reading;
-  } catch (error) {
-    throw tar.errored ?? (error instanceof AppError ? error : invalidBackup("its contents cannot be read"));
-  } finally {
-    tar.destroy();
-  }
-}
-
-async function copy(entry: Entry, into: Pack, name: string): Promise<void> {
-  const { type, size, mtime } = entry.header;
-  if (type === "directory") {
-    into.entry({ ...OWNER, name, type, mode: 0o700, mtime });
-    return;
-  }
-  await pipeline(entry, into.entry({ ...OWNER, name, type: "file", size, mtime, mode: 0o600 }));
 }
 
 async function readManifest(entry: Entry): Promise<Manifest> {
@@ -152,7 +111,6 @@ function seqOf(line: string): number {
   }
 }
 
-const isPlain = ({ type }: Header) => type === "file" || type === "directory";
 const isKept = (name: string) => KEPT.some((kept) => name === kept || name.startsWith(`${kept}/`));
 
 /** Throws for a name that leads anywhere but to what a backup holds. */

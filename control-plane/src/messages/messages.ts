@@ -157,6 +157,9 @@ export function createMessages(deps: {
       for (const { id } of store.sendingOf(sessionId)) store.giveUp(id);
     },
 
+    /** Nobody can tell any more what became of what waited, but for what is scheduled for later. Returns how many messages that are. */
+    giveUpWaiting: () => store.giveUpWaiting(clock.now()),
+
     /** Within the transaction that forgets a session. */
     endSession(sessionId: string): void {
       store.endSession(sessionId);

@@ -361,6 +361,29 @@ it("ends with a session what waits as cancelled, what is being sent as unknown, 
   expect(statusOf("other")).toBe("queued");
 });
 
+it("gives up what waited and was due, of bulks too, and keeps what is for later", async () => {
+  await store.add({ ...message, id: "due", scheduledAt: now - 1 });
+  await store.add({ ...message, id: "later", scheduledAt: now + 1 });
+  await store.settle(record({}));
+  await store.add({ ...message, id: "sending" });
+  await store.handOver("sending", now);
+  await addBulk(["1", "2"]);
+  const before = told().length;
+  expect(store.giveUpWaiting(now)).toBe(4);
+  expect(["m", "due", "later", "sending", "1", "2"].map(statusOf)).toEqual([
+    "sent",
+    "unknown",
+    "queued",
+    "unknown",
+    "unknown",
+    "unknown",
+  ]);
+  expect(store.find("1")?.errorCode).toBe("outcome_unknown");
+  expect(store.bulks.find("bulk")?.state).toBe("finished");
+  expect(told().length - before).toBeGreaterThanOrEqual(4);
+  expect(store.giveUpWaiting(now)).toBe(0);
+});
+
 it("needs media until its message is out", async () => {
   const mediaSha256 = "0".repeat(64);
   await store.add({ ...message, id: "n", mediaSha256 });

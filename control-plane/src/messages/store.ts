@@ -1,4 +1,4 @@
-import { and, desc, eq, inArray, lt, or, sql } from "drizzle-orm";
+import { and, desc, eq, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
 import { bulks, createGroupCommit, isUnsent, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
 import { passStep, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
 import { iso, type Clock } from "../clock.ts";
@@ -10,6 +10,7 @@ import { createLine } from "./line.ts";
 import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
 import {
+  BATCH,
   errorOf,
   isAccepted,
   isOfBefore,
@@ -338,6 +339,34 @@ export function createMessageStore(deps: {
         errorMessage: "Nobody knows any more what became of it.",
       };
       settled(db.transaction(() => progress.advance(id, "unknown", change)));
+    },
+
+    /** What waits, and is due by `now`, may have gone out already; nobody can tell. Returns how many messages that are. */
+    giveUpWaiting(now: number): number {
+      const change = {
+        errorCode: "outcome_unknown",
+        errorMessage:
+          "It waited when the backup was made that was restored; nobody knows whether it went out since.",
+      };
+      const due = db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          and(
+            inArray(messages.status, ["queued", "sending"]),
+            isAccepted,
+            or(isNull(messages.scheduledAt), lte(messages.scheduledAt, now)),
+          ),
+        )
+        .limit(BATCH);
+      for (let count = 0; ;) {
+        const rows = db.transaction(() =>
+          due.all().flatMap(({ id }) => progress.advance(id, "unknown", change)),
+        );
+        if (rows.length === 0) return count;
+        settled(rows);
+        count += rows.length;
+      }
     },
 
     fail(id: string, errorCode: string, errorMessage: string): void {

@@ -1,4 +1,4 @@
-import { OperatorError, labels } from "@whatsapp-engine/contract";
+import { AppError, OperatorError, labels } from "@whatsapp-engine/contract";
 import type { Engine } from "./docker-engine.ts";
 
 const ICC = "com.docker.network.bridge.enable_icc";
@@ -14,18 +14,20 @@ export const ensureNetwork = async (engine: Engine, installId: string): Promise<
   const name = networkName(installId);
   let network = await findNetwork(engine, installId);
   if (!network) {
-    await engine.call<unknown>(
-      (docker, abortSignal) =>
-        docker.createNetwork({
-          Name: name,
-          Driver: "bridge",
-          CheckDuplicate: true,
-          Options: { [ICC]: "false" },
-          Labels: { [labels.install]: installId },
-          abortSignal,
-        }),
-      { accept: { 409: undefined } },
-    );
+    await engine
+      .call<unknown>(
+        (docker, abortSignal) =>
+          docker.createNetwork({
+            Name: name,
+            Driver: "bridge",
+            CheckDuplicate: true,
+            Options: { [ICC]: "false" },
+            Labels: { [labels.install]: installId },
+            abortSignal,
+          }),
+        { accept: { 409: undefined } },
+      )
+      .catch(sayWhereNoRangeIsLeft);
     network = await findNetwork(engine, installId);
   }
   if (network?.Options?.[ICC] !== "false")
@@ -33,6 +35,16 @@ export const ensureNetwork = async (engine: Engine, installId: string): Promise<
       `The Docker network ${name} is not one of this engine's, which keep sessions apart; remove it with: docker network rm ${name}`,
     );
 };
+
+/** An engine has ranges for 31 bridges unless it is told of more, and says so by statuses that differ from version to version. */
+function sayWhereNoRangeIsLeft(cause: unknown): never {
+  if (!(cause instanceof AppError) || !/address pool/.test(cause.message)) throw cause;
+  throw new AppError(
+    "runtime_unavailable",
+    "The Docker engine has no range of addresses left for this installation's network; remove networks that nobody uses (docker network prune), or give it more ranges by default-address-pools in /etc/docker/daemon.json.",
+    { cause, retryAfterSeconds: 5 },
+  );
+}
 
 /** Takes the bridge away unless a runner is on it (the engine refuses then): an engine's bridges are few. */
 export const removeUnusedNetwork = async (engine: Engine, installId: string): Promise<void> => {

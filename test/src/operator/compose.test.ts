@@ -11,7 +11,8 @@ import {
   startedAt,
   volumesOf,
 } from "../support/docker.ts";
-import { scan, waitForStatus } from "../support/session.ts";
+import { commandsOf } from "../support/documented.ts";
+import { scan, takenBy, waitForStatus } from "../support/session.ts";
 import { until } from "../support/until.ts";
 
 const ACCOUNT = "6281234567890";
@@ -97,6 +98,41 @@ onCompose("the shipped docker-compose.yml", () => {
       async () => (await send("after stop-all")).body.status === "sent",
     );
   });
+
+  it("goes into one backup, and back onto an empty place, by the commands of docs/operate.md", async () => {
+    await compose.shell(commandsOf("compose-backup"));
+    await compose.up();
+    await until(
+      "the session to send again",
+      async () => (await send("after the backup")).body.status === "sent",
+    );
+    await compose.shell(commandsOf("compose-empty"));
+    expect(await volumesOf(installId ?? "")).toEqual([]);
+    const before = await takenBy(simulator, ACCOUNT, FRIEND);
+    await compose.shell(commandsOf("compose-restore"));
+    await compose.up();
+    expect(await compose.installId()).toBe(installId);
+    await until("the session to send again", async () => (await send("restored")).body.status === "sent");
+    // Nothing of before the backup went out a second time, and nobody scanned.
+    const since = (await takenBy(simulator, ACCOUNT, FRIEND)).slice(before.length);
+    expect(since.map(({ body }) => body)).toEqual(["restored"]);
+  }, 180_000);
+
+  it("goes on with a database that was put back by the commands of docs/operate.md", async () => {
+    const commands = commandsOf("compose-put-back");
+    const copy = /before-upgrade\/(\S+\.sqlite)/.exec(commands)![1];
+    await compose.run("down");
+    const prepare = `mkdir -p /data/before-upgrade; cp /data/engine.sqlite /data/before-upgrade/${copy}`;
+    await compose.run("run", "--rm", "--entrypoint", "sh", "stop-all", "-ec", prepare);
+    await compose.up();
+    await until("the session to send again", async () => (await send("newer")).body.status === "sent");
+    await compose.shell(commands);
+    await compose.up();
+    await until("the session to send again", async () => (await send("put back")).body.status === "sent");
+    expect((await compose.api("GET /sessions/a/messages")).text).not.toContain("newer");
+    const taken = (await takenBy(simulator, ACCOUNT, FRIEND)).map(({ body }) => body);
+    expect(taken.slice(-2)).toEqual(["newer", "put back"]);
+  }, 120_000);
 
   it("is well at another address, where this machine may not call", async () => {
     compose.set({ HOST: "127.0.0.3", ALLOWED_IPS: "10.1.2.3" });

@@ -20,6 +20,8 @@ export type Compose = {
   readonly api: Api;
   /** With everything that Compose says, if it fails. */
   run(...args: string[]): Promise<void>;
+  /** Runs shell commands as a document has them, `docker compose` being this project, in a folder of its own; returns what they print. */
+  shell(script: string): Promise<string>;
   /** Changes settings of the environment, from the next `run` on. */
   set(settings: Readonly<Record<string, string>>): void;
   /** What the engine's container says of its health. */
@@ -84,6 +86,18 @@ export async function createCompose(
     await promisify(execFile)(program, line, { cwd: repository, env: environment, maxBuffer });
   }
 
+  /** Version 1 is another program than the client's plugin, which documents name. */
+  const asDocumented = `docker() {
+    if [ "$1" = compose ]; then
+      shift
+      command ${command?.join(" ")} --project-name ${name} --env-file ${envFile} --project-directory ${repository} --file ${repository}/docker-compose.yml "$@"
+    else command docker "$@"; fi
+  }`;
+  async function shell(script: string): Promise<string> {
+    const line = ["-euo", "pipefail", "-c", `${asDocumented}\n${script}`];
+    return (await promisify(execFile)("bash", line, { cwd: folder, env: environment })).stdout;
+  }
+
   async function engineContainer(): Promise<string> {
     const service = ["--filter", "label=com.docker.compose.service=engine"];
     const [container = ""] = await docker("ps", "--quiet", ...ofProject(name), ...service);
@@ -93,6 +107,7 @@ export async function createCompose(
   return {
     api,
     run,
+    shell,
     set: (more) => void Object.assign(environment, more),
     async health() {
       const format = "{{.State.Health.Status}}";

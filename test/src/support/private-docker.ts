@@ -34,9 +34,10 @@ const STOPS_WITHIN_MS = 60_000;
 /**
  * Starts an engine beside the machine's own, with an image of that one. It lives in a network namespace, since the way it
  * starts and ends is to delete bridges (docker0 of all) and rules of the packet filter that it takes for its own.
- * Its containers reach this machine at every address it has, and are reached from it.
+ * Its containers reach this machine at every address it has, and are reached from it. `bitsOfNetwork`: how large each network's part of
+ * the addresses is; with 16, docker0 has them all.
  */
-export async function startPrivateDocker(image: string): Promise<PrivateDocker> {
+export async function startPrivateDocker(image: string, { bitsOfNetwork = 24 } = {}): Promise<PrivateDocker> {
   const folder = mkdtempSync(join(tmpdir(), "private-docker-"));
   const name = `wae-${randomBytes(4).toString("hex")}`;
   const host = `unix://${join(folder, "docker.sock")}`;
@@ -49,7 +50,7 @@ export async function startPrivateDocker(image: string): Promise<PrivateDocker> 
     "exec-root": join(folder, "exec"),
     pidfile: join(folder, "dockerd.pid"),
     host,
-    "default-address-pool": `base=${CONTAINERS},size=24`,
+    "default-address-pool": `base=${CONTAINERS},size=${bitsOfNetwork}`,
     // The machine forwards to the containers by a plain route.
     iptables: "false",
     ip6tables: "false",

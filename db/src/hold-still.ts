@@ -1,0 +1,22 @@
+import Sqlite from "better-sqlite3";
+import { OperatorError } from "@whatsapp-engine/contract";
+import { BUSY_TIMEOUT_MS, fileOf, toOperatorError } from "./open.ts";
+
+/**
+ * Takes the write-ahead log over, so that all of the database is in its one file, which nobody writes to until it is released. While no
+ * engine runs; throws `OperatorError` where an administrator's own tool holds it.
+ */
+export function holdStill(dataDir: string): { release(): void } {
+  const file = fileOf(dataDir);
+  const sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS, fileMustExist: true });
+  try {
+    const [outcome] = sqlite.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+    if (outcome?.busy !== 0)
+      throw new OperatorError(`Another program reads the database ${file}; end it and run this again.`);
+    sqlite.exec("begin immediate");
+  } catch (error) {
+    sqlite.close();
+    throw toOperatorError(error, file);
+  }
+  return { release: () => void sqlite.close() };
+}
