@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { OperatorError } from "@whatsapp-engine/contract";
+import type { Place } from "@whatsapp-engine/processes";
 import { extract, pack, type ExtractOptions } from "tar-fs";
 import {
   MAX_FILE_BYTES,
@@ -21,6 +22,8 @@ export const CHROMIUM_UID = 65_534;
  */
 export type ProfileStore = {
   dir(profileId: string): string;
+  /** Where to look for what is on it. */
+  place(profileId: string): Place;
   /** Makes the profile's folders if they are missing. */
   create(profileId: string): Promise<string>;
   remove(profileId: string): Promise<void>;
@@ -49,6 +52,10 @@ export const createProfileStore = (dataDir: string, chromiumUid: number | undefi
   const readOwner = (profileId: string) => readFile(ownerFile(profileId), "utf8").catch(ifMissing(undefined));
   const store: ProfileStore = {
     dir,
+    place: (profileId) => ({
+      folder: dir(profileId),
+      userDataDir: join(dir(profileId), profileFiles.userData),
+    }),
     async create(profileId) {
       const browser = join(dir(profileId), "browser");
       await mkdir(browser, { recursive: true, mode: 0o700 });

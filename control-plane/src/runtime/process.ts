@@ -1,11 +1,13 @@
 import { EventEmitter } from "node:events";
 import { mkdir } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { AppError, passStep } from "@whatsapp-engine/contract";
+import { endOnProfiles, identify, ProfileInUse } from "@whatsapp-engine/processes";
+import { createLocks } from "../locks.ts";
 import type { Log } from "../logger.ts";
 import { findChromium } from "./process-chromium.ts";
 import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
 import { endLeftovers } from "./process-leftovers.ts";
-import { identify } from "./process-group.ts";
 import { CHROMIUM_UID, checkCanEnter, createProfileStore } from "./process-profile.ts";
 import type { RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
@@ -45,6 +47,26 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
   const closing = new AbortController();
   const tell = (event: RuntimeEvent) => events.emit("event", event);
   let chromium: string | undefined;
+  /** The newest use of each profile: what is on a profile ends with its runner, unless another has it by then. */
+  const uses = new Map<string, object>();
+  const locks = createLocks();
+
+  /** Ends all that is on a profile, whoever started it. Throws `runner_unavailable` where something may be left. */
+  const clear = async (profileId: string): Promise<void> => {
+    const place = profiles.place(profileId);
+    const ended = await endOnProfiles([place]).catch((cause: unknown) => {
+      if (!(cause instanceof ProfileInUse)) throw cause;
+      throw new AppError("runner_unavailable", cause.message, { cause });
+    });
+    if (ended > 0) log.warn({ profileId, ended }, "Processes on a profile without a runner were ended");
+  };
+
+  const clearAfter = (profileId: string, use: object) =>
+    locks.run(profileId, async () => {
+      if (uses.get(profileId) !== use) return;
+      await clear(profileId).catch((err: unknown) => log.warn({ profileId, err }, "A profile is in use"));
+      uses.delete(profileId);
+    });
 
   const start = async (spec: RunnerSpec): Promise<RunnerProcess> => {
     const { runnerId, profileId, generation, token } = spec;
@@ -55,7 +77,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       const value = options.environment[name];
       return value === undefined ? [] : [[name, value] as const];
     });
-    const child = await startRunnerProcess(options.runnerEntry, {
+    const environment = {
       ...Object.fromEntries(handedOn),
       RUNNER_ID: runnerId,
       RUNNER_PROFILE_ID: profileId,
@@ -73,6 +95,12 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
       RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
+    };
+    const child = await locks.run(profileId, async () => {
+      await clear(profileId);
+      const use = {};
+      uses.set(profileId, use);
+      return startRunnerProcess(options.runnerEntry, environment, () => clearAfter(profileId, use));
     });
     passStep("runner.made", { runnerId });
     tell({ type: "started", runnerId });
@@ -81,7 +109,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       tell({ type: "exited", runnerId, exitCode });
     });
     try {
-      const owner = await identify(child.pid);
+      const owner = identify(child.pid);
       if (owner !== undefined) await profiles.writeOwner(profileId, owner);
       child.begin();
     } catch (error) {
@@ -104,7 +132,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       chromium = await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
       await mkdir(options.dataDir, { recursive: true, mode: 0o711 });
       if (chromiumUid !== undefined) await checkCanEnter(options.dataDir, chromiumUid);
-      await endLeftovers(profiles, log);
+      await endLeftovers(profiles, clear, log);
     },
 
     async ping() {},
@@ -140,13 +168,25 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       runners.delete(runnerId);
     },
 
-    removeProfile: (profileId) => profiles.remove(profileId),
+    async removeProfile(profileId) {
+      await clear(profileId);
+      await profiles.remove(profileId);
+    },
 
     // What it looks at is read from files, by nothing that could be left.
     removeStrays: async () => 0,
-    exportProfile: (profileId) => profiles.pack(profileId),
+    exportProfile(profileId) {
+      async function* read() {
+        await clear(profileId);
+        yield* profiles.pack(profileId) as AsyncIterable<Buffer>;
+      }
+      return Readable.from(read(), { objectMode: false });
+    },
 
-    importProfile: (profileId, tar) => profiles.unpack(profileId, tar),
+    async importProfile(profileId, tar) {
+      await clear(profileId);
+      await profiles.unpack(profileId, tar);
+    },
 
     // Another installation's processes are known to it alone.
     listOthers: async () => [],

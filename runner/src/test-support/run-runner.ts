@@ -19,7 +19,7 @@ import {
 const entry = fileURLToPath(new URL("../../build/main.js", import.meta.url));
 const token = "token-of-a-runner-under-test";
 /** An unprivileged user that owns nothing else on the machine. */
-const CHROMIUM_UID = 20_123;
+export const CHROMIUM_UID = 20_123;
 
 export type RunnerUnderTest = {
   readonly process: ChildProcess;

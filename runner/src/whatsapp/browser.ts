@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { endOnProfiles } from "@whatsapp-engine/processes";
 import { within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
 import { browserArguments } from "./browser-args.ts";
@@ -62,6 +63,10 @@ export const launchBrowser = async (options: Options): Promise<BrowserProcess> =
   });
   const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
+    // Where `executable` is a script, what it started is none of our children.
+    await clearProfile(userDataDir, 0).catch((cause: unknown) =>
+      log.error({ err: cause }, "a browser is left"),
+    );
     await within(KILL_MS, ended);
   };
   const abort = () => void kill();
@@ -70,6 +75,10 @@ export const launchBrowser = async (options: Options): Promise<BrowserProcess> =
 
   return { endpoint: devToolsAddress(child, ended, log), userAgent, ended, kill };
 };
+
+/** Ends every browser that is on this folder, whoever started it. Throws an error that says what to end where one may stay. */
+export const clearProfile = (userDataDir: string, graceMs?: number): Promise<number> =>
+  endOnProfiles([{ folder: userDataDir, userDataDir }], graceMs === undefined ? {} : { graceMs });
 
 const commandLine = (options: Options, userAgent: string): string[] => {
   const { executable, userDataDir, extraArgs, uid, dieWithRunner } = options;
