@@ -2,7 +2,7 @@ import { readlinkSync, realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { isAbsolute, join, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { allPids, argumentsOf, mayWrite, openFilesOf, parentOf, workingFolderOf } from "./proc.ts";
+import { allPids, argumentsOf, mayWrite, openFilesOf, parentOf, userOf, workingFolderOf } from "./proc.ts";
 
 /** Where a session's browser keeps its login. */
 export type Place = {
@@ -10,6 +10,8 @@ export type Place = {
   folder: string;
   /** Chromium's user data within it. */
   userDataDir: string;
+  /** A user whom nothing but the profile has: all that runs as it is on the profile. */
+  uid?: number;
 };
 
 export type Found = {
@@ -28,7 +30,7 @@ const SLICE_MS = 5;
 
 /**
  * Which processes are on each of these profiles, whoever started them: those whose command line names the profile's user
- * data, and those that hold a file of it open for writing, as a browser does whose command line says nothing. Who only
+ * data, and those that hold a file of it open for writing, as a browser does whose command line says nothing, and those of its own user. Who only
  * reads (a backup, a shell that stands there) is none. Never this process or those that started it.
  */
 export const findOnProfiles = async (places: readonly Place[]): Promise<Found[]> => {
@@ -41,6 +43,7 @@ export const findOnProfiles = async (places: readonly Place[]): Promise<Found[]>
     return found.map((one) => ({ ...one, unknown }));
   }
   const folders = places.map(({ folder }) => realPath(folder));
+  const uids = new Map(places.flatMap(({ uid }, index) => (uid === undefined ? [] : [[uid, index]])));
   const placeOf = (path: string) => folders.findIndex((folder) => isIn(path, folder));
   const ours = ancestors();
   let sliceBegan = performance.now();
@@ -50,7 +53,9 @@ export const findOnProfiles = async (places: readonly Place[]): Promise<Found[]>
       await setImmediate();
       sliceBegan = performance.now();
     }
-    found[look(pid, placeOf)]?.pids.push(pid);
+    const uid = uids.size === 0 ? undefined : userOf(pid);
+    const index = uid === undefined ? undefined : uids.get(uid);
+    found[index ?? look(pid, placeOf)]?.pids.push(pid);
   }
   addHelpers(found, pids);
   for (const [index, one] of found.entries()) one.unknown = whyUnknown(places[index]!, one.pids);

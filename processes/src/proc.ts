@@ -35,6 +35,14 @@ export const identify = (pid: number): string | undefined => {
   return startTime === undefined ? undefined : `${pid} ${startTime}`;
 };
 
+/** The (real) user of a process; undefined: it is gone, or cannot be looked at. */
+export const userOf = (pid: number): number | undefined => {
+  const uid = /^Uid:\s+(\d+)/m.exec(
+    unlessHidden(() => readFileSync(`/proc/${pid}/status`, "utf8")) ?? "",
+  )?.[1];
+  return uid === undefined ? undefined : Number(uid);
+};
+
 /** The folder a process stands in; undefined: it cannot be looked at. */
 export const workingFolderOf = (pid: number): string | undefined =>
   unlessHidden(() => readlinkSync(`/proc/${pid}/cwd`));

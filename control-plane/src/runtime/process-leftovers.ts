@@ -29,7 +29,7 @@ export const endLeftovers = async (
     }),
   );
   // One look for all of them: at most of the starts there is nothing.
-  const found = await findOnProfiles(profileIds.map(profiles.place));
+  const found = await findOnProfiles(await Promise.all(profileIds.map(profiles.place)));
   const used = profileIds.filter((_, index) => found[index]!.pids.length > 0);
   await Promise.all(
     used.map((profileId) =>

@@ -11,17 +11,20 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { aRunner, conformance } from "./test-support/conformance.ts";
 import { findChromium } from "./process-chromium.ts";
 import { groupEnded } from "./process-group.ts";
-import { CHROMIUM_UID, checkCanEnter } from "./process-profile.ts";
+import { checkCanEnter } from "./process-profile.ts";
 import { createProcessRuntime } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
 import { callStub } from "./test-support/stub-client.ts";
 import { watching } from "./test-support/watching.ts";
+
+const UIDS = { first: 1_900_000_000, last: 1_999_999_999 };
 
 const options = {
   runnerEntry: join(import.meta.dirname, "test-support/stub-runner.mjs"),
   // Any executable will do: the stub starts no browser.
   chromiumPath: process.execPath,
   browserArgs: [],
+  uids: UIDS,
   startTimeoutSeconds: 60,
   qrTimeoutSeconds: 60,
   environment: { PATH: process.env["PATH"], API_KEY: "secret" },
@@ -212,7 +215,7 @@ describe("The process runtime", () => {
     const stranger = spawn(process.execPath, ["--eval", "setInterval(() => {}, 1000)"], { detached: true });
     try {
       const owner = `${stranger.pid} 1`; // another start time than its own
-      await writeFile(join(dataDir, "profiles", spec.profileId, "runner.pid"), owner);
+      await writeFile(join(dataDir, "runners", spec.profileId), owner);
       await runtime.prepare();
       expect(await runs(stranger.pid!)).toBe(true);
     } finally {
@@ -239,19 +242,8 @@ describe("The process runtime", () => {
     const closed = join(dataDir, "closed");
     await mkdir(join(closed, "data"), { recursive: true });
     await chmod(closed, 0o700);
-    await expect(checkCanEnter(join(closed, "data"), CHROMIUM_UID)).rejects.toThrow(closed);
+    await expect(checkCanEnter(join(closed, "data"), UIDS.first)).rejects.toThrow(closed);
     await chmod(closed, 0o711);
-    await checkCanEnter(join(closed, "data"), CHROMIUM_UID);
+    await checkCanEnter(join(closed, "data"), UIDS.first);
   });
-
-  test.runIf(process.getuid?.() === 0)(
-    "as root, the browser's folder belongs to Chromium's user, the rest to us",
-    async () => {
-      const spec = aRunner();
-      await runtime.ensure(spec);
-      const profile = join(dataDir, "profiles", spec.profileId);
-      expect(await stat(join(profile, "browser"))).toMatchObject({ uid: CHROMIUM_UID, gid: CHROMIUM_UID });
-      expect((await stat(profile)).uid).toBe(0);
-    },
-  );
 });

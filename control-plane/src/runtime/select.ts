@@ -48,6 +48,7 @@ export async function selectRuntime(deps: {
         dataDir: config.dataDir,
         runnerEntry,
         chromiumPath: config.chromiumPath,
+        uids: config.runner.uids,
         environment,
       }),
   };

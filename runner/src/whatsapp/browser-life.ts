@@ -63,7 +63,6 @@ export const createBrowserLife = (deps: BrowserLifeDeps): BrowserLife => {
       executable: config.chromiumPath,
       userDataDir: profile.userDataDir,
       extraArgs: config.browserArgs,
-      uid: config.chromiumUid,
       dieWithRunner: deps.dieWithRunner,
       signal: starting.signal,
       log,

@@ -20,11 +20,9 @@ export type BrowserProcess = {
 
 type Options = {
   executable: string;
-  /** Chromium's profile; must belong to `uid` where that is given. */
+  /** Chromium's profile. */
   userDataDir: string;
   extraArgs: readonly string[];
-  /** User and group to run under; null: the runner's own. */
-  uid: number | null;
   /** Whether the kernel must end it with the runner: so where no container does. */
   dieWithRunner: boolean;
   signal: AbortSignal;
@@ -37,7 +35,7 @@ const KILL_MS = 5_000;
 /** Starts Chromium. Throws an error that says what to mend. */
 export const launchBrowser = async (options: Options): Promise<BrowserProcess> => {
   const { executable, userDataDir, signal, log } = options;
-  refuseRoot(options.uid);
+  refuseRoot();
   const userAgent = await userAgentOf(executable, signal);
   signal.throwIfAborted();
   const [command, ...args] = commandLine(options, userAgent);
@@ -81,17 +79,14 @@ export const clearProfile = (userDataDir: string, graceMs?: number): Promise<num
   endOnProfiles([{ folder: userDataDir, userDataDir }], graceMs === undefined ? {} : { graceMs });
 
 const commandLine = (options: Options, userAgent: string): string[] => {
-  const { executable, userDataDir, extraArgs, uid, dieWithRunner } = options;
+  const { executable, userDataDir, extraArgs, dieWithRunner } = options;
   const chromium = [executable, ...browserArguments({ userDataDir, userAgent, extraArgs })];
-  if (uid === null && !dieWithRunner) return chromium;
-  const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
-  return ["setpriv", ...identity, "--pdeathsig=KILL", "--", ...chromium];
+  return dieWithRunner ? ["setpriv", "--pdeathsig=KILL", "--", ...chromium] : chromium;
 };
 
-const refuseRoot = (uid: number | null): void => {
-  if (uid === null && process.getuid?.() === 0) {
-    throw new Error("Chromium does not run as root: set RUNNER_CHROMIUM_UID to an unprivileged user's id.");
-  }
+const refuseRoot = (): void => {
+  if (process.getuid?.() === 0)
+    throw new Error("Chromium does not run as root: set RUNNER_UID to an unprivileged user's id.");
 };
 
 /** What a Chrome of the same version says of itself on Linux: without the word "Headless". */

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { endOnProfiles, findOnProfiles } from "@whatsapp-engine/processes";
 import { afterEach, expect, test } from "vitest";
-import { CHROMIUM_UID } from "../test-support/run-runner.ts";
+import { RUNNER_UID } from "../test-support/run-runner.ts";
 import { makeWorld, type World } from "../test-support/world.ts";
 
 const CHROMIUM = process.env["CHROMIUM_PATH"] ?? "/usr/lib/chromium/chromium-headless-shell";
@@ -61,7 +61,7 @@ test.each([
 test("a browser that a person started on the profile is ended before another is started on it", async () => {
   world = await makeWorld();
   await (await world.link()).stop();
-  const user = process.getuid?.() === 0 ? { uid: CHROMIUM_UID, gid: CHROMIUM_UID } : {};
+  const user = process.getuid?.() === 0 ? { uid: RUNNER_UID, gid: RUNNER_UID } : {};
   const folder = `${world.profileDir}//browser/./session/`;
   const byHand = spawn(CHROMIUM, [`--user-data-dir=${folder}`, "--headless", "--remote-debugging-port=0"], {
     ...user,
