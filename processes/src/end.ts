@@ -16,6 +16,8 @@ type Options = {
 
 /** Linux tells nobody of the end of what is no child. */
 const POLL_MS = 20;
+/** Chosen here: what starts a browser again and again has started the next one by then. */
+const SETTLE_MS = 250;
 
 /**
  * Ends all that is on these profiles, whoever started it, and returns how many processes that were. Throws `ProfileInUse`
@@ -41,6 +43,7 @@ export const endOnProfiles = async (
     }
     const deadline = performance.now() + waitMs;
     while (left.some(isRunning) && performance.now() < deadline) await delay(POLL_MS);
+    await delay(SETTLE_MS);
   }
   const [left] = await runningOn(places);
   if (left !== undefined) throw cannotEnd(left.pid, "it does not end, or is started again and again");

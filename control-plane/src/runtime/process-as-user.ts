@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Readable, Writable } from "node:stream";
 import { AppError } from "@whatsapp-engine/contract";
 
 /** How much of a program's last words is kept to explain that it failed. */
@@ -46,24 +45,36 @@ export const createUserFiles = (path: string) => {
       const child = start(uid, "tar", ["--extract", "--file=-", `--directory=${dir}`]);
       const ended = endOf(child, "could not be written");
       try {
-        await pipeline(tar, child.stdin!);
+        await feed(tar, child.stdin!);
       } catch (error) {
-        // Where tar ended first, it says why.
-        if (tar.errored !== error) await ended;
+        child.kill("SIGKILL");
         throw error;
-      } finally {
-        if (tar.errored) child.kill("SIGKILL");
       }
       await ended;
     },
 
     /** Removes all that is in a folder, also where its modes forbid to look. */
     async empty(uid: number | undefined, dir: string): Promise<void> {
-      const script = 'chmod -R u+rwX "$1" && find "$1" -mindepth 1 -delete';
+      const script = 'chmod -R u+rwX "$1" 2>/dev/null; find "$1" -mindepth 1 -delete';
       const child = start(uid, "sh", ["-c", script, "sh", dir]);
       await endOf(child, "could not be removed");
     },
   };
+};
+
+/** Fails as `source` does only: a program that has read enough, or fails, says so by its end. */
+const feed = async (source: Readable, into: Writable): Promise<void> => {
+  let open = true;
+  const closed = once(into, "close").then(
+    () => (open = false),
+    () => (open = false),
+  );
+  for await (const chunk of source) {
+    if (!open || into.write(chunk)) continue;
+    const drained = new Promise((resolve) => into.once("drain", resolve));
+    await Promise.race([drained, closed]);
+  }
+  into.end();
 };
 
 /** Rejects with `runtime_unavailable` unless it did what it was to do. */

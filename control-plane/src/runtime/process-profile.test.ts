@@ -78,6 +78,7 @@ describe.runIf(process.getuid?.() === 0)("a profile whose user means harm", () =
   test("removed: what links lead to stays, and no mode keeps anything", async () => {
     as('ln -s "$OUTSIDE" folder; ln -s "$OUTSIDE/secret" file; rm -r browser; ln -s "$OUTSIDE/deep" browser');
     as("mkdir -p a/b/c; touch a/b/c/file; chmod 0 a/b; mkfifo pipe");
+    await writeFile(join(dir, "of-root"), "", { mode: 0o600 });
     await profiles.remove("p");
     expect(await profiles.list()).toEqual([]);
     await outsideIsAsItWas();
