@@ -7,6 +7,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY contract/package.json contract/
 COPY db/package.json db/
 COPY control-plane/package.json control-plane/
+COPY processes/package.json processes/
 COPY runner/package.json runner/
 COPY simulator/package.json simulator/
 COPY test/package.json test/
@@ -18,15 +19,16 @@ RUN export DEBIAN_FRONTEND=noninteractive \
  && apt-get update --quiet=2 \
  && apt-get install --quiet=2 --yes --no-install-recommends g++ make python3 \
  && rm -rf /var/lib/apt/lists/*
-RUN npm ci --omit=dev --ignore-scripts --workspace control-plane --workspace db --workspace contract \
+RUN npm ci --omit=dev --ignore-scripts --workspace control-plane --workspace db --workspace contract --workspace processes \
  && npm_config_nodedir=/usr/local npm rebuild better-sqlite3 \
  && rm -rf node_modules/better-sqlite3/deps node_modules/better-sqlite3/build/Release/obj*
 
 FROM manifest AS build
-RUN npm ci --ignore-scripts --workspace control-plane --workspace db --workspace contract --include-workspace-root
+RUN npm ci --ignore-scripts --workspace control-plane --workspace db --workspace contract --workspace processes --include-workspace-root
 COPY tsconfig.base.json ./
 COPY contract contract
 COPY db db
+COPY processes processes
 COPY control-plane control-plane
 COPY scripts/bundle.mjs scripts/
 RUN npx tsc -b control-plane && node scripts/bundle.mjs control-plane
@@ -37,6 +39,7 @@ WORKDIR /app
 COPY --from=modules /app/node_modules node_modules
 COPY --from=modules /app/contract contract
 COPY --from=modules /app/db db
+COPY --from=modules /app/processes processes
 COPY --from=modules /app/control-plane control-plane
 COPY --from=build /app/db/migrations db/migrations
 COPY --from=build /app/control-plane/build control-plane/build

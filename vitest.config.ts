@@ -40,7 +40,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{contract,db,control-plane}/src/**/*.test.ts"],
+          include: ["{contract,db,processes,control-plane}/src/**/*.test.ts"],
           exclude: [DOCKER],
           testTimeout: 30_000,
         },

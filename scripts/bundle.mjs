@@ -11,7 +11,10 @@ import { decode, encode } from "@jridgewell/sourcemap-codec";
 import { build, context } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const PROGRAMS = { "control-plane": ["control-plane", "db", "contract"], runner: ["runner", "contract"] };
+const PROGRAMS = {
+  "control-plane": ["control-plane", "db", "processes", "contract"],
+  runner: ["runner", "processes", "contract"],
+};
 const ENTRIES = {
   "control-plane": ["main", "health-check", "stop-all", "backup-all", "restore-all"],
   runner: ["main"],

@@ -377,7 +377,7 @@ export type StreamLine = z.infer<typeof streamLineSchema>;
  *   RUNNER_HOST, RUNNER_PORT    where to listen; port 0 picks a free one
  *   RUNNER_BROWSER_ARGS         JSON array, extra Chromium arguments
  *   RUNNER_CHROMIUM_PATH        executable
- *   RUNNER_CHROMIUM_UID         set where the runner itself is root: user (and group) id Chromium runs under
+ *   RUNNER_UID                  set where it is started as root: user (and group) id that it becomes before it touches its profile
  *   RUNNER_START_TIMEOUT_SECONDS  from start to a QR or a login, else `start_timeout`
  *   RUNNER_CONNECT_TIMEOUT_SECONDS  without a connection after one, or after a scan, else `connect_timeout`; 300
  *   RUNNER_EXPECTS_LOGIN        true: the account was linked; a profile without a login then opens nothing and says `login_lost`

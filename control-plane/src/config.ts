@@ -38,6 +38,24 @@ const addressList = list.refine((parts) => parts.every(isAddressRange), {
   message: "must be IP addresses or ranges such as 10.0.0.0/8, separated by commas",
 });
 
+/**
+ * Between what systemd gives to containers and what some programs take for negative, where it names nobody (UIDS-GIDS.md of
+ * systemd), and above all of `/etc/subuid`; so many that two installations hardly choose the same one.
+ */
+const RUNNER_UIDS = { first: 1_900_000_000, last: 1_999_999_999 };
+/** The last that Linux gives is 2^32 - 3: the two above it say "none". */
+const MAX_UID = 4_294_967_293;
+const uidRange = z
+  .string()
+  .regex(/^\d{1,10}-\d{1,10}$/, "must be two user ids, such as 1900000000-1999999999")
+  .transform((text) => {
+    const [first = 0, last = 0] = text.split("-").map(Number);
+    return { first, last };
+  })
+  .refine(({ first, last }) => first > 0 && first <= last && last <= MAX_UID, {
+    message: `must be two user ids from 1 to ${MAX_UID}, the lower one first`,
+  });
+
 const jsonStrings = z.string().transform((text, ctx) => {
   try {
     const parsed = z.array(z.string()).safeParse(JSON.parse(text));
@@ -84,6 +102,7 @@ const environmentSchema = z.object({
     .pipe(z.number().min(0.1, "must be 0.1 or more"))
     .default(2),
   RUNNER_PIDS: integer(128, 32_768).default(256),
+  RUNNER_UIDS: uidRange.default(RUNNER_UIDS),
   RUNNER_START_TIMEOUT_SECONDS: integer(5, 600).default(60),
   RUNNER_START_CONCURRENCY: integer(1, 64).default(4),
   MAX_SESSIONS: integer(0, 100_000).default(0),
@@ -185,6 +204,7 @@ export function parseConfig(environment: Readonly<Record<string, string | undefi
       profileMaxMb: env.PROFILE_MAX_MB,
       cpus: env.RUNNER_CPUS,
       pids: env.RUNNER_PIDS,
+      uids: env.RUNNER_UIDS,
       startTimeoutSeconds: env.RUNNER_START_TIMEOUT_SECONDS,
       startConcurrency: env.RUNNER_START_CONCURRENCY,
       qrTimeoutSeconds: env.QR_TIMEOUT_SECONDS,

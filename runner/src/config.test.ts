@@ -13,9 +13,9 @@ test("reads units and lists, and takes an empty variable for one that is not set
     ...good,
     RUNNER_QR_TIMEOUT_SECONDS: "1.5",
     RUNNER_BROWSER_ARGS: '["--a=b"]',
-    RUNNER_CHROMIUM_UID: "",
+    RUNNER_UID: "",
   });
-  expect(config).toMatchObject({ qrTimeoutMs: 1500, browserArgs: ["--a=b"], chromiumUid: null, port: 8080 });
+  expect(config).toMatchObject({ qrTimeoutMs: 1500, browserArgs: ["--a=b"], uid: null, port: 8080 });
 });
 
 test("names every bad variable at once", () => {

@@ -32,7 +32,7 @@ const environment = z
     RUNNER_PORT: z.coerce.number().int().min(0).max(65_535).default(RUNNER_CONTAINER_PORT),
     RUNNER_BROWSER_ARGS: browserArgs,
     RUNNER_CHROMIUM_PATH: z.string().default("/usr/lib/chromium/chromium-headless-shell"),
-    RUNNER_CHROMIUM_UID: z.coerce.number().int().min(1).optional(),
+    RUNNER_UID: z.coerce.number().int().min(1).optional(),
     RUNNER_START_TIMEOUT_SECONDS: seconds(90),
     RUNNER_CONNECT_TIMEOUT_SECONDS: seconds(300),
     RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
@@ -54,8 +54,8 @@ const environment = z
     port: env.RUNNER_PORT,
     browserArgs: env.RUNNER_BROWSER_ARGS,
     chromiumPath: env.RUNNER_CHROMIUM_PATH,
-    /** User and group Chromium runs under; null: the runner's own. */
-    chromiumUid: env.RUNNER_CHROMIUM_UID ?? null,
+    /** User and group to become before anything is touched; null: those that it was started as. */
+    uid: env.RUNNER_UID ?? null,
     startTimeoutMs: env.RUNNER_START_TIMEOUT_SECONDS,
     /** How long a page that was up, or whose code was scanned, may be without a connection before it is opened anew. */
     connectTimeoutMs: env.RUNNER_CONNECT_TIMEOUT_SECONDS,

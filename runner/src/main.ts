@@ -7,6 +7,7 @@ import { parseConfig, type Config } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import { createRunner } from "./runner.ts";
 import { createServer } from "./server.ts";
+import { becomeUser } from "./user.ts";
 
 /** Longest wait for running requests once browser and journal are closed. */
 const DRAIN_MS = 1_000;
@@ -15,6 +16,7 @@ const DRAIN_MS = 1_000;
 const KEEP_ALIVE_MS = 75_000;
 
 const run = async (config: Config): Promise<void> => {
+  if (config.uid !== null) await becomeUser(config.uid);
   const log = createLogger({ level: config.logLevel, runnerId: config.runnerId });
   // Says that there was a parent also where it is gone already.
   const hasParent = process.send !== undefined;

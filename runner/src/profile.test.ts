@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 test("clears what a killed browser left behind, and nothing else", async () => {
-  const profile = createProfile(dir, null);
+  const profile = createProfile(dir);
   await profile.prepare();
   const login = join(profile.userDataDir, "Default", "IndexedDB");
   await mkdir(login, { recursive: true });
@@ -26,7 +26,7 @@ test("clears what a killed browser left behind, and nothing else", async () => {
 });
 
 test("a login that was deleted half is not started again", async () => {
-  const profile = createProfile(dir, null);
+  const profile = createProfile(dir);
   await mkdir(join(dir, "browser.deleted", "session"), { recursive: true });
   await profile.prepare();
   expect(await readdir(dir)).toEqual(["browser", "outgoing"]);
@@ -39,7 +39,7 @@ test("a login that was deleted half is not started again", async () => {
 });
 
 test("a file on its way to the page is there while it is used, and never longer", async () => {
-  const profile = createProfile(dir, null);
+  const profile = createProfile(dir);
   await profile.prepare();
   const outgoing = join(dir, "outgoing");
   const used = await profile.withFile(Buffer.from("a file"), async (path) => {
@@ -57,7 +57,7 @@ test("a file on its way to the page is there while it is used, and never longer"
 });
 
 test("waits until the login is written, but not for ever", async () => {
-  const profile = createProfile(dir, null);
+  const profile = createProfile(dir);
   const store = join(profile.userDataDir, "Default", "Local Storage");
   await mkdir(store, { recursive: true });
   const writing = new AbortController();
@@ -78,23 +78,9 @@ test("waits until the login is written, but not for ever", async () => {
 });
 
 test("the claim is whole or not there", async () => {
-  const profile = createProfile(dir, null);
+  const profile = createProfile(dir);
   await profile.writeClaim({ sessionId: "a", claimedAt: "2026-01-01T00:00:00.000Z" });
   await profile.writeClaim({ sessionId: "b", claimedAt: "2026-01-01T00:00:00.000Z" });
   expect(JSON.parse(await readFile(join(dir, "claim.json"), "utf8"))).toMatchObject({ sessionId: "b" });
   expect((await stat(join(dir, "claim.json"))).mode & 0o777).toBe(0o600);
-});
-
-test.runIf(process.getuid?.() === 0)("gives the browser's folder to its user, old files too", async () => {
-  await createProfile(dir, null).prepare();
-  await writeFile(join(dir, "browser", "session", "Local State"), "{}");
-  await chown(join(dir, "browser"), 20_123, 20_123); // as the process runtime makes it
-  await createProfile(dir, 20_123).prepare();
-  for (const path of ["browser", "browser/session", "browser/session/Local State", "outgoing"]) {
-    expect((await stat(join(dir, path))).uid).toBe(20_123);
-  }
-  await createProfile(dir, 20_123).withFile(Buffer.from("a file"), async (path) => {
-    expect((await stat(path)).uid).toBe(20_123);
-  });
-  expect((await stat(dir)).uid).toBe(0);
 });

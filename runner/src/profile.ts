@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
@@ -17,7 +17,7 @@ export type Profile = {
   readonly browserDir: string;
   /** Chromium's profile, where LocalAuth looks for it. */
   readonly userDataDir: string;
-  /** Makes the folders, and gives them to Chromium's user. */
+  /** Makes the folders. */
   prepare(): Promise<void>;
   /** Clears what a browser that was killed left behind. No browser may be running on it. */
   clearLocks(): Promise<void>;
@@ -53,7 +53,7 @@ const leftovers = ["Default/blob_storage", "Crashpad", "BrowserMetrics"];
 const QUIET_MS = 1_000;
 const LOOK_EVERY_MS = 100;
 
-export const createProfile = (dir: string, chromiumUid: number | null): Profile => {
+export const createProfile = (dir: string): Profile => {
   const browserDir = join(dir, "browser");
   const userDataDir = join(browserDir, "session");
   const linkedPath = join(browserDir, "linked");
@@ -72,9 +72,6 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       });
       await Promise.all([goneDir, outgoingDir].map((path) => rm(path, { recursive: true, force: true })));
       await mkdir(outgoingDir, { mode: 0o700 });
-      if (chromiumUid === null) return;
-      await giveTo(chromiumUid, browserDir, userDataDir);
-      await lchown(outgoingDir, chromiumUid, chromiumUid);
     },
     clearLocks: async () => {
       const stale = [...singletons, ...leftovers].map((name) => join(userDataDir, name));
@@ -106,7 +103,6 @@ export const createProfile = (dir: string, chromiumUid: number | null): Profile 
       const path = join(outgoingDir, randomUUID());
       try {
         await writeFile(path, bytes, { mode: 0o600, flag: "wx" });
-        if (chromiumUid !== null) await lchown(path, chromiumUid, chromiumUid);
         return await use(path);
       } finally {
         await rm(path, { force: true });
@@ -140,20 +136,6 @@ export const absent = (cause: NodeJS.ErrnoException): null => {
 export const replaceFile = async (path: string, text: string, draft = `${path}.new`): Promise<void> => {
   await writeFile(draft, text, { mode: 0o600, flush: true });
   await rename(draft, path);
-};
-
-/**
- * Gives `dir` and all in it to this user, unless the folder within that is given last is theirs already: children come
- * before their folders, so that folders that belong to `uid` say that all was done.
- */
-const giveTo = async (uid: number, dir: string, last: string): Promise<void> => {
-  if ((await stat(last)).uid === uid) return;
-  for (const entry of await readdir(dir, { recursive: true })) {
-    const path = join(dir, entry);
-    if (path !== last) await lchown(path, uid, uid);
-  }
-  await lchown(dir, uid, uid);
-  await lchown(last, uid, uid);
 };
 
 /** Names, sizes and times of the files that hold a login. */

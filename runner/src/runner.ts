@@ -40,7 +40,7 @@ export const createRunner = async ({ config, log, dieWithRunner }: Deps): Promis
   const { profileDir } = config;
   const mine = { generation: config.generation, runnerId: config.runnerId };
   const newer = await claimProfile(profileDir, mine);
-  const profile = createProfile(profileDir, config.chromiumUid);
+  const profile = createProfile(profileDir);
   if (newer === null) await profile.prepare();
   const unread = await openUnread({ path: newer === null ? profile.unreadPath : null, log });
   const journal = await openJournal({

@@ -54,7 +54,7 @@ const hashSources = () => {
     "tsconfig.base.json",
     "scripts/bundle.mjs",
   ];
-  const files = [...single, ...filesIn("contract"), ...filesIn("runner")];
+  const files = [...single, ...["contract", "processes", "runner"].flatMap(filesIn)];
   for (const file of files) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
   return hash.digest("hex").slice(0, 16);
 };

@@ -29,11 +29,12 @@ export type RunnerProcess = {
 
 /**
  * Starts a runner as the leader of a process group of its own, so that nothing it started can outlive it, with an
- * IPC channel, by whose end it learns that the control plane is gone.
+ * IPC channel, by whose end it learns that the control plane is gone. `clear` ends what it started outside of that group.
  */
 export const startRunnerProcess = async (
   entry: string,
   environment: Readonly<Record<string, string>>,
+  clear: () => Promise<void> = async () => {},
 ): Promise<RunnerProcess> => {
   const child = spawn(process.execPath, [`--max-semi-space-size=${MAX_SEMI_SPACE}`, entry], {
     detached: true,
@@ -54,6 +55,7 @@ export const startRunnerProcess = async (
   const ended = exited.then(async (code) => {
     signalGroup(pid, "SIGKILL");
     await groupEnded(pid, KILL_TIMEOUT_MS);
+    await clear();
     alive = false;
     return code;
   });

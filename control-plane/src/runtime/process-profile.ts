@@ -1,9 +1,23 @@
-import { chmod, chown, lstat, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { OperatorError } from "@whatsapp-engine/contract";
-import { extract, pack, type ExtractOptions } from "tar-fs";
+import type { Place } from "@whatsapp-engine/processes";
+import { createUserFiles } from "./process-as-user.ts";
+import { createProfileUsers, type UidRange } from "./process-users.ts";
 import {
   MAX_FILE_BYTES,
   claimOf,
@@ -12,21 +26,21 @@ import {
   type ProfileContents,
 } from "./profile-contents.ts";
 
-/** User and group `nobody`: what Chromium runs under where the engine itself is root. */
-export const CHROMIUM_UID = 65_534;
-
 /**
- * Profiles of the process runtime: `<data folder>/profiles/<profile id>`. In each, `browser` holds Chromium's
- * user data and belongs to Chromium's user, `runner.pid` says which process uses it, and the rest is the runner's.
+ * Profiles of the process runtime: `<data folder>/profiles/<profile id>`, all of it the runner's, whose user it belongs to
+ * where the engine is root: then the engine touches nothing in it but as that user. `<data folder>/runners/<profile id>`
+ * says which process uses it.
  */
 export type ProfileStore = {
   dir(profileId: string): string;
-  /** Makes the profile's folders if they are missing. */
-  create(profileId: string): Promise<string>;
+  /** Where to look for what is on it. */
+  place(profileId: string): Promise<Place>;
+  /** Makes the profile's folder if it is missing. Returns whose it is; undefined: our own user's. */
+  create(profileId: string): Promise<number | undefined>;
   remove(profileId: string): Promise<void>;
   /** What is in the profile, as a tar. */
-  pack(profileId: string): Readable;
-  /** Makes a profile of a tar. The runner gives Chromium's part of it to Chromium's user. */
+  pack(profileId: string): AsyncGenerator<Buffer>;
+  /** Makes a profile of a tar. */
   unpack(profileId: string, tar: Readable): Promise<void>;
   list(): Promise<string[]>;
   /** Which process group may be using the profile, as last recorded. */
@@ -34,58 +48,93 @@ export type ProfileStore = {
   writeOwner(profileId: string, owner: string): Promise<void>;
   /** Nothing uses the profile any more, unless another than this process group was recorded since. */
   clearOwner(profileId: string, pid: number): Promise<void>;
+  /** Takes over what an engine of before recorded, in the profiles. */
+  adoptOwners(): Promise<void>;
   /** What the profile says of itself; undefined: there is none. */
   read(profileId: string): Promise<ProfileContents | undefined>;
 };
 
-/** `chromiumUid` undefined: Chromium runs under our own user. */
-export const createProfileStore = (dataDir: string, chromiumUid: number | undefined): ProfileStore => {
+type Options = {
+  dataDir: string;
+  /** Users to give to profiles; undefined: all are our own user's, who is not root. */
+  uids: UidRange | undefined;
+  /** Where programs are looked for. */
+  searchPath: string;
+};
+
+export const createProfileStore = ({ dataDir, uids, searchPath }: Options): ProfileStore => {
   const root = join(dataDir, "profiles");
-  const dir = (profileId: string) => {
+  const owners = join(dataDir, "runners");
+  const users = uids && createProfileUsers(root, uids);
+  const files = createUserFiles(searchPath);
+  const within = (folder: string, profileId: string) => {
     if (!/^[A-Za-z0-9_-]+$/.test(profileId)) throw new Error("A profile id is letters, digits, _ and -.");
-    return join(root, profileId);
+    return join(folder, profileId);
   };
-  const ownerFile = (profileId: string) => join(dir(profileId), "runner.pid");
+  const dir = (profileId: string) => within(root, profileId);
+  const ownerFile = (profileId: string) => within(owners, profileId);
   const readOwner = (profileId: string) => readFile(ownerFile(profileId), "utf8").catch(ifMissing(undefined));
+  const exists = async (profileId: string) =>
+    (await lstat(dir(profileId)).catch(ifMissing(undefined))) !== undefined;
   const store: ProfileStore = {
     dir,
-    async create(profileId) {
-      const browser = join(dir(profileId), "browser");
-      await mkdir(browser, { recursive: true, mode: 0o700 });
-      if (chromiumUid !== undefined) {
-        await chown(browser, chromiumUid, chromiumUid);
-        // Folders on the way may be entered, not read, by Chromium's user.
-        for (const folder of [dir(profileId), root]) await chmod(folder, 0o711);
-      }
-      return dir(profileId);
+    async place(profileId) {
+      const folder = dir(profileId);
+      const uid = await users?.userOf(profileId);
+      return { folder, userDataDir: join(folder, profileFiles.userData), ...(uid !== undefined && { uid }) };
     },
-    remove: (profileId) => rm(dir(profileId), { recursive: true, force: true, maxRetries: 5 }),
-    pack: (profileId) => Readable.from(pack(dir(profileId)), { objectMode: false }),
+    async create(profileId) {
+      await mkdir(dir(profileId), { recursive: true, mode: 0o700 });
+      if (users === undefined) return undefined;
+      await chmod(root, 0o711); // to be passed through, and not read
+      return users.ensure(profileId);
+    },
+    async remove(profileId) {
+      if (await exists(profileId)) {
+        await files.empty(await users?.ensure(profileId), dir(profileId));
+        await rmdir(dir(profileId));
+      }
+      await rm(ownerFile(profileId), { force: true });
+    },
+    async *pack(profileId) {
+      yield* files.pack(await users?.ensure(profileId), dir(profileId));
+    },
     async unpack(profileId, tar) {
-      await pipeline(tar, extract(await store.create(profileId), { chown: false } as ExtractOptions));
+      await files.unpack(await store.create(profileId), dir(profileId), tar);
     },
     async list() {
       const entries = await readdir(root, { withFileTypes: true }).catch(ifMissing([]));
       return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     },
     readOwner,
-    writeOwner: (profileId, owner) => writeFile(ownerFile(profileId), owner, { mode: 0o600 }),
+    async writeOwner(profileId, owner) {
+      await mkdir(owners, { recursive: true, mode: 0o700 });
+      await writeFile(ownerFile(profileId), owner, { mode: 0o600 });
+    },
     async clearOwner(profileId, pid) {
       const owner = await readOwner(profileId);
       if (Number.parseInt(owner ?? "", 10) === pid) await rm(ownerFile(profileId), { force: true });
     },
+    async adoptOwners() {
+      await mkdir(owners, { recursive: true, mode: 0o700 });
+      for (const profileId of await store.list()) {
+        // A file in a folder that is its user's may say what that user likes.
+        if ((await users?.userOf(profileId)) !== undefined) continue;
+        await rename(join(dir(profileId), "runner.pid"), ownerFile(profileId)).catch(ifMissing(undefined));
+      }
+    },
     async read(profileId) {
-      if (!(await stat(dir(profileId)).catch(ifMissing(undefined)))) return undefined;
+      if (!(await exists(profileId))) return undefined;
       const file = (name: string) => join(dir(profileId), name);
       const [claim, generation, linked, owner] = await Promise.all([
         readText(file(profileFiles.claim)),
         readText(file(profileFiles.generation)),
-        stat(file(profileFiles.linked)).catch(ifMissing(undefined)),
+        isFileIn(file(dirname(profileFiles.linked)), file(profileFiles.linked)),
         readOwner(profileId),
       ]);
       return {
         claim: claimOf(claim),
-        linked: linked !== undefined,
+        linked,
         generation: generationOf(generation),
         hasRunner: owner !== undefined,
       };
@@ -103,20 +152,44 @@ export const checkCanEnter = async (path: string, uid: number): Promise<void> =>
   const bit = found.uid === uid ? 0o100 : found.gid === uid ? 0o010 : 0o001;
   if ((found.mode & bit) === 0)
     throw new OperatorError(
-      `Chromium runs as user ${uid} and may not enter ${path}; set DATA_DIR to a folder that every user can enter, or run: chmod o+x ${path}`,
+      `Sessions run as users of their own, such as ${uid}, who may not enter ${path}; set DATA_DIR to a folder that every user can enter, or run: chmod o+x ${path}`,
     );
 };
 
-/** Null: there is no such file; empty: what is there is no file of a runner's. */
+/** Null: there is no such file; empty: what is there is no file of a runner's. Follows no link, and waits for no pipe. */
 const readText = async (path: string): Promise<string | null> => {
-  const found = await lstat(path).catch(ifMissing(undefined));
-  if (found === undefined) return null;
-  return found.isFile() && found.size <= MAX_FILE_BYTES ? readFile(path, "utf8") : "";
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return null;
+      if (["ELOOP", "ENXIO", "EACCES"].includes(error.code ?? "")) return undefined;
+      throw error;
+    },
+  );
+  if (!file) return file === null ? null : "";
+  try {
+    const { size } = await file.stat();
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(MAX_FILE_BYTES + 1));
+    return size <= MAX_FILE_BYTES ? buffer.toString("utf8", 0, bytesRead) : "";
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EISDIR") return "";
+    throw error;
+  } finally {
+    await file.close();
+  }
+};
+
+/** Whether it is there; only looked at, in a folder that is no link either. */
+const isFileIn = async (folder: string, path: string): Promise<boolean> => {
+  const [above, found] = await Promise.all(
+    [folder, path].map((one) => lstat(one).catch(ifMissing(undefined))),
+  );
+  return above?.isDirectory() === true && found?.isFile() === true;
 };
 
 const ifMissing =
   <T>(value: T) =>
   (error: unknown): T => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return value;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return value;
     throw error;
   };

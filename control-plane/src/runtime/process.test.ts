@@ -1,24 +1,30 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { aRunner, conformance } from "./test-support/conformance.ts";
 import { findChromium } from "./process-chromium.ts";
 import { groupEnded } from "./process-group.ts";
-import { CHROMIUM_UID, checkCanEnter } from "./process-profile.ts";
+import { checkCanEnter } from "./process-profile.ts";
 import { createProcessRuntime } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
 import { callStub } from "./test-support/stub-client.ts";
+import { watching } from "./test-support/watching.ts";
+
+const UIDS = { first: 1_900_000_000, last: 1_999_999_999 };
 
 const options = {
   runnerEntry: join(import.meta.dirname, "test-support/stub-runner.mjs"),
   // Any executable will do: the stub starts no browser.
   chromiumPath: process.execPath,
   browserArgs: [],
+  uids: UIDS,
   startTimeoutSeconds: 60,
   qrTimeoutSeconds: 60,
   environment: { PATH: process.env["PATH"], API_KEY: "secret" },
@@ -30,6 +36,10 @@ const aDataFolder = async () => {
   await chmod(dataDir, 0o711);
   return dataDir;
 };
+
+const emptyTar = () => Readable.from([Buffer.alloc(1024)]);
+const drained = (tar: Readable) =>
+  pipeline(tar, new Writable({ write: (_chunk, _encoding, done) => done() }));
 
 /** Whether it does more than wait for init to take note of its end. */
 const runs = async (pid: number) =>
@@ -117,6 +127,87 @@ describe("The process runtime", () => {
     await runtime.prepare();
   });
 
+  describe("something else on the profile of a runner that is gone, such as its browser", () => {
+    let spec: ReturnType<typeof aRunner>;
+    let stranger: ChildProcess;
+    const isThere = () => runs(stranger.pid!);
+    beforeEach(async () => {
+      spec = aRunner();
+      await runtime.ensure(spec);
+      await callStub(runtime, spec.runnerId, "/note?text=kept");
+    });
+    afterEach(() => void stranger.kill("SIGKILL"));
+    const startStranger = async ({ again = false } = {}) => {
+      const userDataDir = join(dataDir, "profiles", spec.profileId, "browser/session");
+      const browser = [
+        "--eval",
+        "console.log(); setInterval(() => {}, 1000)",
+        "--",
+        `--user-data-dir=${userDataDir}`,
+      ];
+      const keeper = `
+        const { spawn } = require("node:child_process");
+        let child;
+        const again = () => (child = spawn(process.execPath, ${JSON.stringify(browser)}, { stdio: "inherit" }).once("exit", again));
+        again();
+        process.on("exit", () => child.kill("SIGKILL"));
+        process.on("SIGTERM", () => process.exit());`;
+      stranger = spawn(process.execPath, again ? ["--eval", keeper] : browser, {
+        detached: true,
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(stranger.stdout!, "data");
+    };
+    const GRACE = { graceSeconds: 5 };
+
+    test("ends with it", async () => {
+      await startStranger();
+      await runtime.remove(spec.runnerId, GRACE);
+      expect(await isThere()).toBe(false);
+    });
+
+    test("ends with a runner that is killed", async () => {
+      await startStranger();
+      const watch = watching(runtime);
+      await callStub(runtime, spec.runnerId, "/exit?code=1");
+      await watch.event("exited", { runnerId: spec.runnerId });
+      expect(await isThere()).toBe(false);
+      watch.stop();
+    });
+
+    test.each([
+      ["another runner is started", () => runtime.ensure(aRunner(spec.profileId))],
+      ["the profile is removed", () => runtime.removeProfile(spec.profileId)],
+      ["the profile is copied", () => drained(runtime.exportProfile(spec.profileId))],
+      ["the profile is written", () => runtime.importProfile(spec.profileId, emptyTar())],
+      ["a control plane begins", () => runtime.prepare()],
+    ])("ends before %s", async (_what, work) => {
+      await runtime.remove(spec.runnerId, GRACE);
+      await startStranger();
+      await work();
+      expect(await isThere()).toBe(false);
+    });
+
+    test("comes again and again: nothing is started, copied, written or removed, and what to do is said", async () => {
+      await runtime.remove(spec.runnerId, GRACE);
+      await startStranger({ again: true });
+      const wanted = {
+        code: "runner_unavailable",
+        message: expect.stringMatching(/^Process \d+ is on .* End it/),
+      };
+      await runtime.prepare();
+      await expect(runtime.ensure(aRunner(spec.profileId))).rejects.toMatchObject(wanted);
+      await expect(runtime.removeProfile(spec.profileId)).rejects.toMatchObject(wanted);
+      await expect(drained(runtime.exportProfile(spec.profileId))).rejects.toMatchObject(wanted);
+      await expect(runtime.importProfile(spec.profileId, emptyTar())).rejects.toMatchObject(wanted);
+      stranger.kill("SIGTERM");
+      await once(stranger, "exit");
+      const next = aRunner(spec.profileId);
+      await runtime.ensure(next);
+      expect(await callStub(runtime, next.runnerId, "/note")).toEqual({ note: "kept" });
+    });
+  });
+
   test("a process that was given the number of a runner of before is let be", async () => {
     const spec = aRunner();
     await runtime.ensure(spec);
@@ -124,7 +215,7 @@ describe("The process runtime", () => {
     const stranger = spawn(process.execPath, ["--eval", "setInterval(() => {}, 1000)"], { detached: true });
     try {
       const owner = `${stranger.pid} 1`; // another start time than its own
-      await writeFile(join(dataDir, "profiles", spec.profileId, "runner.pid"), owner);
+      await writeFile(join(dataDir, "runners", spec.profileId), owner);
       await runtime.prepare();
       expect(await runs(stranger.pid!)).toBe(true);
     } finally {
@@ -151,19 +242,8 @@ describe("The process runtime", () => {
     const closed = join(dataDir, "closed");
     await mkdir(join(closed, "data"), { recursive: true });
     await chmod(closed, 0o700);
-    await expect(checkCanEnter(join(closed, "data"), CHROMIUM_UID)).rejects.toThrow(closed);
+    await expect(checkCanEnter(join(closed, "data"), UIDS.first)).rejects.toThrow(closed);
     await chmod(closed, 0o711);
-    await checkCanEnter(join(closed, "data"), CHROMIUM_UID);
+    await checkCanEnter(join(closed, "data"), UIDS.first);
   });
-
-  test.runIf(process.getuid?.() === 0)(
-    "as root, the browser's folder belongs to Chromium's user, the rest to us",
-    async () => {
-      const spec = aRunner();
-      await runtime.ensure(spec);
-      const profile = join(dataDir, "profiles", spec.profileId);
-      expect(await stat(join(profile, "browser"))).toMatchObject({ uid: CHROMIUM_UID, gid: CHROMIUM_UID });
-      expect((await stat(profile)).uid).toBe(0);
-    },
-  );
 });

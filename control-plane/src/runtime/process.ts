@@ -1,13 +1,16 @@
 import { EventEmitter } from "node:events";
 import { constants } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { AppError, passStep } from "@whatsapp-engine/contract";
+import { endOnProfiles, identify, ProfileInUse } from "@whatsapp-engine/processes";
+import { createLocks } from "../locks.ts";
 import type { Log } from "../logger.ts";
 import { findChromium } from "./process-chromium.ts";
 import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
 import { endLeftovers } from "./process-leftovers.ts";
-import { identify } from "./process-group.ts";
-import { CHROMIUM_UID, checkCanEnter, createProfileStore } from "./process-profile.ts";
+import { checkCanEnter, createProfileStore } from "./process-profile.ts";
+import { checkUnused, type UidRange } from "./process-users.ts";
 import type { RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type ProcessRuntimeOptions = {
@@ -16,6 +19,8 @@ export type ProcessRuntimeOptions = {
   runnerEntry: string;
   /** Chromium's executable; searched for where it usually is without it. */
   chromiumPath?: string | undefined;
+  /** Users for the sessions, one each, where the engine is root. */
+  uids: UidRange;
   browserArgs: readonly string[];
   startTimeoutSeconds: number;
   qrTimeoutSeconds: number;
@@ -38,8 +43,9 @@ const CLOSE_GRACE_MS = 25_000;
 /** Runs every runner as a child process: for development, and for machines without a Docker engine. */
 export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime => {
   const { log } = options;
-  const chromiumUid = process.getuid?.() === 0 ? CHROMIUM_UID : undefined;
-  const profiles = createProfileStore(options.dataDir, chromiumUid);
+  const searchPath = options.environment["PATH"] ?? "";
+  const uids = process.getuid?.() === 0 ? options.uids : undefined;
+  const profiles = createProfileStore({ dataDir: options.dataDir, uids, searchPath });
   const runners = new Map<
     string,
     { profileId: string; createdAt: string; process: Promise<RunnerProcess> }
@@ -48,35 +54,60 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
   const closing = new AbortController();
   const tell = (event: RuntimeEvent) => events.emit("event", event);
   let chromium: string | undefined;
+  /** The newest use of each profile: what is on a profile ends with its runner, unless another has it by then. */
+  const uses = new Map<string, object>();
+  const locks = createLocks();
+
+  /** Ends all that is on a profile, whoever started it. Throws `runner_unavailable` where something may be left. */
+  const clear = async (profileId: string): Promise<void> => {
+    const ended = await endOnProfiles([await profiles.place(profileId)]).catch((cause: unknown) => {
+      if (!(cause instanceof ProfileInUse)) throw cause;
+      throw new AppError("runner_unavailable", cause.message, { cause });
+    });
+    if (ended > 0) log.warn({ profileId, ended }, "Processes on a profile without a runner were ended");
+  };
+
+  const clearAfter = (profileId: string, use: object) =>
+    locks.run(profileId, async () => {
+      if (uses.get(profileId) !== use) return;
+      await clear(profileId).catch((err: unknown) => log.warn({ profileId, err }, "A profile is in use"));
+      uses.delete(profileId);
+    });
 
   const start = async (spec: RunnerSpec): Promise<RunnerProcess> => {
     const { runnerId, profileId, generation, token } = spec;
-    chromium ??= await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
-    const profileDir = await profiles.create(profileId);
-    passStep("profile.made", { runnerId });
+    const executable = (chromium ??= await findChromium(options.chromiumPath, searchPath));
     const handedOn = HANDED_ON.flatMap((name) => {
       const value = options.environment[name];
       return value === undefined ? [] : [[name, value] as const];
     });
-    const child = await startRunnerProcess(options.runnerEntry, {
+    const environmentFor = (uid: number | undefined) => ({
       ...Object.fromEntries(handedOn),
       RUNNER_ID: runnerId,
       RUNNER_PROFILE_ID: profileId,
       RUNNER_GENERATION: String(generation),
       RUNNER_TOKEN: token,
       RUNNER_EXPECTS_LOGIN: String(spec.expectsLogin),
-      RUNNER_PROFILE_DIR: profileDir,
+      RUNNER_PROFILE_DIR: profiles.dir(profileId),
       RUNNER_HOST: "127.0.0.1",
       RUNNER_PORT: "0",
       RUNNER_BROWSER_ARGS: JSON.stringify(options.browserArgs),
-      RUNNER_CHROMIUM_PATH: chromium,
-      ...(chromiumUid !== undefined && { RUNNER_CHROMIUM_UID: String(chromiumUid) }),
+      RUNNER_CHROMIUM_PATH: executable,
+      RUNNER_UID: String(uid ?? ""),
       RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
       RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
       RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
       RUNNER_PROFILE_MAX_MB: String(options.profileMaxMb ?? 0),
       RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
       RUNNER_LOG_LEVEL: options.logLevel ?? "info",
+    });
+    const child = await locks.run(profileId, async () => {
+      await clear(profileId);
+      const environment = environmentFor(await profiles.create(profileId));
+      passStep("profile.made", { runnerId });
+      const use = {};
+      uses.set(profileId, use);
+      return startRunnerProcess(options.runnerEntry, environment, () => clearAfter(profileId, use));
     });
     passStep("runner.made", { runnerId });
     tell({ type: "started", runnerId });
@@ -85,7 +116,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       tell({ type: "exited", runnerId, exitCode });
     });
     try {
-      const owner = await identify(child.pid);
+      const owner = identify(child.pid);
       if (owner !== undefined) await profiles.writeOwner(profileId, owner);
       child.begin();
     } catch (error) {
@@ -105,10 +136,14 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
     kind: "process",
 
     async prepare() {
-      chromium = await findChromium(options.chromiumPath, options.environment["PATH"] ?? "");
+      chromium = await findChromium(options.chromiumPath, searchPath);
       await mkdir(options.dataDir, { recursive: true, mode: 0o711 });
-      if (chromiumUid !== undefined) await checkCanEnter(options.dataDir, chromiumUid);
-      await endLeftovers(profiles, log);
+      if (uids !== undefined) {
+        await checkUnused(uids);
+        await checkCanEnter(options.dataDir, uids.first);
+      }
+      await profiles.adoptOwners();
+      await endLeftovers(profiles, clear, log);
     },
 
     async ping() {},
@@ -152,13 +187,25 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       runners.delete(runnerId);
     },
 
-    removeProfile: (profileId) => profiles.remove(profileId),
+    async removeProfile(profileId) {
+      await clear(profileId);
+      await profiles.remove(profileId);
+    },
 
     // What it looks at is read from files, by nothing that could be left.
     removeStrays: async () => 0,
-    exportProfile: (profileId) => profiles.pack(profileId),
+    exportProfile(profileId) {
+      async function* read() {
+        await clear(profileId);
+        yield* profiles.pack(profileId);
+      }
+      return Readable.from(read(), { objectMode: false });
+    },
 
-    importProfile: (profileId, tar) => profiles.unpack(profileId, tar),
+    async importProfile(profileId, tar) {
+      await clear(profileId);
+      await profiles.unpack(profileId, tar);
+    },
 
     // Another installation's processes are known to it alone.
     listOthers: async () => [],

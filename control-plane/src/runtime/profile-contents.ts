@@ -1,9 +1,10 @@
 import { claimCommandSchema, sessionIdSchema } from "@whatsapp-engine/contract";
 import { z } from "zod";
 
-/** Where a runner keeps what a lost database is made again from, in its profile (`runner/src/profile.ts`). */
+/** Where a runner keeps its browser's data, and what a lost database is made again from (`runner/src/profile.ts`). */
 export const profileFiles = {
   claim: "claim.json",
+  userData: "browser/session",
   linked: "browser/linked",
   generation: "generation.json",
 } as const;

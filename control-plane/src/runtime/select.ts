@@ -49,6 +49,7 @@ export async function selectRuntime(deps: {
         dataDir: config.dataDir,
         runnerEntry,
         chromiumPath: config.chromiumPath,
+        uids: config.runner.uids,
         environment,
       }),
   };

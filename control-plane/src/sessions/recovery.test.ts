@@ -14,6 +14,7 @@ unusedProfiles("the process runtime", async () => {
     // Any executable will do: the stub starts no browser.
     chromiumPath: process.execPath,
     browserArgs: [],
+    uids: { first: 1_900_000_000, last: 1_999_999_999 },
     startTimeoutSeconds: 60,
     qrTimeoutSeconds: 60,
     environment: { PATH: process.env["PATH"] },

@@ -38,6 +38,7 @@ beforeEach(() => {
     runnerEntry: join(import.meta.dirname, "../runtime/test-support/stub-runner.mjs"),
     chromiumPath: process.execPath,
     browserArgs: [],
+    uids: { first: 1_900_000_000, last: 1_999_999_999 },
     startTimeoutSeconds: 60,
     qrTimeoutSeconds: 60,
     environment: { PATH: process.env["PATH"] },

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ import {
 const entry = fileURLToPath(new URL("../../build/main.js", import.meta.url));
 const token = "token-of-a-runner-under-test";
 /** An unprivileged user that owns nothing else on the machine. */
-const CHROMIUM_UID = 20_123;
+export const RUNNER_UID = 20_123;
 
 export type RunnerUnderTest = {
   readonly process: ChildProcess;
@@ -43,15 +43,26 @@ export type RunnerUnderTest = {
 
 export const makeProfileDir = async (): Promise<{ dir: string; remove: () => Promise<void> }> => {
   const dir = await mkdtemp(join(tmpdir(), "runner-test-"));
-  await chmod(dir, 0o711); // Chromium's own user must reach its folder in it
+  if (process.getuid?.() === 0) await chown(dir, RUNNER_UID, RUNNER_UID);
   return { dir, remove: () => rm(dir, { recursive: true, force: true, maxRetries: 5 }) };
 };
 
-type Options = { profileDir: string; browserArgs: readonly string[]; env?: Record<string, string> };
+type Options = {
+  profileDir: string;
+  browserArgs: readonly string[];
+  env?: Record<string, string>;
+  /** Another copy of the runner. */
+  program?: string;
+};
 
 /** Starts a runner as the process runtime does, and follows its stream. */
-export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options): Promise<RunnerUnderTest> => {
-  const child = fork(entry, {
+export const runRunner = async ({
+  profileDir,
+  browserArgs,
+  env = {},
+  program = entry,
+}: Options): Promise<RunnerUnderTest> => {
+  const child = fork(program, {
     execArgv: [],
     silent: true,
     env: {
@@ -66,7 +77,7 @@ export const runRunner = async ({ profileDir, browserArgs, env = {} }: Options):
         RUNNER_CHROMIUM_PATH: process.env["CHROMIUM_PATH"],
       }),
       RUNNER_LOG_LEVEL: process.env["RUNNER_LOG_LEVEL"] ?? "error",
-      ...(process.getuid?.() === 0 && { RUNNER_CHROMIUM_UID: String(CHROMIUM_UID) }),
+      ...(process.getuid?.() === 0 && { RUNNER_UID: String(RUNNER_UID) }),
       ...env,
     },
   });

@@ -6,7 +6,7 @@ export type World = {
   readonly simulator: Simulator;
   readonly profileDir: string;
   /** Starts a runner on the profile. */
-  start(env?: Record<string, string>): Promise<RunnerUnderTest>;
+  start(env?: Record<string, string>, program?: string): Promise<RunnerUnderTest>;
   /** Starts one and scans its code as this account. */
   link(phoneNumber?: string, env?: Record<string, string>): Promise<RunnerUnderTest>;
   /** Ends all of it. */
@@ -23,8 +23,14 @@ export const makeWorld = async (build: Build = newestBuild): Promise<World> => {
   const profile = await makeProfileDir();
   const runners: RunnerUnderTest[] = [];
 
-  const start: World["start"] = async (env = {}) => {
-    const runner = await runRunner({ profileDir: profile.dir, browserArgs: simulator.browserArgs(), env });
+  const start: World["start"] = async (env = {}, program) => {
+    const browserArgs = simulator.browserArgs();
+    const runner = await runRunner({
+      profileDir: profile.dir,
+      browserArgs,
+      env,
+      ...(program !== undefined && { program }),
+    });
     runners.push(runner);
     return runner;
   };

@@ -2,7 +2,7 @@ import type { Config } from "../config.ts";
 import { within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
 import type { Profile } from "../profile.ts";
-import { launchBrowser, type BrowserProcess } from "./browser.ts";
+import { clearProfile, launchBrowser, type BrowserProcess } from "./browser.ts";
 import type { WhatsAppClient, WhatsAppListener } from "./client.ts";
 import type { Cause } from "./ladder.ts";
 import { watchPage } from "./watchdog.ts";
@@ -57,13 +57,15 @@ export const createBrowserLife = (deps: BrowserLifeDeps): BrowserLife => {
   };
 
   const launch = async (): Promise<BrowserProcess> => {
+    // Two on one profile spoil its login; their locks are worth nothing once they are cleared.
+    const ended = await clearProfile(profile.userDataDir);
+    if (ended > 0) log.warn({ ended }, "processes of another browser on the profile were ended");
     await profile.clearLocks();
     await deps.beforeLaunch();
     const launched = await launchBrowser({
       executable: config.chromiumPath,
       userDataDir: profile.userDataDir,
       extraArgs: config.browserArgs,
-      uid: config.chromiumUid,
       dieWithRunner: deps.dieWithRunner,
       signal: starting.signal,
       log,

@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { endOnProfiles } from "@whatsapp-engine/processes";
 import { within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
 import { browserArguments } from "./browser-args.ts";
@@ -19,11 +20,9 @@ export type BrowserProcess = {
 
 type Options = {
   executable: string;
-  /** Chromium's profile; must belong to `uid` where that is given. */
+  /** Chromium's profile. */
   userDataDir: string;
   extraArgs: readonly string[];
-  /** User and group to run under; null: the runner's own. */
-  uid: number | null;
   /** Whether the kernel must end it with the runner: so where no container does. */
   dieWithRunner: boolean;
   signal: AbortSignal;
@@ -36,7 +35,7 @@ const KILL_MS = 5_000;
 /** Starts Chromium. Throws an error that says what to mend. */
 export const launchBrowser = async (options: Options): Promise<BrowserProcess> => {
   const { executable, userDataDir, signal, log } = options;
-  refuseRoot(options.uid);
+  refuseRoot();
   const userAgent = await userAgentOf(executable, signal);
   signal.throwIfAborted();
   const [command, ...args] = commandLine(options, userAgent);
@@ -62,6 +61,10 @@ export const launchBrowser = async (options: Options): Promise<BrowserProcess> =
   });
   const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
+    // Where `executable` is a script, what it started is none of our children.
+    await clearProfile(userDataDir, 0).catch((cause: unknown) =>
+      log.error({ err: cause }, "a browser is left"),
+    );
     await within(KILL_MS, ended);
   };
   const abort = () => void kill();
@@ -71,18 +74,19 @@ export const launchBrowser = async (options: Options): Promise<BrowserProcess> =
   return { endpoint: devToolsAddress(child, ended, log), userAgent, ended, kill };
 };
 
+/** Ends every browser that is on this folder, whoever started it. Throws an error that says what to end where one may stay. */
+export const clearProfile = (userDataDir: string, graceMs?: number): Promise<number> =>
+  endOnProfiles([{ folder: userDataDir, userDataDir }], graceMs === undefined ? {} : { graceMs });
+
 const commandLine = (options: Options, userAgent: string): string[] => {
-  const { executable, userDataDir, extraArgs, uid, dieWithRunner } = options;
+  const { executable, userDataDir, extraArgs, dieWithRunner } = options;
   const chromium = [executable, ...browserArguments({ userDataDir, userAgent, extraArgs })];
-  if (uid === null && !dieWithRunner) return chromium;
-  const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
-  return ["setpriv", ...identity, "--pdeathsig=KILL", "--", ...chromium];
+  return dieWithRunner ? ["setpriv", "--pdeathsig=KILL", "--", ...chromium] : chromium;
 };
 
-const refuseRoot = (uid: number | null): void => {
-  if (uid === null && process.getuid?.() === 0) {
-    throw new Error("Chromium does not run as root: set RUNNER_CHROMIUM_UID to an unprivileged user's id.");
-  }
+const refuseRoot = (): void => {
+  if (process.getuid?.() === 0)
+    throw new Error("Chromium does not run as root: set RUNNER_UID to an unprivileged user's id.");
 };
 
 /** What a Chrome of the same version says of itself on Linux: without the word "Headless". */

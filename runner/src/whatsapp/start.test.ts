@@ -67,10 +67,10 @@ test("a browser that hangs when it is asked for its version: start_timeout, and 
 test.runIf(process.getuid?.() === 0)(
   "root without another user for Chromium: said in one sentence",
   async () => {
-    const { state } = await start([], { RUNNER_CHROMIUM_UID: "" });
+    const { state } = await start([], { RUNNER_UID: "" });
     const { reason, detail } = await state(({ status }) => status === "disconnected");
     expect(reason).toBe("start_failed");
-    expect(detail).toContain("RUNNER_CHROMIUM_UID");
+    expect(detail).toContain("RUNNER_UID");
   },
 );
 

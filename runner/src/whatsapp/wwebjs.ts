@@ -261,6 +261,9 @@ const REOPEN_MS = 300;
 /** How long WhatsApp gets to give a pairing code. */
 const PAIRING_MS = 8_000;
 
+/** Has the library read what it reads when its first client is made: later it asks for no file of its packages. */
+export const readLibrary = (): void => void new wwebjs.Client({});
+
 /** The one place that knows whatsapp-web.js. */
 export const createWhatsAppClient = (options: Options): WhatsAppClient => {
   const { listener } = options;

@@ -17,12 +17,15 @@ export async function killRunner(engine: Engine, sessionId: string): Promise<voi
 
 /** Pid of a session's runner on the process runtime. */
 export const runnerPid = (engine: Engine, sessionId: string): number =>
-  Number.parseInt(readFileSync(join(profileDir(engine, sessionId), "runner.pid"), "utf8"), 10);
+  Number.parseInt(readFileSync(join(engine.dataDir, "runners", profileOf(engine, sessionId)), "utf8"), 10);
 
 /** Process runtime only. */
-export function profileDir({ dataDir }: Engine, sessionId: string): string {
+export const profileDir = (engine: Engine, sessionId: string): string =>
+  join(engine.dataDir, "profiles", profileOf(engine, sessionId));
+
+function profileOf({ dataDir }: Engine, sessionId: string): string {
   const [profile] = query(dataDir, "select id from profiles where session_id = ?", sessionId);
-  return join(dataDir, "profiles", String(profile?.["id"]));
+  return String(profile?.["id"]);
 }
 
 /** What a page of the simulator keeps of its login; Chromium writes it to disk some seconds after the scan. */

@@ -26,7 +26,7 @@ export async function killWarmRunner({ dataDir, runtime }: Engine): Promise<void
   const [warm] = query(dataDir, "select profile_id from warm_runners order by created_at");
   const profileId = String(warm?.["profile_id"]);
   if (runtime === "process") {
-    const owner = readFileSync(join(dataDir, "profiles", profileId, "runner.pid"), "utf8");
+    const owner = readFileSync(join(dataDir, "runners", profileId), "utf8");
     process.kill(Number.parseInt(owner, 10), "SIGKILL");
     return;
   }

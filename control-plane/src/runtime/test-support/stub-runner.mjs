@@ -11,6 +11,12 @@ const note = join(RUNNER_PROFILE_DIR, "note");
 /** What a renderer does whose page has grown too big: it is killed, the runner lives on. */
 const FILL = "const hoard = []; setInterval(() => hoard.push(Buffer.alloc(32 * 1024 * 1024, 1)), 1);";
 let stubborn = false;
+// As the runner does.
+if (process.env.RUNNER_UID) {
+  process.setgroups([]);
+  process.setgid(Number(process.env.RUNNER_UID));
+  process.setuid(Number(process.env.RUNNER_UID));
+}
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? "/", "http://stub");

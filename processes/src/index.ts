@@ -1,0 +1,3 @@
+export * from "./end.ts";
+export * from "./find.ts";
+export * from "./proc.ts";
