@@ -48,7 +48,7 @@ beforeEach(async () => {
     findSend: async () => null,
   } as unknown as RunnerClient;
   const live = createLiveSessions();
-  const state = { status: "connected" } as RunnerState;
+  const state = { status: "connected", diskTrouble: null } as RunnerState;
   live.set("a", { runnerId: "r", profileId: "p", client, state, usedAt: 0, stop: async () => undefined });
   dispatcher = createDispatcher({
     clockCheck: { isPlausible: () => true },
