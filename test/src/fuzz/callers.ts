@@ -15,10 +15,10 @@ import { createRequests, type Made } from "./requests.ts";
 import { isWell } from "./well.ts";
 
 const SESSIONS = [
-  { id: "a", account: "6281200000001" },
-  { id: "b", account: "6281200000002" },
+  { id: "linked-1", account: "6281200000001" },
+  { id: "linked-2", account: "6281200000002" },
 ];
-const SPARE = { id: "c", account: "6281200000003" };
+const SPARE = { id: "spare-0", account: "6281200000003" };
 const PEOPLE = Array.from({ length: 24 }, (_, at) => `62812000010${String(at).padStart(2, "0")}`);
 const SUPPRESSED = PEOPLE.slice(-3);
 /** Nobody else writes to or of them. */
