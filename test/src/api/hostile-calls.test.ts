@@ -166,7 +166,10 @@ const HEADERS = [
   "X-Request-Id",
 ];
 
-describe("nobody waits for what a call holds", { timeout: 300_000 }, () => {
+/** Each takes a minute or two, and some times as long on a machine that others use; what counts is measured in the processor's time. */
+const TIMEOUT_MS = 900_000;
+
+describe("nobody waits for what a call holds", { timeout: TIMEOUT_MS }, () => {
   it("in a field of a JSON body", async () => {
     const taking = bodiesOf("application/json");
     expect(taking.length).toBeGreaterThan(12);

@@ -15,10 +15,10 @@ import { createRequests, type Made } from "./requests.ts";
 import { isWell } from "./well.ts";
 
 const SESSIONS = [
-  { id: "a", account: "6281200000001" },
-  { id: "b", account: "6281200000002" },
+  { id: "linked-1", account: "6281200000001" },
+  { id: "linked-2", account: "6281200000002" },
 ];
-const SPARE = { id: "c", account: "6281200000003" };
+const SPARE = { id: "spare-0", account: "6281200000003" };
 const PEOPLE = Array.from({ length: 24 }, (_, at) => `62812000010${String(at).padStart(2, "0")}`);
 const SUPPRESSED = PEOPLE.slice(-3);
 /** Nobody else writes to or of them. */
@@ -33,8 +33,8 @@ const WEBHOOK_SHARE = 500;
 const LOOK_MS = 100;
 /** Ten times what one call may hold the event loop for. */
 const MOST_HELD_MS = 500;
-/** Of nineteen in twenty looks; seen: 60 ms to 480 ms, as busy as the machine is with other work. */
-const MOST_HEALTH_MS = 1_500;
+/** Of nineteen in twenty looks; seen: 60 ms, and 1,700 ms where ten others wanted each processor. What is held by the engine itself, the loop tells. */
+const MOST_HEALTH_MS = 3_000;
 /** More say no more. */
 const MOST_FINDINGS = 50;
 /** As long as all that waits may take once the last call is over. */

@@ -4,7 +4,7 @@ import type { Told } from "./call.ts";
 import type { Made } from "./requests.ts";
 
 /** What any call may take on a machine that has other work too. */
-const ANY_MS = 3_000;
+const ANY_MS = 5_000;
 /** What waits for its turn to be read, and how long. */
 const [LARGE_BYTES, LARGE_MS] = [64 * 1024, 10_000];
 /**

@@ -61,6 +61,10 @@ export function createRequests(document: Document, known: Known, sessions: Sessi
     return operation;
   }
 
+  /** Those that the path does not have: a session that stays is not to be deleted so. */
+  const otherMethods = ({ path }: Operation) =>
+    METHODS.filter((method) => !operations.some((one) => one.path === path && one.method === method));
+
   function idsFor({ method, path, parameters }: Operation, random: Random): Record<string, string> {
     const names = parameters.filter((one) => one.in === "path").map(({ name }) => name);
     const session = ON_SPARE_SESSIONS.test(`${method} ${path}`)
@@ -143,7 +147,7 @@ export function createRequests(document: Document, known: Known, sessions: Sessi
       const wait = operation.parameters.find(({ name }) => name === "wait");
       return {
         operation,
-        method: random.between(0, 39) === 0 ? random.pick(METHODS) : operation.method,
+        method: random.between(0, 39) === 0 ? random.pick(otherMethods(operation)) : operation.method,
         path: query.size > 0 ? `${path}?${query.toString()}` : path,
         ids,
         headers: { ...headersFor(operation, random), ...headers },
