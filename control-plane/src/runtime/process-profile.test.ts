@@ -62,15 +62,15 @@ describe.runIf(process.getuid?.() === 0)("a profile whose user means harm", () =
   };
 
   test("read: no link is followed, no pipe is waited for", async () => {
-    as(
-      'ln -s "$OUTSIDE/claim.json" claim.json; mkfifo generation.json; rm -r browser; ln -s "$OUTSIDE" browser',
-    );
+    as('ln -s "$OUTSIDE/claim.json" claim.json; mkfifo generation.json');
     expect(await profiles.read("p")).toEqual({
       claim: "unreadable",
       linked: false,
       generation: 0,
       hasRunner: false,
     });
+    as('rm -r browser; ln -s "$OUTSIDE" browser');
+    await expect(profiles.read("p")).rejects.toThrow("browser is no folder");
     as("rm claim.json browser; mkdir claim.json browser; ln -s /etc/passwd browser/linked");
     expect(await profiles.read("p")).toMatchObject({ claim: "unreadable", linked: false });
   });

@@ -13,7 +13,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { OperatorError } from "@whatsapp-engine/contract";
 import type { Place } from "@whatsapp-engine/processes";
 import { createUserFiles } from "./process-as-user.ts";
@@ -178,18 +178,17 @@ const readText = async (path: string): Promise<string | null> => {
   }
 };
 
-/** Whether it is there; only looked at, in a folder that is no link either. */
+/** Whether a file is there, which is only looked at. Throws where its folder is none, such as a link: then it is not known. */
 const isFileIn = async (folder: string, path: string): Promise<boolean> => {
-  const [above, found] = await Promise.all(
-    [folder, path].map((one) => lstat(one).catch(ifMissing(undefined))),
-  );
-  return above?.isDirectory() === true && found?.isFile() === true;
+  const above = await lstat(folder).catch(ifMissing(undefined));
+  if (above === undefined) return false;
+  if (!above.isDirectory()) throw new Error(`${folder} is no folder.`);
+  return (await lstat(path).catch(ifMissing(undefined)))?.isFile() === true;
 };
 
 const ifMissing =
   <T>(value: T) =>
   (error: unknown): T => {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return value;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return value;
     throw error;
   };

@@ -36,7 +36,7 @@ describe.runIf(process.getuid?.() === 0)("an engine that is root, with child pro
       pids.map((pid) => `/proc/${pid}/status`),
       { encoding: "utf8" },
     );
-    return new Set([...status.matchAll(/^[UG]id:\t(.*)$|^(Groups:.*\d.*)$/gm)].map(([line]) => line));
+    return new Set([...status.matchAll(/^(?:[UG]id:\t|Groups:\s\d).*$/gm)].map(([line]) => line));
   };
   /** What a user can read or write of all that the engine keeps, by its path. */
   const openTo = (uid: number): string[] => {
