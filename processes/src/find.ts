@@ -25,6 +25,8 @@ export type Found = {
 
 /** Chromium takes one dash or two, and a value only behind `=`. `database` is its crash handler's. */
 const FOLDER_SWITCH = /^--?(?:user-data-dir|database)=(.+)$/s;
+/** Helpers of a browser, which are found by it; some have their whole command line as one argument. */
+const HELPER = /(?:^|\s)--type=/;
 /** Longest that a look holds up everything else of this process. */
 const SLICE_MS = 5;
 
@@ -64,11 +66,12 @@ export const findOnProfiles = async (places: readonly Place[]): Promise<Found[]>
 
 /** On which of the places a process is; -1: on none. */
 const look = (pid: number, placeOf: (path: string) => number): number => {
-  const named = (argumentsOf(pid) ?? []).flatMap((argument) => FOLDER_SWITCH.exec(argument)?.[1] ?? []);
-  if (named.length > 0) {
-    const on = named.map((path) => placeOf(seenBy(pid, path))).find((index) => index >= 0);
-    if (on !== undefined) return on;
-  }
+  const given = argumentsOf(pid) ?? [];
+  const named = given.flatMap((argument) => FOLDER_SWITCH.exec(argument)?.[1] ?? []);
+  const on = named.map((path) => placeOf(seenBy(pid, path))).find((index) => index >= 0);
+  if (on !== undefined) return on;
+  // Other sessions' browsers and their helpers, most of what runs where there are many, are not looked through.
+  if (named.length > 0 || given.some((argument) => HELPER.test(argument))) return -1;
   for (const { fd, path } of openFilesOf(pid)) {
     const index = placeOf(path);
     if (index >= 0 && mayWrite(pid, fd)) return index;

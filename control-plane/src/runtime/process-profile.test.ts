@@ -123,9 +123,17 @@ describe.runIf(process.getuid?.() === 0)("a profile whose user means harm", () =
   test("what was recorded of its runner is where it cannot change it", async () => {
     await profiles.writeOwner("p", "1 1");
     as('echo "2 2" > runner.pid');
-    await profiles.adoptOwners();
+    await profiles.adopt();
     expect(await profiles.readOwner("p")).toBe("1 1");
     expect(() => as('cat "$OUTSIDE/../runners/p"')).toThrow("Permission denied");
+  });
+
+  test("a copy of it made by hand, its user too, is not taken for its own", async () => {
+    execFileSync("cp", ["--archive", dir, profiles.dir("q")]);
+    await profiles.adopt();
+    const places = await Promise.all(["p", "q"].map(profiles.place));
+    expect(places.map((place) => place.uid).filter((one) => one !== undefined)).toEqual([uid]);
+    expect(await profiles.create("q")).not.toBe(await profiles.create("p"));
   });
 
   test("another session's is out of its reach, and so is what its files are made of", async () => {

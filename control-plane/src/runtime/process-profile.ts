@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import {
   chmod,
+  lchown,
   lstat,
   mkdir,
   open,
@@ -48,8 +49,11 @@ export type ProfileStore = {
   writeOwner(profileId: string, owner: string): Promise<void>;
   /** Nothing uses the profile any more, unless another than this process group was recorded since. */
   clearOwner(profileId: string, pid: number): Promise<void>;
-  /** Takes over what an engine of before recorded, in the profiles. */
-  adoptOwners(): Promise<void>;
+  /**
+   * Once at start: takes over what an engine of before recorded in the profiles, and the user from a profile that has another's, as
+   * a copy made by hand does.
+   */
+  adopt(): Promise<void>;
   /** What the profile says of itself; undefined: there is none. */
   read(profileId: string): Promise<ProfileContents | undefined>;
 };
@@ -115,11 +119,17 @@ export const createProfileStore = ({ dataDir, uids, searchPath }: Options): Prof
       const owner = await readOwner(profileId);
       if (Number.parseInt(owner ?? "", 10) === pid) await rm(ownerFile(profileId), { force: true });
     },
-    async adoptOwners() {
+    async adopt() {
       await mkdir(owners, { recursive: true, mode: 0o700 });
+      const taken = new Set<number>();
       for (const profileId of await store.list()) {
-        // A file in a folder that is its user's may say what that user likes.
-        if ((await users?.userOf(profileId)) !== undefined) continue;
+        const uid = await users?.userOf(profileId);
+        if (uid !== undefined) {
+          // What runs as this user would be ended as if it were on both.
+          if (taken.has(uid)) await lchown(dir(profileId), 0, 0);
+          taken.add(uid);
+          continue; // a file in a folder that is its user's may say what that user likes
+        }
         await rename(join(dir(profileId), "runner.pid"), ownerFile(profileId)).catch(ifMissing(undefined));
       }
     },

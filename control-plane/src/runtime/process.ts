@@ -142,7 +142,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
         await checkUnused(uids);
         await checkCanEnter(options.dataDir, uids.first);
       }
-      await profiles.adoptOwners();
+      await profiles.adopt();
       await endLeftovers(profiles, clear, log);
     },
 
