@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { AppError, OperatorError } from "@whatsapp-engine/contract";
 import { openDataDir } from "@whatsapp-engine/db";
@@ -32,8 +32,14 @@ export async function onInstallation(
   work: (deps: { config: Config; runtime: Runtime | null }) => Promise<void>,
 ): Promise<void> {
   const { config, environment } = readConfig();
-  if (!existsSync(join(config.dataDir, "install.json")))
+  const owner = statSync(join(config.dataDir, "install.json"), { throwIfNoEntry: false })?.uid;
+  if (owner === undefined)
     throw new OperatorError(`There is no installation in ${config.dataDir}; DATA_DIR says where it is.`);
+  if (owner !== process.geteuid?.())
+    // As root, it would take the logins away from an engine that is not.
+    throw new OperatorError(
+      `The installation in ${config.dataDir} is user ${owner}'s; run this as that user, with: runuser -u "$(id -nu ${owner})" -- …`,
+    );
   const hold = openDataDir(config.dataDir);
   try {
     const runtime = await runtimeOf(config.dataDir, { config, environment });

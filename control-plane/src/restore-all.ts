@@ -9,7 +9,7 @@ import { OperatorError } from "@whatsapp-engine/contract";
 import { openDataDir } from "@whatsapp-engine/db";
 import { readWhole } from "./backups/whole.ts";
 import { readConfig, runProgram, runtimeOf, say } from "./offline.ts";
-import { noteRestored } from "./restored.ts";
+import { DRAFT, noteRestored, RESTORED } from "./restored.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 
 /*
@@ -17,9 +17,6 @@ import type { Runtime } from "./runtime/runtime.ts";
  * from standard input. What waited when the backup was made may have gone out since: the next start gives it up as `unknown`, unless
  * `--send-waiting` says that no engine ran since.
  */
-
-/** Here until all of it is there; what a crash leaves of it is removed by the next try. */
-const DRAFT = "restoring";
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -62,9 +59,12 @@ async function main(): Promise<void> {
     if (!existsSync(join(draft, "install.json")))
       throw new OperatorError("The file is no backup that can be restored: it holds no install.json.");
     if (!values["send-waiting"]) noteRestored(draft);
-    // What makes it an installation comes last.
-    const names = readdirSync(draft).filter((name) => name !== "install.json");
-    for (const name of [...names, "install.json"]) await rename(join(draft, name), join(dataDir, name));
+    // That what waited is given up comes first, and what makes it an installation last.
+    const ends = [RESTORED, "install.json"];
+    const names = readdirSync(draft).filter((name) => !ends.includes(name));
+    const first = existsSync(join(draft, RESTORED)) ? [RESTORED] : [];
+    for (const name of [...first, ...names, "install.json"])
+      await rename(join(draft, name), join(dataDir, name));
     await rm(draft, { recursive: true });
     const waiting = values["send-waiting"] ? "goes out" : "becomes `unknown`, as it may have gone out since";
     say(

@@ -1,7 +1,21 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { OperatorError } from "@whatsapp-engine/contract";
 
-const fileOf = (dataDir: string): string => join(dataDir, "restored");
+/** A restore's folder in the data folder, until all of it is there. */
+export const DRAFT = "restoring";
+
+/** Throws an `OperatorError` where a restore was broken off: an engine would take its logins for strangers'. */
+export function refuseHalfRestored(dataDir: string): void {
+  if (!existsSync(join(dataDir, DRAFT)) || existsSync(join(dataDir, "install.json"))) return;
+  throw new OperatorError(
+    `A restore into ${dataDir} was broken off (${DRAFT} is there, and no install.json): move the folder away, and run restore-all again.`,
+  );
+}
+
+/** Noted in the data folder that what waited may have gone out since the backup. */
+export const RESTORED = "restored";
+const fileOf = (dataDir: string): string => join(dataDir, RESTORED);
 
 /** Has the engine's next start on this data folder give up what waited when its backup was made. */
 export const noteRestored = (dataDir: string): void =>

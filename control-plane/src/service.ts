@@ -20,7 +20,7 @@ import type { Log } from "./logger.ts";
 import { thisMachine } from "./machine.ts";
 import { createMessages } from "./messages/messages.ts";
 import { prepareAside } from "./prepare-database.ts";
-import { afterRestore } from "./restored.ts";
+import { afterRestore, refuseHalfRestored } from "./restored.ts";
 import { selectRuntime } from "./runtime/select.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createWhatsAppHealth } from "./sessions/whatsapp-health.ts";
@@ -83,6 +83,7 @@ export async function startService(deps: {
     opened.push(() => void server.close());
     const hold = openDataDir(config.dataDir);
     opened.push(() => hold.release());
+    refuseHalfRestored(config.dataDir);
     const apiKey = openApiKey(config.dataDir, config.apiKey, { inCompose: isInCompose(environment) });
     const uptimeSeconds = () => Math.floor((clock.now() - startedAt) / 1000);
     const access = {

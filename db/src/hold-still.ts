@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import Sqlite from "better-sqlite3";
 import { OperatorError } from "@whatsapp-engine/contract";
 import { BUSY_TIMEOUT_MS, fileOf, toOperatorError } from "./open.ts";
@@ -14,6 +15,9 @@ export function holdStill(dataDir: string): { release(): void } {
     if (outcome?.busy !== 0)
       throw new OperatorError(`Another program reads the database ${file}; end it and run this again.`);
     sqlite.exec("begin immediate");
+    // Written between the two it would not be in the file.
+    if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0)
+      throw new OperatorError(`Another program writes to the database ${file}; end it and run this again.`);
   } catch (error) {
     sqlite.close();
     throw toOperatorError(error, file);

@@ -1,5 +1,5 @@
-import { readlinkSync, realpathSync } from "node:fs";
-import { hostname } from "node:os";
+import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { hostname, uptime } from "node:os";
 import { isAbsolute, join, resolve, sep } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { allPids, argumentsOf, mayWrite, openFilesOf, parentOf, userOf, workingFolderOf } from "./proc.ts";
@@ -116,7 +116,8 @@ const addHelpers = (found: Found[], pids: readonly number[]): void => {
 
 /**
  * A browser that another user started may be hidden from us (`hidepid`): its lock names it still, as `<host>-<pid>`. One of
- * another host is a copied profile's, and one whose process can be looked at is that of a browser before.
+ * another host is a copied profile's, one of before the machine's start is nobody's, and one whose process can be looked at is that of
+ * a browser before.
  */
 const whyUnknown = ({ userDataDir }: Place, pids: readonly number[]): string | null => {
   const lock = join(userDataDir, "SingletonLock");
@@ -127,7 +128,8 @@ const whyUnknown = ({ userDataDir }: Place, pids: readonly number[]): string | n
 
 const holderOf = (lock: string): string | undefined => {
   try {
-    return readlinkSync(lock);
+    const startedAt = Date.now() - uptime() * 1000;
+    return lstatSync(lock).mtimeMs < startedAt ? undefined : readlinkSync(lock);
   } catch {
     return undefined; // no lock, or one that is none of Chromium's
   }

@@ -28,8 +28,8 @@ const MAX_MANIFEST_BYTES = 64 * 1024;
 const DATA = "data";
 const PROFILES = "profiles";
 
-/** Logins come by the runtime; the lock and what SQLite has beside its file are of the moment, copies before an upgrade of the past. */
-const NOT_OF_DATA = /^(profiles|before-upgrade|engine\.lock.*|engine\.sqlite-.*|spool-.*)$/;
+/** Logins come by the runtime; which process had one, the lock and what SQLite has beside its file are of the moment, copies before an upgrade of the past. */
+const NOT_OF_DATA = /^(profiles|runners|restoring|before-upgrade|engine\.lock.*|engine\.sqlite-.*|spool-.*)$/;
 /** Of a runner that was. */
 const NOT_OF_PROFILE = /^(runner\.pid|outgoing|browser\.deleted|journal\.ndjson\.new)(\/|$)/;
 

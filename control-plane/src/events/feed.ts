@@ -5,9 +5,9 @@ import { toEvent, type EventStore } from "./store.ts";
 
 /** Rows read at once for a reader who takes all it can get. */
 const BATCH = 200;
-/** So many readers have each event at once. More are served a twentieth of the time: all at once would keep everybody else waiting. */
+/** So many readers have each event at once. More are served a fiftieth of the time: all at once would keep everybody else waiting. */
 const FEW_READERS = 10;
-const SHARE = 1 / 20;
+const SHARE = 1 / 50;
 const MOST_PAUSE_MS = 1_000;
 
 /** Looks that are kept for others: of readers of single sessions there may be many. */

@@ -128,8 +128,9 @@ export const createProfileStore = ({ dataDir, uids, searchPath }: Options): Prof
           // What runs as this user would be ended as if it were on both.
           if (taken.has(uid)) await lchown(dir(profileId), 0, 0);
           taken.add(uid);
-          continue; // a file in a folder that is its user's may say what that user likes
         }
+        // A file in a folder that is somebody else's may say what they like.
+        if ((await lstat(dir(profileId))).uid !== process.geteuid?.()) continue;
         await rename(join(dir(profileId), "runner.pid"), ownerFile(profileId)).catch(ifMissing(undefined));
       }
     },

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { checkUnused, createProfileUsers } from "./process-users.ts";
+import { checkMapped, checkUnused, createProfileUsers } from "./process-users.ts";
 
 const RANGE = { first: 1_900_000_000, last: 1_900_000_009 };
 /** Whom all browsers were run as, before each session had a user of its own. */
@@ -63,6 +63,17 @@ describe.runIf(process.getuid?.() === 0)("users of profiles", () => {
     const other = await usersOf().ensure("b");
     expect(other).not.toBe(uid);
     expect(await usersOf().ensure("a")).toBe(uid);
+  });
+
+  test("a whole installation that was copied, its owners too, has other users than its original", async () => {
+    const wide = { first: 1_900_000_000, last: 1_999_999_999 };
+    const uid = await (await mkdir(join(root, "a")), createProfileUsers(root, wide)).ensure("a");
+    execFileSync("cp", ["-a", root, join(folder, "copy")]);
+    const copy = createProfileUsers(join(folder, "copy"), wide);
+    expect(await ownerOf(join(folder, "copy/a"))).toBe(uid);
+    expect(await copy.userOf("a")).toBeUndefined();
+    expect(await copy.ensure("a")).not.toBe(uid);
+    expect(await createProfileUsers(root, wide).userOf("a")).toBe(uid);
   });
 
   describe("a profile of an engine of before", () => {
@@ -124,7 +135,32 @@ describe.runIf(process.getuid?.() === 0)("users of profiles", () => {
       await isWhole(uid);
       await outsideIsAsItWas();
     });
+
+    test("is given again where that engine wrote a file of its own and the browser's folder is gone", async () => {
+      const uid = await usersOf().ensure("p");
+      await rm(join(dir, "browser"), { recursive: true });
+      await writeFile(join(dir, "generation.json"), "{}", { mode: 0o600 });
+      await usersOf().ensure("p");
+      expect(await ownerOf(join(dir, "generation.json"))).toBe(uid);
+    });
+
+    test("is not given where a file of it has another name elsewhere, and the file is named", async () => {
+      await link(join(dir, "browser/session/Default/Local Storage/LOG"), join(folder, "copy-of-LOG"));
+      await expect(usersOf().ensure("p")).rejects.toThrow(/Local Storage\/LOG has another name elsewhere/);
+      expect(await ownerOf(join(folder, "copy-of-LOG"))).toBe(NOBODY);
+      expect(await usersOf().userOf("p")).toBeUndefined();
+      await rm(join(folder, "copy-of-LOG"));
+      await isWhole(await usersOf().ensure("p"));
+    });
   });
+});
+
+test("a range that a container has no users for: said with those that it has", async () => {
+  for (const name of ["uid_map", "gid_map"])
+    await writeFile(join(folder, name), "         0     100000      65536\n");
+  await expect(checkMapped(RANGE, folder)).rejects.toThrow("which has 0-65535; give some of those");
+  await checkMapped({ first: 50_000, last: 59_999 }, folder);
+  await checkMapped(RANGE, join(folder, "none"));
 });
 
 test("a range in which somebody is: said with the name, before anything is started", async () => {

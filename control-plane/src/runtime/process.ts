@@ -10,7 +10,7 @@ import { findChromium } from "./process-chromium.ts";
 import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
 import { endLeftovers } from "./process-leftovers.ts";
 import { checkCanEnter, createProfileStore } from "./process-profile.ts";
-import { checkUnused, type UidRange } from "./process-users.ts";
+import { checkMapped, checkUnused, type UidRange } from "./process-users.ts";
 import type { RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type ProcessRuntimeOptions = {
@@ -139,6 +139,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
       chromium = await findChromium(options.chromiumPath, searchPath);
       await mkdir(options.dataDir, { recursive: true, mode: 0o711 });
       if (uids !== undefined) {
+        await checkMapped(uids);
         await checkUnused(uids);
         await checkCanEnter(options.dataDir, uids.first);
       }
