@@ -3,16 +3,19 @@ import { AppError, findHalf } from "@whatsapp-engine/contract";
 import { charsetOf, decodeText } from "./charset.ts";
 import { whyTooMuch } from "./json-amount.ts";
 import { giveWay } from "../turns.ts";
+import { parseAside } from "./parse-aside.ts";
 import type { AppEnv } from "./context.ts";
 
 /** Bytes from which on a body counts as large. */
 const LARGE = 256 * 1024;
+/** And as so large that it is parsed beside all else; a thread takes some 20 ms to start. */
+const VERY_LARGE = 4 * 1024 * 1024;
 
 const JSON_TYPE = /^application\/json\b/i;
 
 /**
  * Reads a JSON body as text, by the charset that its type declares, else UTF-8. What cannot be read so is refused, and so is half a
- * character (a lone surrogate) in it, and what holds more than any call takes.
+ * character (a lone surrogate) in it, and what holds more than any call takes. A very large one is parsed once, whoever asks for it.
  */
 export const readJsonText = createMiddleware<AppEnv>(async (c, next) => {
   const type = c.req.header("Content-Type") ?? "";
@@ -29,6 +32,11 @@ export const readJsonText = createMiddleware<AppEnv>(async (c, next) => {
     await turn();
     refuseHalves(text);
     await turn();
+    if (bytes.length > VERY_LARGE) {
+      const value = parseAside(text);
+      value.catch(() => undefined); // whoever asks for it learns of it
+      c.req.json = () => value as Promise<never>;
+    }
   }
   await next();
 });
