@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Step } from "@whatsapp-engine/contract";
@@ -27,7 +27,12 @@ export type Death = {
 };
 
 export function createDeath(folder: string): Death {
-  const path = join(folder, "die-at-step.json");
+  // A runner is its session's user, who must read the order and take it away.
+  chmodSync(folder, 0o711);
+  const orders = join(folder, "orders");
+  mkdirSync(orders, { recursive: true });
+  chmodSync(orders, 0o777);
+  const path = join(orders, "die-at-step.json");
   const isDone = () => readOrder(`${path}.done`) !== null;
   return {
     settings: { [DIE_AT_STEP]: path },
