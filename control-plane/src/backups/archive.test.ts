@@ -1,8 +1,9 @@
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { extract, pack, type Header } from "tar-stream";
+import { extract, type Header } from "tar-stream";
 import { describe, expect, it } from "vitest";
 import { checkBackup, packBackup, profileOf, type Manifest } from "./archive.ts";
+import { tarOf, type File } from "./test-support/tar-of.ts";
 
 const MANIFEST: Manifest = {
   format: "whatsapp-engine-backup",
@@ -14,18 +15,6 @@ const MANIFEST: Manifest = {
   whatsappVersion: "2.3000.1",
   createdAt: "2026-11-23T03:45:00.000Z",
 };
-
-type File = Partial<Header> & { name: string; body?: string };
-
-function tarOf(files: readonly File[]): Readable {
-  const tar = pack();
-  for (const { body = "x", ...header } of files) {
-    const isFile = (header.type ?? "file") === "file";
-    tar.entry({ ...header, ...(isFile && { size: Buffer.byteLength(body) }) }, isFile ? body : "");
-  }
-  tar.finalize();
-  return Readable.from(tar, { objectMode: false });
-}
 
 async function read(tar: Readable): Promise<{ header: Header; body: string }[]> {
   const found: { header: Header; body: string }[] = [];

@@ -1,24 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import { pack, type Header } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { entriesOf } from "./tar.ts";
 import { packWhole, readWhole } from "./whole.ts";
-
-type File = Partial<Header> & { name: string; body?: string };
-
-function tarOf(files: readonly File[]): Readable {
-  const tar = pack();
-  for (const { body = "x", ...header } of files) {
-    const isFile = (header.type ?? "file") === "file";
-    tar.entry({ ...header, ...(isFile && { size: Buffer.byteLength(body) }) }, isFile ? body : "");
-  }
-  tar.finalize();
-  return Readable.from(tar, { objectMode: false });
-}
+import { tarOf, type File } from "./test-support/tar-of.ts";
 
 const manifest: File = {
   name: "manifest.json",

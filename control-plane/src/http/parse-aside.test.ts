@@ -9,6 +9,13 @@ it("parses what JSON.parse does, and refuses what it refuses", async () => {
     await expect(parseAside(text)).rejects.toThrow(SyntaxError);
 });
 
+it("refuses no text because its thread fails", async () => {
+  for (const program of ["throw new Error('no room')", "process.exit(1)"]) {
+    expect(await parseAside('{"a":1}', program)).toEqual({ a: 1 });
+    await expect(parseAside("{", program)).rejects.toThrow(SyntaxError);
+  }
+});
+
 it("holds up nobody meanwhile", async () => {
   const table = "1,2\n".repeat(4_000_000);
   const text = JSON.stringify({ table });

@@ -1,3 +1,4 @@
+import { messageTypes } from "@whatsapp-engine/contract";
 import type { Random } from "../chaos/random.ts";
 import { PASSPHRASE } from "../support/backup.ts";
 import { makeFile, makePdf, makePng } from "../support/media.ts";
@@ -20,18 +21,6 @@ export type Places = {
 
 const KEYS = Array.from({ length: 40 }, (_, at) => `key-${at}`);
 const TIMES = ["2000-01-01T00:00:00Z", "2099-12-31T23:59:59+14:00", "2096-02-29T00:00:00.123456789Z"];
-const KINDS = [
-  "text",
-  "image",
-  "document",
-  "audio",
-  "voice",
-  "video",
-  "sticker",
-  "location",
-  "contact",
-  "poll",
-];
 const FILES = [
   makePng(1),
   makePdf("a file"),
@@ -69,7 +58,7 @@ export function meantValues(known: Known, sessions: Sessions, places: Places): M
   function message(random: Random): Record<string, unknown> {
     const to = person(random);
     const text = `a text ${random.next()}`;
-    switch (random.pick(["text", "text", "text", ...KINDS])) {
+    switch (random.pick(["text", "text", "text", ...messageTypes])) {
       case "text":
         return {
           to,
@@ -87,7 +76,7 @@ export function meantValues(known: Known, sessions: Sessions, places: Places): M
       default:
         return {
           to,
-          type: random.pick(KINDS.slice(1, 7)),
+          type: random.pick(messageTypes.slice(1, 7)),
           media: { base64: base64(random), filename: "a.png" },
         };
     }
