@@ -8,7 +8,7 @@ const PLACEHOLDER = new RegExp(
 
 /**
  * Fields are found whatever their case: a spreadsheet's `Name` is `{{name}}`. One that is too long to be named stays as it is, as
- * `normalize` takes a time that grows with the square of the marks on one letter.
+ * `normalize` may take much longer than such a text is long.
  */
 export function fieldKey(name: string): string {
   const bare = name.trim();

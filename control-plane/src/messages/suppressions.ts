@@ -171,8 +171,8 @@ export function createSuppressions(deps: {
 /** Longer texts are no stop word, whatever stands around it. */
 const MAX_ASKING = 1_000;
 /**
- * More marks on one letter than any language writes (Unicode, UAX 15, "Stream-Safe Text Format"): to put them in order takes `normalize`
- * a time that grows with the square of their number.
+ * More marks on one letter than any language writes (Unicode, UAX 15, "Stream-Safe Text Format"): such a text is no word, and `normalize`
+ * is spared it.
  */
 const MANY_MARKS = /\p{M}{31}/u;
 
