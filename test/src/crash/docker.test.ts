@@ -103,12 +103,16 @@ onDocker("containers outlive what dies around them", () => {
     await proxy.cut();
     const rows = snapshot(engine.dataDir);
 
-    for (const call of [
-      () => engine.api("POST /sessions/create", { sessionId: "new" }),
-      () => engine.api("DELETE /sessions/a"),
-      () => engine.api("GET /health/ready"),
-    ]) {
-      const answer = await call();
+    const refusals = [
+      await engine.api("POST /sessions/create", { sessionId: "new" }),
+      await engine.api("DELETE /sessions/a"),
+      // An answer of the second before still holds.
+      await until("the engine to be no longer ready", async () => {
+        const answer = await engine.api("GET /health/ready");
+        return answer.status !== 200 && answer;
+      }),
+    ];
+    for (const answer of refusals) {
       expect(answer).toMatchObject({ status: 503, body: { error: { code: "runtime_unavailable" } } });
       expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
     }
