@@ -57,16 +57,18 @@ export const createBrowserLife = (deps: BrowserLifeDeps): BrowserLife => {
   };
 
   const launch = async (): Promise<BrowserProcess> => {
-    // Two on one profile spoil its login; their locks are worth nothing once they are cleared.
-    const ended = await clearProfile(profile.userDataDir);
-    if (ended > 0) log.warn({ ended }, "processes of another browser on the profile were ended");
-    await profile.clearLocks();
-    await deps.beforeLaunch();
     const launched = await launchBrowser({
       executable: config.chromiumPath,
       userDataDir: profile.userDataDir,
       extraArgs: config.browserArgs,
       dieWithRunner: deps.dieWithRunner,
+      async prepare() {
+        // Two on one profile spoil its login; their locks are worth nothing once they are cleared.
+        const ended = await clearProfile(profile.userDataDir);
+        if (ended > 0) log.warn({ ended }, "processes of another browser on the profile were ended");
+        await profile.clearLocks();
+        await deps.beforeLaunch();
+      },
       signal: starting.signal,
       log,
     });

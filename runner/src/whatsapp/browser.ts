@@ -25,6 +25,8 @@ type Options = {
   extraArgs: readonly string[];
   /** Whether the kernel must end it with the runner: so where no container does. */
   dieWithRunner: boolean;
+  /** What must be done before; meanwhile it is found out which Chromium it is. */
+  prepare: () => Promise<void>;
   signal: AbortSignal;
   log: Logger;
 };
@@ -34,9 +36,9 @@ const KILL_MS = 5_000;
 
 /** Starts Chromium. Throws an error that says what to mend. */
 export const launchBrowser = async (options: Options): Promise<BrowserProcess> => {
-  const { executable, userDataDir, signal, log } = options;
+  const { executable, userDataDir, prepare, signal, log } = options;
   refuseRoot();
-  const userAgent = await userAgentOf(executable, signal);
+  const [userAgent] = await Promise.all([userAgentOf(executable, signal), prepare()]);
   signal.throwIfAborted();
   const [command, ...args] = commandLine(options, userAgent);
   const child = spawn(command!, args, {
