@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -35,14 +35,25 @@ export type ProgramOptions = {
   folder?: string | undefined;
 };
 
+/** What `npm start` of a build gives Node before the program. */
+function argsOfStart(folder: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+    scripts: { start: string };
+  };
+  const args = /exec node (.*)control-plane\/build\/main\.js$/.exec(scripts.start)?.[1];
+  if (args === undefined) throw new Error(`npm start of ${folder} starts something else: ${scripts.start}`);
+  return args.split(" ").filter((arg) => arg !== "");
+}
+
 /** Starts `control-plane/build/main.js` in a folder without a `.env`. With TEST_LOG_DIR its output is kept there. */
 export function startProgram(options: ProgramOptions): Program {
   const handedOn = HANDED_ON.flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value]];
   });
-  const entry = join(options.folder ?? ourFolder, "control-plane/build/main.js");
-  const line = [process.execPath, ...(options.nodeArgs ?? []), entry];
+  const folder = options.folder ?? ourFolder;
+  const entry = join(folder, "control-plane/build/main.js");
+  const line = [process.execPath, ...argsOfStart(folder), ...(options.nodeArgs ?? []), entry];
   const quoted = line.map((part) => `'${part}'`).join(" ");
   const inTerminal = ["script", "--quiet", "--flush", "--command", `exec ${quoted}`, "/dev/null"];
   const [command = "", ...args] = options.terminal === true ? inTerminal : line;
