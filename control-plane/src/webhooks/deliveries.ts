@@ -102,7 +102,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
     },
 
     /** Notes a failed attempt; the next one is `waitMs` from now. */
-    retry(id: number, result: AttemptResult & { failingSince: number; waitMs: number }): void {
+    retry(id: number, result: AttemptResult & { failingSince: number | null; waitMs: number }): void {
       const { waitMs, ...columns } = result;
       const now = clock.now();
       withoutSync(db, () =>

@@ -164,6 +164,24 @@ describe("the dispatcher", { timeout: 60_000 }, () => {
     await soon(() => expect(states()).toEqual(["delivered", "delivered"]));
   });
 
+  it.each([410, 429, 500])(
+    "asks a changed URL at once, though the former receiver answers %i to the call under way",
+    async (status) => {
+      let asked: ServerResponse | undefined;
+      const former = await receive((_, response) => void (asked = response));
+      const next = await receive(ok);
+      const id = await hook(former.url);
+      happen("a");
+      await soon(() => expect(asked).toBeDefined());
+      await webhooks.service.change(id, { url: next.url });
+      asked?.writeHead(status, { "Retry-After": "600" }).end();
+      await soon(() => expect(states()).toEqual(["delivered"]));
+      expect(next.calls).toHaveLength(1);
+      expect(webhooks.service.get(id)).toMatchObject({ enabled: true, url: next.url });
+      expect(rows()[0]?.failingSince).toBeNull();
+    },
+  );
+
   it("gives up after a day of failures, tells what follows since when, and can send it again", async () => {
     let up = false;
     const receiver = await receive((_, response) => void response.writeHead(up ? 200 : 500).end());

@@ -128,6 +128,12 @@ export function createWebhookDispatcher(deps: {
       status: result.status,
       reason: result.error,
     };
+    // Another receiver has the webhook meanwhile: what the former one said counts for nobody.
+    if (webhooks.find(webhook.id)?.url !== webhook.url) {
+      deliveries.retry(delivery.id, { ...outcome, failingSince: null, waitMs: 0 });
+      log.debug(about, "webhook attempt failed at a URL that was changed meanwhile");
+      return 0;
+    }
     if (result.status === 410) {
       deliveries.retry(delivery.id, { ...outcome, waitMs: 0 });
       webhooks.change(webhook.id, { enabled: false });
