@@ -37,6 +37,8 @@ export const sendResponses = {
     "not_on_whatsapp",
     "media_unreachable",
     "send_failed",
+    "message_expired",
+    "message_cancelled",
     "page_error",
     "queue_full",
     "too_busy",
@@ -65,7 +67,7 @@ const answered = ({ env: { outgoing } }: Context<AppEnv>): Promise<boolean> =>
     outgoing.once("close", () => resolve(outgoing.writableFinished));
   });
 
-/** What became of a message that was to be sent: 200 where WhatsApp has it, else 202. What failed is an error already. */
+/** What became of a message that was to be sent: 200 where WhatsApp has it, else 202. What did not go out is an error already. */
 export function answerSent(
   c: Context<AppEnv>,
   { message, repeated }: { message: Message; repeated: boolean },

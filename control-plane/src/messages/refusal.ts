@@ -12,12 +12,32 @@ const CODE: Record<string, ErrorCode> = {
   runner_unavailable: "runner_unavailable",
 };
 
-/** The error for a message that is proven not to have gone out. */
-export function refusalOf(row: MessageRow): AppError {
+/** The error for a message that is proven not to go out, and never to have gone; null: it is not. */
+export function refusalOf(row: MessageRow): AppError | null {
+  const extra = { messageId: row.id };
+  switch (row.status) {
+    case "failed":
+      return new AppError(...failureOf(row), { extra });
+    case "expired":
+      return new AppError(
+        "message_expired",
+        "The message expired before it could be sent; it was not sent.",
+        {
+          extra,
+        },
+      );
+    case "cancelled":
+      return new AppError("message_cancelled", "The message was cancelled before it was sent.", { extra });
+    default:
+      return null;
+  }
+}
+
+function failureOf(row: MessageRow): [ErrorCode, string] {
   const code = CODE[row.errorCode ?? ""] ?? "send_failed";
   const message =
     code === "not_on_whatsapp"
       ? "The number is not on WhatsApp; nothing was sent."
       : (row.errorMessage ?? "WhatsApp did not take the message; it was not sent.");
-  return new AppError(code, message, { extra: { messageId: row.id } });
+  return [code, message];
 }

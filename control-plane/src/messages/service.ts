@@ -218,7 +218,8 @@ export function createMessageService(deps: {
       caller.accepted?.();
       if (input.async || input.scheduledAt !== undefined) return { message: toMessage(row), repeated };
       const after = await outcomes.of(row, deps.sendTimeoutMs - (performance.now() - startedAt));
-      if (after.status === "failed") throw refusalOf(after);
+      const refusal = refusalOf(after);
+      if (refusal) throw refusal;
       return { message: toMessage(after), repeated };
     },
 

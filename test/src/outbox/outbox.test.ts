@@ -125,6 +125,35 @@ describe("a message that need not go out at once", () => {
     expect(past).toMatchObject({ status: 400, body: { error: { details: [{ field: "expiresAt" }] } } });
   });
 
+  it("is refused, and never said to be accepted, when it ends while its caller waits", async () => {
+    const to = "6281400000007";
+    const asleep = async () => {
+      const answer = await post("s/hibernate");
+      expect(answer.status, answer.text).toBe(200);
+      await waitForStatus(stage.engine, "s", { status: "disconnected", reason: "hibernated" });
+    };
+    await asleep();
+    const expiresAt = new Date(Date.now() + 300).toISOString();
+    const expired = await post("s/send", { to, message: "too late", expiresAt });
+    expect(expired).toMatchObject({ status: 422, body: { error: { code: "message_expired" } } });
+    await waitForStatus(stage.engine, "s", "connected");
+
+    await asleep();
+    const sending = post("s/send", { to, message: "never mind" });
+    const waiting = await until("the message to wait", async () => {
+      const { body } = await stage.engine.api("GET /sessions/s/messages?status=queued");
+      return (body as { messages?: Message[] }).messages?.[0];
+    });
+    expect((await post(`s/messages/${waiting.messageId}/cancel`)).status).toBe(200);
+    const cancelled = await sending;
+    expect(cancelled).toMatchObject({
+      status: 409,
+      body: { error: { code: "message_cancelled", messageId: waiting.messageId } },
+    });
+    await waitForStatus(stage.engine, "s", "connected");
+    expect(await bodiesTaken(ACCOUNT, to)).toEqual([]);
+  });
+
   it("goes with its session when that is deleted", async () => {
     await post("create", { sessionId: "gone" });
     const answer = await later("gone", "6281400000006", "x");
