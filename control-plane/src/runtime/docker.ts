@@ -213,9 +213,11 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
 
     async list() {
       return (await containersOf(labels.runner)).map((container): RunnerInfo => {
-        const { Labels, Created } = container;
+        const { Labels, Created, Names } = container;
+        const runnerId = Labels[labels.runner] ?? "";
         return {
-          runnerId: Labels[labels.runner] ?? "",
+          runnerId,
+          hasPoolName: Names.includes(`/${containerName({ runnerId, sessionId: null })}`),
           profileId: Labels[labels.profile] ?? "",
           liveness: isAlive(container) ? "alive" : "gone",
           createdAt: new Date(Created * 1000).toISOString(),

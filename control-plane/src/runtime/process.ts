@@ -221,6 +221,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
           runnerId,
           profileId,
           liveness: (await running(runnerId)) ? ("alive" as const) : ("gone" as const),
+          hasPoolName: false,
           createdAt,
         })),
       );

@@ -98,11 +98,13 @@ export type RunnerInfo = {
   runnerId: string;
   profileId: string;
   liveness: "alive" | "gone";
+  /** Whether it still has the name of one that was started for no session, where people read names. */
+  hasPoolName: boolean;
   /** ISO 8601 */
   createdAt: string;
 };
 
-type OtherRunner = Omit<RunnerInfo, "profileId"> & { installId: string };
+type OtherRunner = Omit<RunnerInfo, "profileId" | "hasPoolName"> & { installId: string };
 
 export type RuntimeEvent =
   | { type: "relist" }

@@ -44,6 +44,7 @@ beforeEach(() => {
     runnerId,
     profileId: runnerId === "mine" ? profileId : "another-profile",
     liveness: "alive",
+    hasPoolName: false,
     createdAt: "2026-01-02T03:04:05.000Z",
   }));
   store.addRunner("mine", profileId);

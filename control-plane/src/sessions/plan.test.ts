@@ -1,8 +1,15 @@
 import { describe, expect, it } from "vitest";
+import type { RunnerInfo } from "../runtime/runtime.ts";
 import { plan, type Wanted } from "./plan.ts";
 
-const alive = (runnerId: string) => ({ runnerId, profileId: "p", liveness: "alive" as const, createdAt: "" });
-const gone = (runnerId: string) => ({ runnerId, profileId: "p", liveness: "gone" as const, createdAt: "" });
+const alive = (runnerId: string): RunnerInfo => ({
+  runnerId,
+  profileId: "p",
+  liveness: "alive",
+  hasPoolName: false,
+  createdAt: "",
+});
+const gone = (runnerId: string): RunnerInfo => ({ ...alive(runnerId), liveness: "gone" });
 const session = (desired: Wanted["desired"], more: Partial<Wanted> = {}): Wanted => ({
   desired,
   status: "connecting",
@@ -19,6 +26,13 @@ describe("plan", () => {
 
   it("takes over the present runner", () => {
     expect(plan(session("running"), [alive("r1")])).toEqual([{ action: "follow", runnerId: "r1" }]);
+  });
+
+  it("names a runner of the pool after the session that has it, whenever it finds it", () => {
+    expect(plan(session("running"), [{ ...alive("r1"), hasPoolName: true }])).toEqual([
+      { action: "follow", runnerId: "r1" },
+      { action: "rename", runnerId: "r1" },
+    ]);
   });
 
   it("removes a dead runner before it starts another on the same profile", () => {

@@ -4,6 +4,7 @@ import type { RunnerInfo } from "../runtime/runtime.ts";
 export type Step =
   | { action: "start" }
   | { action: "follow"; runnerId: string }
+  | { action: "rename"; runnerId: string }
   | { action: "log_out"; runnerId: string }
   | { action: "remove_runner"; runnerId: string; graceful: boolean }
   | { action: "remove_profile" }
@@ -36,7 +37,13 @@ export function plan(session: Wanted, runners: readonly RunnerInfo[]): Step[] {
   switch (session.desired) {
     case "running": {
       const others = runners.filter((runner) => runner !== present).map(remove);
-      return [...others, present ? { action: "follow", runnerId: present.runnerId } : { action: "start" }];
+      if (!present) return [...others, { action: "start" }];
+      const { runnerId, hasPoolName } = present;
+      return [
+        ...others,
+        { action: "follow", runnerId },
+        ...(hasPoolName ? [{ action: "rename", runnerId } as const] : []),
+      ];
     }
     case "stopped":
       return [...(session.reason === "wrong_number" ? logOut : []), ...runners.map(remove)];

@@ -41,7 +41,13 @@ beforeEach(() => {
     store,
     runtime: {
       ensure: async ({ runnerId, profileId }: RunnerSpec) =>
-        void runners.push({ runnerId, profileId, liveness: "alive", createdAt: new Date().toISOString() }),
+        void runners.push({
+          runnerId,
+          profileId,
+          liveness: "alive",
+          hasPoolName: false,
+          createdAt: new Date().toISOString(),
+        }),
       remove: async (gone: string) => void (runners = runners.filter(({ runnerId }) => runnerId !== gone)),
       removeProfile: async () => undefined,
     } as never,
@@ -93,7 +99,9 @@ it("nothing of a deletion goes on while the runtime cannot tell how the runner i
     desired: "deleted",
     runnerId: "r",
   });
-  runners = [{ runnerId: "r", profileId, liveness: "alive", createdAt: new Date().toISOString() }];
+  runners = [
+    { runnerId: "r", profileId, liveness: "alive", hasPoolName: false, createdAt: new Date().toISOString() },
+  ];
   attach = async () => {
     throw new AppError("runtime_unavailable", "The Docker engine does not answer.");
   };
@@ -115,7 +123,15 @@ it.each([
     const { id: profileId } = store.profileOf("a")!;
     store.addRunner("r", profileId);
     store.transition(store.find("a")!, { ...change, runnerId: "r" });
-    runners = [{ runnerId: "r", profileId, liveness: "alive", createdAt: new Date().toISOString() }];
+    runners = [
+      {
+        runnerId: "r",
+        profileId,
+        liveness: "alive",
+        hasPoolName: false,
+        createdAt: new Date().toISOString(),
+      },
+    ];
     attach = async () => {
       throw new AppError("runner_unavailable", "The session's container does not run.");
     };
@@ -134,7 +150,15 @@ it.each([
   if (how === "found") {
     store.addRunner("r", profileId);
     store.transition(store.find("a")!, { status: "connecting", reason: "starting", runnerId: "r" });
-    runners = [{ runnerId: "r", profileId, liveness: "alive", createdAt: new Date().toISOString() }];
+    runners = [
+      {
+        runnerId: "r",
+        profileId,
+        liveness: "alive",
+        hasPoolName: false,
+        createdAt: new Date().toISOString(),
+      },
+    ];
   }
   const detail = "The session's process does not answer.";
   let first: string | undefined;

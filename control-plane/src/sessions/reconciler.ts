@@ -100,6 +100,9 @@ export function createReconciler(deps: {
       case "follow":
         await follow(sessionId, profileId, step.runnerId, "runner_lost");
         return;
+      case "rename":
+        // For people's eyes: nobody waits for it, and the next pass tries it again.
+        return background.run(() => runtime.rename(step.runnerId, sessionId));
       case "log_out":
         // Where WhatsApp cannot be told the phone shows the link until its owner removes it; what follows goes on.
         await connector

@@ -53,6 +53,7 @@ const planFor = (pool: Warm[], more: Partial<Parameters<typeof planWarm>[0]> = {
       runnerId,
       profileId,
       liveness: "alive",
+      hasPoolName: false,
       createdAt: at(NOW),
     })),
     most: 2,
@@ -93,7 +94,13 @@ describe("the plan of warm runners", () => {
     replaced({ ...starting, heardAt: NOW - MINUTE_MS });
     replaced({ state: null, heardAt: NOW - MINUTE_MS });
     expect(steps([warm(1)], { runners: [] })).toEqual(["remove r1", "start"]);
-    const dead = { runnerId: "r1", profileId: "p1", liveness: "gone", createdAt: at(NOW) } as const;
+    const dead = {
+      runnerId: "r1",
+      profileId: "p1",
+      liveness: "gone",
+      hasPoolName: false,
+      createdAt: at(NOW),
+    } as const;
     expect(steps([warm(1)], { runners: [dead] })).toEqual(["remove r1", "start"]);
   });
 

@@ -297,7 +297,6 @@ export function createWarmRunners(deps: {
           passStep("warm.claimed", {});
           log.info({ sessionId, runnerId: entry.runnerId }, "session has a warm runner");
           forget(entry);
-          background.run(() => runtime.rename(entry.runnerId, sessionId));
           request();
           return made;
         } catch (error) {

@@ -3,9 +3,11 @@ import type { Step } from "@whatsapp-engine/contract";
 import { makeDataFolder } from "../support/data-folder.ts";
 import { query } from "../support/database.ts";
 import { createDeath, type Death } from "../support/death.ts";
+import { docker } from "../support/docker.ts";
 import { onEachRuntime } from "../support/runtimes.ts";
 import { readQr } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
 import { killWarmRunner, oneRunnerEach, poolIs, profilesOf } from "../support/warm-runners.ts";
 
 /** Killed while it refills the pool: after a session has taken one. */
@@ -79,7 +81,14 @@ onEachRuntime("a control plane killed between pool and session", (runtime) => {
     await recover();
     expect(claimedBy("claimed")).toBe(warm);
     // Child processes end with their control plane; containers go on.
-    if (runtime === "docker") expect(shown).toContain(await readQr(stage.engine, "claimed"));
+    if (runtime !== "docker") return;
+    expect(shown).toContain(await readQr(stage.engine, "claimed"));
+    const filter = `label=io.whatsapp-engine.profile=${String(warm)}`;
+    await until("its container to be named after it", async () =>
+      (await docker("ps", "--format", "{{.Names}}", "--filter", filter)).some((name) =>
+        name.startsWith("whatsapp-claimed-"),
+      ),
+    );
   });
 
   it.each(REFILLING)("refilling, at %s: nothing of it is left, and the pool is there again", async (step) => {

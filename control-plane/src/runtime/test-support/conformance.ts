@@ -56,6 +56,7 @@ export const conformance = (name: string, makeSubject: () => Promise<Subject>): 
           runnerId: spec.runnerId,
           profileId: spec.profileId,
           liveness: "alive",
+          hasPoolName: false,
           createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
         },
       ]);
