@@ -203,6 +203,7 @@ export async function startService(deps: {
       vitals: [
         { name: "database", code: "database_unavailable", look: databaseCheck.look },
         { name: "runtime", code: "runtime_unavailable", look: () => runtime.check().then(() => null) },
+        { name: "events", code: "database_unavailable", look: sessions.notTaken },
         { name: "profiles", code: "runtime_unavailable", look: sessions.diskTrouble },
       ],
       // A runtime that is back is listed, and sessions with it.

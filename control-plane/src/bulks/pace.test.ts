@@ -49,7 +49,15 @@ beforeEach(async () => {
   } as unknown as RunnerClient;
   const live = createLiveSessions();
   const state = { status: "connected", diskTrouble: null } as RunnerState;
-  live.set("a", { runnerId: "r", profileId: "p", client, state, usedAt: 0, stop: async () => undefined });
+  live.set("a", {
+    runnerId: "r",
+    profileId: "p",
+    client,
+    state,
+    notTaken: null,
+    usedAt: 0,
+    stop: async () => undefined,
+  });
   dispatcher = createDispatcher({
     clockCheck: { isPlausible: () => true },
     store,

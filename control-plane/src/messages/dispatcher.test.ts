@@ -62,7 +62,15 @@ const becomes = (id: string, status: string) => vi.waitFor(() => expect(statusOf
 
 function connect(client: RunnerClient): void {
   const state = { status: "connected", diskTrouble: null } as RunnerState;
-  live.set("a", { runnerId: "r", profileId: "p", client, state, usedAt: 0, stop: async () => undefined });
+  live.set("a", {
+    runnerId: "r",
+    profileId: "p",
+    client,
+    state,
+    notTaken: null,
+    usedAt: 0,
+    stop: async () => undefined,
+  });
 }
 
 beforeEach(() => {

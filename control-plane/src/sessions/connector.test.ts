@@ -5,7 +5,6 @@ import { afterEach, expect, it, vi } from "vitest";
 import { createConnector } from "./connector.ts";
 import { createLiveSessions } from "./live.ts";
 
-const log = pino({ level: "silent" });
 const nothing = () => undefined;
 const live = createLiveSessions();
 let server: Server;
@@ -27,6 +26,9 @@ async function follow(failures: Error[]) {
   let cursor = 0;
   const told: string[] = [];
   const aside: unknown[] = [];
+  const lines: string[] = [];
+  let saidWhile: string | null = null;
+  let listed = 0;
   server = createServer((request, response) => {
     const after = Number(new URL(request.url!, "http://runner").searchParams.get("after"));
     for (const seq of [1, 2, 3]) if (seq > after) response.write(`${JSON.stringify(event(seq))}\n`);
@@ -45,9 +47,13 @@ async function follow(failures: Error[]) {
     live,
     observe: { state: nothing, unread: nothing } as never,
     runnerToken: () => "t",
-    listRunners: async () => [{ runnerId: "r", liveness: "alive" } as never],
+    async listRunners() {
+      listed++;
+      return [{ runnerId: "r", liveness: "alive" } as never];
+    },
     onEvent(_, { whatsappId }: { whatsappId?: string } & object) {
       const failure = whatsappId === "w2" ? failures.shift() : undefined;
+      saidWhile ??= live.get("a")?.notTaken ?? null;
       if (failure) throw failure;
       told.push(whatsappId!);
     },
@@ -65,11 +71,11 @@ async function follow(failures: Error[]) {
     onUnknown: nothing,
     onDatabaseError: nothing,
     clock: { now: () => 0 },
-    log,
+    log: pino({ level: "error" }, { write: (line) => void lines.push(JSON.parse(line).msg) }),
   });
   await connector.attach("a", "p", "r");
   await vi.waitFor(() => expect(told).toContain("w3"), { timeout: 10_000 });
-  return { told, aside };
+  return { told, aside, saidWhile, said: live.get("a")?.notTaken, lines, listed };
 }
 
 it("passes an event over that cannot be taken over, and keeps it aside", async () => {
@@ -80,7 +86,14 @@ it("passes an event over that cannot be taken over, and keeps it aside", async (
   ]);
 });
 
-it("has an event told again that the database could not take", async () => {
+it("has an event told again that the database could not take, and says once why", async () => {
   const full = Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" });
-  expect(await follow([full, full])).toEqual({ told: ["w1", "w2", "w3"], aside: [] });
+  expect(await follow([full, full, full])).toMatchObject({
+    told: ["w1", "w2", "w3"],
+    aside: [],
+    saidWhile: "Error: database or disk is full",
+    said: null,
+    lines: ["what the runner tells cannot be stored"],
+    listed: 0,
+  });
 });

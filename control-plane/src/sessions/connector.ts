@@ -100,6 +100,7 @@ export function createConnector(deps: {
         signal: stopping.signal,
         cursor: () => store.profileOf(sessionId)?.cursor ?? 0,
         onLine: (line) => {
+          if (line.line === "ping") return wentOn();
           if (line.line === "unreadable") return keepAside(line);
           if (line.line === "state") {
             const { state } = line;
@@ -125,20 +126,25 @@ export function createConnector(deps: {
             }
             return keepAside({ seq, why: String(error), text: JSON.stringify(line) });
           }
-          toldOf = null;
+          wentOn();
           passStep("event.committed", { type: event.type });
           live.notify(sessionId);
         },
+        onNotTaken: (error) => {
+          const why = String(error);
+          // It may be so every few seconds.
+          if (why !== runner.notTaken)
+            log.error({ sessionId, runnerId, err: error }, "what the runner tells cannot be stored");
+          runner.notTaken = why;
+        },
         onBroken: (silentMs, error) => {
-          // Connections break; anything else is a mistake, here or there, that must not stay unseen. It may be so every second.
-          if (!isConnectionError(error) && String(error) !== toldOf) {
-            toldOf = String(error);
-            log.error({ sessionId, runnerId, err: error }, "runner's stream not taken");
-          }
+          // Connections break; anything else is a mistake that must not stay unseen.
+          if (!isConnectionError(error))
+            log.error({ sessionId, runnerId, err: error }, "runner's stream cannot be read");
           return onBroken(sessionId, runnerId, silentMs, error);
         },
       });
-      let toldOf: string | null = null;
+      const wentOn = () => void (runner.notTaken = null);
       const keepAside = (line: Omit<UnreadableLine, "line">) => {
         deps.unread.keep({ sessionId, profileId, seq: line.seq, why: line.why, text: line.text });
         deps.observe.unread(sessionId, runnerId);
@@ -160,6 +166,7 @@ export function createConnector(deps: {
         profileId,
         client,
         state: null,
+        notTaken: null,
         usedAt: 0,
         async stop() {
           stopping.abort();

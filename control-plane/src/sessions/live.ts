@@ -9,6 +9,8 @@ export type LiveRunner = {
   readonly client: RunnerClient;
   /** The newest state it told; null until the first. */
   state: RunnerState | null;
+  /** Why what it told last could not be stored, for as long as that is so. */
+  notTaken: string | null;
   /** When a call used it that leaves no event; in milliseconds since 1970. */
   usedAt: number;
   /** Ends the connection, not the runner. */

@@ -197,6 +197,14 @@ export function createSessions(deps: {
       return `The disk of the sessions' profiles takes nothing (${troubled.length} of them; ${first}: ${why}).`;
     },
 
+    /** Why what runners tell cannot be stored; null: all is. */
+    notTaken(): string | null {
+      const troubled = live.ids().filter((id) => (live.get(id)?.notTaken ?? null) !== null);
+      const [first] = troubled;
+      if (first === undefined) return null;
+      return `What runners tell cannot be stored (${troubled.length} of them; ${first}: ${live.get(first)!.notTaken}); they keep it until it can.`;
+    },
+
     /** What failed for want of something that is there again is tried again now. */
     tryAgain(): void {
       for (const sessionId of store.ids()) {

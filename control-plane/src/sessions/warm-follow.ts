@@ -30,6 +30,8 @@ export function followWarmRunner(deps: {
     // Its journal is empty until somebody has it; the session that does reads it from the beginning.
     cursor: () => 0,
     onLine: (line) => void (line.line === "state" && deps.onState(line.state, client)),
+    // Of no session, so nothing of it is stored.
+    onNotTaken: (error) => deps.onLost(`what it tells cannot be taken (${String(error)})`),
     async onBroken(silentMs, error) {
       if (error instanceof RunnerFlooded) return deps.onLost(error.message);
       deps.onSilence();
