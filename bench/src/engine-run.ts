@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { encodeSend, RUNNER_CONTAINER_PORT, type SendCommand } from "@whatsapp-engine/contract";
+import { encodeSend, RUNNER_CONTAINER_PORT, type SendCommand } from "@whatsapp-engine/contract/runner";
 import type { Simulator } from "@whatsapp-engine/simulator";
 import { containerOf, docker } from "@whatsapp-engine/test/support/docker.js";
 import type { Engine } from "@whatsapp-engine/test/support/engine.js";

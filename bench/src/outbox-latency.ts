@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { encodeSend } from "@whatsapp-engine/contract";
+import { encodeSend } from "@whatsapp-engine/contract/runner";
 import { query } from "@whatsapp-engine/test/support/database.js";
 import type { Engine } from "@whatsapp-engine/test/support/engine.js";
 import { callerOf, type Caller } from "./caller.ts";

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { runnerListeningSchema } from "@whatsapp-engine/contract";
+import { runnerListeningSchema } from "@whatsapp-engine/contract/runner";
 import { stubRunner } from "@whatsapp-engine/test/support/stub.js";
 import { createCaller, type Caller } from "./caller.ts";
 

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { holdStill } from "@whatsapp-engine/db";
 import { packWhole } from "./backups/whole.ts";
 import { endRunners, onInstallation, runProgram, say } from "./offline.ts";

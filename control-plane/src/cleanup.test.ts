@@ -1,4 +1,4 @@
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { createCleanup, inBatches, type CleanupStep } from "./cleanup.ts";

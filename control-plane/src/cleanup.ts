@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { AppError, type Cleanup, type CleanupKind } from "@whatsapp-engine/contract";
+import { AppError, type Cleanup, type CleanupKind } from "@whatsapp-engine/contract/api";
 import { iso, type Clock } from "./clock.ts";
 import type { Log } from "./logger.ts";
 import type { SweepStep } from "./sweeper.ts";

@@ -1,4 +1,4 @@
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { describe, expect, it } from "vitest";
 import { parseConfig, PLACEHOLDER_API_KEY, settingNames } from "./config.ts";
 

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { getCountries, type CountryCode } from "libphonenumber-js/max";
 import { z } from "zod";
-import { OperatorError, problemsAsText, whatsappVersionSchema } from "@whatsapp-engine/contract";
+import { OperatorError, problemsAsText, whatsappVersionSchema } from "@whatsapp-engine/contract/api";
 
 /** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
 export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";

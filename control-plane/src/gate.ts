@@ -1,5 +1,5 @@
 import { E_TIMEOUT, Semaphore, withTimeout } from "async-mutex";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 
 /** When a caller who was refused may find room. */
 const RETRY_SECONDS = 5;

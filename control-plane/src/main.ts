@@ -1,4 +1,4 @@
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { parseConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import { isPreparing } from "./prepare-database.ts";

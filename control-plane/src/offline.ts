@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { AppError, OperatorError } from "@whatsapp-engine/contract";
+import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
 import { openDataDir } from "@whatsapp-engine/db";
 import { Semaphore } from "async-mutex";
 import { parseConfig, type Config } from "./config.ts";

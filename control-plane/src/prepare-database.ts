@@ -1,5 +1,5 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { databaseSize, prepareDatabase } from "@whatsapp-engine/db";
 
 /** A smaller one is looked through in less time than a thread takes to start. */

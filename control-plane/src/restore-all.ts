@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { createGunzip } from "node:zlib";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { openDataDir } from "@whatsapp-engine/db";
 import { readWhole } from "./backups/whole.ts";
 import { readConfig, runProgram, runtimeOf, say } from "./offline.ts";

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { MAX_NAME_LENGTH, textOrNullSchema } from "@whatsapp-engine/contract";
+import { MAX_NAME_LENGTH, textOrNullSchema } from "@whatsapp-engine/contract/runner";
 import { RunnerUnavailable, useless } from "./runner-unavailable.ts";
 
 type Answer = { body: Readable; headers: Record<string, string | string[] | undefined> };

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { Pool } from "undici";
 import type { z } from "zod";
+import { AppError, type UnlinkOutcome } from "@whatsapp-engine/contract/api";
 import {
   parseWellFormed,
   contactsSchema,
@@ -8,7 +9,6 @@ import {
   type ContactEntry,
   type GroupEntry,
   actionResultSchema,
-  AppError,
   encodeSend,
   logoutResultSchema,
   MAX_PAGE_BYTES,
@@ -25,9 +25,8 @@ import {
   type SendCommand,
   type SendRecord,
   type StreamLine,
-  type UnlinkOutcome,
   type WhatsAppPage,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
 import { drop, filenameIn, readAll } from "./runner-answer.ts";
 import {
   createFloodGuard,

@@ -1,4 +1,4 @@
-import { MAX_LINE_BYTES } from "@whatsapp-engine/contract";
+import { MAX_LINE_BYTES } from "@whatsapp-engine/contract/runner";
 import { expect, test } from "vitest";
 import { createFloodGuard, readStream, RunnerFlooded, streamLimits } from "./runner-stream.ts";
 

@@ -1,10 +1,10 @@
+import { problemsAsText } from "@whatsapp-engine/contract/api";
 import {
   MAX_LINE_BYTES,
   parseWellFormed,
-  problemsAsText,
   streamLineSchema,
   type StreamLine,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
 import { z } from "zod";
 
 /*

@@ -1,5 +1,6 @@
 import { errors } from "undici";
-import { AppError, type StaleClaim } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
+import type { StaleClaim } from "@whatsapp-engine/contract/runner";
 
 /**
  * A call to a runner that failed. `neverArrived`: proven that not a byte of it reached the runner; `answered`: the runner is

@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serve, type HttpBindings } from "@hono/node-server";
-import { AppError, OperatorError } from "@whatsapp-engine/contract";
+import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
 import { createDatabaseCheck, newestTime, openDataDir, openPrepared } from "@whatsapp-engine/db";
 import { openAlive } from "./alive.ts";
 import { steadyClock, systemClock } from "./clock.ts";

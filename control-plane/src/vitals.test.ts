@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { AppError } from "@whatsapp-engine/contract";
+import type { AppError } from "@whatsapp-engine/contract/api";
 import { expect, it, vi } from "vitest";
 import { createVitals, type Vital } from "./vitals.ts";
 

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from "@whatsapp-engine/contract";
+import { AppError, type ErrorCode } from "@whatsapp-engine/contract/api";
 import type { Log } from "./logger.ts";
 import { shareAnswer } from "./share-answer.ts";
 

@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { BUSY_TIMEOUT_MS, fileOf } from "./open.ts";
 
 const FOLDER = "before-upgrade";

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import Sqlite from "better-sqlite3";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { BUSY_TIMEOUT_MS, fileOf, toOperatorError } from "./open.ts";
 
 /**

@@ -6,7 +6,7 @@ import Sqlite from "better-sqlite3";
 import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { eq } from "drizzle-orm";
-import type { MessageStatus } from "@whatsapp-engine/contract";
+import type { MessageStatus } from "@whatsapp-engine/contract/api";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OpenDatabase } from "./open.ts";
 import { openDatabase } from "./prepare.ts";

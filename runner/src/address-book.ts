@@ -3,7 +3,7 @@ import {
   groupEntrySchema,
   type ContactEntry,
   type GroupEntry,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
 import type { z } from "zod";
 import type { WhatsAppClient } from "./whatsapp/client.ts";
 

@@ -1,4 +1,5 @@
-import { problemsAsText, RUNNER_CONTAINER_PORT, whatsappVersionSchema } from "@whatsapp-engine/contract";
+import { problemsAsText, whatsappVersionSchema } from "@whatsapp-engine/contract/api";
+import { RUNNER_CONTAINER_PORT } from "@whatsapp-engine/contract/runner";
 import { z } from "zod";
 
 const seconds = (fallback: number) =>

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RunnerEvent, StreamLine } from "@whatsapp-engine/contract";
+import type { RunnerEvent, StreamLine } from "@whatsapp-engine/contract/runner";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { streamLines } from "./event-stream.ts";
 import { openJournal, type Journal } from "./journal.ts";

@@ -1,4 +1,4 @@
-import type { RunnerState, StreamLine } from "@whatsapp-engine/contract";
+import type { RunnerState, StreamLine } from "@whatsapp-engine/contract/runner";
 import type { Journal } from "./journal.ts";
 import type { StateHolder } from "./runner-state.ts";
 

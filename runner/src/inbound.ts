@@ -1,4 +1,4 @@
-import type { RunnerEvent } from "@whatsapp-engine/contract";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 import { shortIdOf } from "./send-outcome.ts";
 
 /** What others did in a chat: what came in, as against what became of what went out. */

@@ -1,4 +1,5 @@
-import { problemsAsText, runnerEventSchema } from "@whatsapp-engine/contract";
+import { problemsAsText } from "@whatsapp-engine/contract/api";
+import { runnerEventSchema } from "@whatsapp-engine/contract/runner";
 import type { Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";
 import type { Unread } from "./unread.ts";

@@ -1,4 +1,5 @@
-import { problemsAsText, runnerEventSchema, sendRecordSchema } from "@whatsapp-engine/contract";
+import { problemsAsText } from "@whatsapp-engine/contract/api";
+import { runnerEventSchema, sendRecordSchema } from "@whatsapp-engine/contract/runner";
 import { z } from "zod";
 import { newRecord, unknownOutcome } from "./send-outcome.ts";
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RunnerEvent } from "@whatsapp-engine/contract";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { JournaledSend, Retention } from "./journal-entries.ts";
 import { openJournal } from "./journal.ts";

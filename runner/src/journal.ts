@@ -1,4 +1,5 @@
-import { passStep, type RunnerEvent } from "@whatsapp-engine/contract";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import { noLog, openAppendLog } from "./append-log.ts";
 import { createSeen } from "./inbound.ts";
 import {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
-import { RUNNER_BEGIN } from "@whatsapp-engine/contract";
+import { RUNNER_BEGIN } from "@whatsapp-engine/contract/runner";
 import { parseConfig, type Config } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import { createRunner } from "./runner.ts";

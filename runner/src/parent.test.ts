@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { RUNNER_BEGIN } from "@whatsapp-engine/contract";
+import { RUNNER_BEGIN } from "@whatsapp-engine/contract/runner";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { makeProfileDir } from "./test-support/run-runner.ts";
 

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { lstat, opendir } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
+import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract/runner";
 import type { Logger } from "./logger.ts";
 
 /** A file needs this much at the least, for its name and what the disk notes of it: many empty ones fill a disk, too. */

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { z } from "zod";
-import { REMADE_BY_CHROMIUM, type claimCommandSchema } from "@whatsapp-engine/contract";
+import { REMADE_BY_CHROMIUM, type claimCommandSchema } from "@whatsapp-engine/contract/runner";
 import { syncFolder } from "./append-log.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 
 /** What changes by itself, and is told with the next change. */
 type Counts = "lastSeq" | "unreadLines" | "unreadAt" | "diskTrouble";

@@ -1,10 +1,5 @@
-import {
-  accountLimits,
-  NOT_TAKEN_BY_PAGE,
-  type AccountLimit,
-  type SendCommand,
-  type SendRecord,
-} from "@whatsapp-engine/contract";
+import { accountLimits, type AccountLimit } from "@whatsapp-engine/contract/api";
+import { NOT_TAKEN_BY_PAGE, type SendCommand, type SendRecord } from "@whatsapp-engine/contract/runner";
 import type { JournaledSend } from "./journal-entries.ts";
 import { readPageError } from "./page-errors.ts";
 import { LIMIT_REACHED, NotSendable, RESTRICTED, type FoundMessage } from "./whatsapp/client.ts";

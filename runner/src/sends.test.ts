@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SendCommand } from "@whatsapp-engine/contract";
+import type { SendCommand } from "@whatsapp-engine/contract/runner";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventually } from "./test-support/eventually.ts";
 import { openJournal, type Journal } from "./journal.ts";

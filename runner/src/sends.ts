@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { passStep, type SendCommand, type SendRecord } from "@whatsapp-engine/contract";
+import type { SendCommand, SendRecord } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { JournaledSend } from "./journal-entries.ts";
 import type { Journal } from "./journal.ts";
 import type { Logger } from "./logger.ts";

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { StreamLine } from "@whatsapp-engine/contract";
+import type { StreamLine } from "@whatsapp-engine/contract/runner";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "./test-support/eventually.ts";
 import type { RunnerUnderTest } from "./test-support/run-runner.ts";

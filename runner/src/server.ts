@@ -1,18 +1,18 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { problemsAsText } from "@whatsapp-engine/contract/api";
 import {
   claimCommandSchema,
   decodeSend,
   MAX_PAGE_BYTES,
   editCommandSchema,
   pairingCommandSchema,
-  passStep,
-  problemsAsText,
   reactCommandSchema,
   type ActionResult,
   type LogoutResult,
   type RunnerHealth,
   type StaleClaim,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { HttpBindings } from "@hono/node-server";
 import { Hono, type Context } from "hono";
 import { bodyLimit } from "hono/body-limit";

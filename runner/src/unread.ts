@@ -1,5 +1,5 @@
 import { appendFile, readFile, stat } from "node:fs/promises";
-import { cut } from "@whatsapp-engine/contract";
+import { cut } from "@whatsapp-engine/contract/runner";
 import type { Logger } from "./logger.ts";
 
 /** What could not be read, kept aside for an operator: lines of the journal, and what the page told. */

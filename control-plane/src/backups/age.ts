@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { Decrypter, Encrypter } from "age-encryption";
 import { passphraseIdentity, passphraseRecipient } from "./age-passphrase.ts";
 import { invalidBackup } from "./invalid-backup.ts";

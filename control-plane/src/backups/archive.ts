@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
+import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract/runner";
 import type { Header } from "tar-stream";
 import { z } from "zod";
 import { invalidBackup } from "./invalid-backup.ts";

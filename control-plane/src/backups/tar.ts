@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { extract, pack, type Extract, type Header, type Pack } from "tar-stream";
 import { RUNNER_UID } from "../runtime/runtime.ts";
 import { invalidBackup } from "./invalid-backup.ts";

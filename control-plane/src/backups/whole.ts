@@ -4,7 +4,7 @@ import { join, posix } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract";
+import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract/runner";
 import { pack, type Header, type Pack } from "tar-stream";
 import { z } from "zod";
 import { invalidBackup } from "./invalid-backup.ts";

@@ -1,5 +1,5 @@
 import { eq, ne, sql } from "drizzle-orm";
-import type { Canary } from "@whatsapp-engine/contract";
+import type { Canary } from "@whatsapp-engine/contract/api";
 import {
   runners,
   sessions as sessionRows,

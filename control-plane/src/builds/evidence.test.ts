@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messages, openDatabase, sessions, type OpenDatabase } from "@whatsapp-engine/db";
-import { NOT_TAKEN_BY_PAGE } from "@whatsapp-engine/contract";
+import { NOT_TAKEN_BY_PAGE } from "@whatsapp-engine/contract/runner";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";

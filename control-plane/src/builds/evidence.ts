@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import { NOT_TAKEN_BY_PAGE } from "@whatsapp-engine/contract";
+import { NOT_TAKEN_BY_PAGE } from "@whatsapp-engine/contract/runner";
 import type { Db, WhatsAppBuildRow } from "@whatsapp-engine/db";
 
 type Troubles = NonNullable<WhatsAppBuildRow["troubles"]>;

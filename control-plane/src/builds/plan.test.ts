@@ -1,4 +1,4 @@
-import { unlinkDetails } from "@whatsapp-engine/contract";
+import { unlinkDetails } from "@whatsapp-engine/contract/api";
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "./evidence.ts";
 import { faultOf, fleetVersion, keepsCopy, planBuilds, type Known, type Sight } from "./plan.ts";

@@ -1,4 +1,4 @@
-import { unlinkDetails, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
+import { unlinkDetails, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract/api";
 import type { Evidence } from "./evidence.ts";
 import type { WhatsAppBuildRow } from "./store.ts";
 import { compareVersions } from "./versions.ts";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { RunnerState, WhatsAppPage } from "@whatsapp-engine/contract";
+import type { RunnerState, WhatsAppPage } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { RunnerClient } from "../runner-client.ts";

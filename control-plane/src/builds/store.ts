@@ -1,5 +1,5 @@
 import { and, desc, eq, lt } from "drizzle-orm";
-import { passStep } from "@whatsapp-engine/contract";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import { events, whatsappBuilds, type Db, type WhatsAppBuildRow } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";

@@ -1,6 +1,6 @@
 import { finished } from "node:stream/promises";
 import { CsvError, parse } from "csv-parse";
-import { AppError, MAX_BULK_RECIPIENTS, MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract";
+import { AppError, MAX_BULK_RECIPIENTS, MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract/api";
 import { createTurns } from "../turns.ts";
 import { fieldKey } from "./placeholders.ts";
 

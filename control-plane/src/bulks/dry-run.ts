@@ -1,4 +1,4 @@
-import type { BulkCheck } from "@whatsapp-engine/contract";
+import type { BulkCheck } from "@whatsapp-engine/contract/api";
 import type { RunnerClient } from "../runner-client.ts";
 import { otherFormOf } from "../people/forms.ts";
 import type { CheckedRecipient } from "./recipients.ts";

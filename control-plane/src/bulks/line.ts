@@ -1,6 +1,7 @@
 import { and, asc, eq, isNotNull, isNull, lte, not, or, sql } from "drizzle-orm";
 import { bulks, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
-import { AppError, passStep, type BulkState, type WaitReason } from "@whatsapp-engine/contract";
+import { AppError, type BulkState, type WaitReason } from "@whatsapp-engine/contract/api";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../clock.ts";
 import { isAccepted, prepareInsertAll, ROWID, type BulkMessage, type BulkShared } from "../messages/rows.ts";
 

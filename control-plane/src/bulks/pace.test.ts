@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RunnerState, SendCommand, SendRecord } from "@whatsapp-engine/contract";
+import type { RunnerState, SendCommand, SendRecord } from "@whatsapp-engine/contract/runner";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";

@@ -1,4 +1,4 @@
-import { MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract";
+import { MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract/api";
 import { expect, it } from "vitest";
 import { fieldKey, fieldsNamedIn, fill } from "./placeholders.ts";
 

@@ -1,4 +1,4 @@
-import { MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract";
+import { MAX_FIELD_NAME_LENGTH } from "@whatsapp-engine/contract/api";
 
 /** `{{name}}`, or `{{name|what stands there without one}}`. */
 const PLACEHOLDER = new RegExp(

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { SendBulk } from "@whatsapp-engine/contract";
+import type { SendBulk } from "@whatsapp-engine/contract/api";
 import { checkRecipients } from "./recipients.ts";
 
 const check = (input: Partial<SendBulk>) =>

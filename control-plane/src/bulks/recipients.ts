@@ -8,7 +8,7 @@ import {
   type BulkRecipient,
   type ErrorDetail,
   type SendBulk,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { People } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
 import { createTurns } from "../turns.ts";

@@ -1,5 +1,5 @@
 import { stringify } from "csv-stringify/sync";
-import type { SkippedRecipient } from "@whatsapp-engine/contract";
+import type { SkippedRecipient } from "@whatsapp-engine/contract/api";
 import { iso } from "../clock.ts";
 import type { MessageRow } from "../messages/rows.ts";
 

@@ -8,7 +8,7 @@ import {
   type ListBulksQuery,
   type SendBulk,
   type SkippedRecipient,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { BulkRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import { createGate } from "../gate.ts";

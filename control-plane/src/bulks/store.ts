@@ -1,5 +1,5 @@
 import { and, asc, count, desc, eq, inArray, lt, notExists, or, sql } from "drizzle-orm";
-import type { BulkState, MessageStatus } from "@whatsapp-engine/contract";
+import type { BulkState, MessageStatus } from "@whatsapp-engine/contract/api";
 import { bulks, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";

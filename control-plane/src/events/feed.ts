@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { AppError, type Event, type EventPage, type EventType } from "@whatsapp-engine/contract";
+import { AppError, type Event, type EventPage, type EventType } from "@whatsapp-engine/contract/api";
 import { createTurns } from "../turns.ts";
 import { toEvent, type EventStore } from "./store.ts";
 

@@ -1,4 +1,5 @@
-import type { EventType, RunnerEvent } from "@whatsapp-engine/contract";
+import type { EventType } from "@whatsapp-engine/contract/api";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 
 /** WhatsApp's names of what our API calls otherwise; any other kind keeps its name. */
 const TYPES: Record<string, string> = {

@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gt, lte, max, sql } from "drizzle-orm";
-import type { Event, EventType } from "@whatsapp-engine/contract";
+import type { Event, EventType } from "@whatsapp-engine/contract/api";
 import { eventRetention, events, type Db, type EventRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { AppEnv } from "./context.ts";

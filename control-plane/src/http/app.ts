@@ -1,5 +1,5 @@
 import { requestId } from "hono/request-id";
-import { AppError, type Cleanup, type WhatsAppHealth } from "@whatsapp-engine/contract";
+import { AppError, type Cleanup, type WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../clock.ts";
 import type { EventFeed } from "../events/feed.ts";
 import { createGate } from "../gate.ts";

@@ -6,7 +6,7 @@ import {
   sendBulkSchema,
   uploadSchema,
   type SendBulk,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import { refuseInvalid, type AppEnv } from "./context.ts";
 import { isForm } from "./form.ts";
 import { readFields, readJson, registerBodies } from "./send-body.ts";

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { createMiddleware } from "hono/factory";
 import proxyAddr from "proxy-addr";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { AppEnv } from "./context.ts";
 
 /** What is no address, as of a caller who has gone, or whom a proxy does not name by one. It is in no list. */

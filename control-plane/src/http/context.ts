@@ -1,6 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
-import { AppError, fieldNamed, problemsOf } from "@whatsapp-engine/contract";
+import { AppError, fieldNamed, problemsOf } from "@whatsapp-engine/contract/api";
 
 export type AppEnv = {
   Bindings: HttpBindings;

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { databaseTroubleOf } from "@whatsapp-engine/db";
-import { AppError, errorAnswerSchema, errorStatus, type ErrorCode } from "@whatsapp-engine/contract";
+import { AppError, errorAnswerSchema, errorStatus, type ErrorCode } from "@whatsapp-engine/contract/api";
 import type { Log } from "../logger.ts";
 import type { AppEnv } from "./context.ts";
 

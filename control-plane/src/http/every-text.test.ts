@@ -8,7 +8,7 @@ import {
   sendBulkSchema,
   sendMessageSchema,
   sendUploadSchema,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import { bareDocument } from "./test-support/bare-app.ts";
 
 /*

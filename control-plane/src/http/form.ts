@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { Dicer } from "@fastify/busboy";
 import { parse as parseDisposition } from "content-disposition";
 import type { Context } from "hono";
-import { AppError, fieldNamed } from "@whatsapp-engine/contract";
+import { AppError, fieldNamed } from "@whatsapp-engine/contract/api";
 import { charsetOf, decodeText } from "./charset.ts";
 import type { AppEnv } from "./context.ts";
 

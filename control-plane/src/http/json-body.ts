@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { z } from "@hono/zod-openapi";
 import { refuseInvalid, type AppEnv } from "./context.ts";
 import { takesForm } from "./send-body.ts";

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import pino from "pino";
 import { expect, it } from "vitest";
-import { parseWellFormed } from "@whatsapp-engine/contract";
+import { parseWellFormed } from "@whatsapp-engine/contract/runner";
 import { createErrorHandler } from "./errors.ts";
 import { readJsonText } from "./json-text.ts";
 

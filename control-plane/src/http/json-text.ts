@@ -1,5 +1,6 @@
 import { createMiddleware } from "hono/factory";
-import { AppError, findHalf } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
+import { findHalf } from "@whatsapp-engine/contract/runner";
 import { charsetOf, decodeText } from "./charset.ts";
 import { whyTooMuch } from "./json-amount.ts";
 import { giveWay } from "../turns.ts";

@@ -1,5 +1,5 @@
 import { rateLimiter } from "hono-rate-limiter";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { AppEnv } from "./context.ts";
 
 const WINDOW_MS = 60_000;

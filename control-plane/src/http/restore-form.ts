@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { AppError, fieldNamed, type ErrorDetail } from "@whatsapp-engine/contract";
+import { AppError, fieldNamed, type ErrorDetail } from "@whatsapp-engine/contract/api";
 import { spool, type Spooled } from "../backups/spool.ts";
 import { isForm, readForm, textOf } from "./form.ts";
 

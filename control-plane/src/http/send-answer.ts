@@ -4,7 +4,7 @@ import {
   sentAnswerSchema,
   type Message,
   type SendMessage,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { Caller } from "../messages/service.ts";
 import type { AppEnv } from "./context.ts";
 import { errorResponses } from "./errors.ts";

@@ -7,7 +7,7 @@ import {
   sendUploadSchema,
   uploadSchema,
   type SendMessage,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import { refuseInvalid, type AppEnv } from "./context.ts";
 import { whyTooMuch } from "./json-amount.ts";
 import { bodyOf, bytesOf, invalidPart, isForm, readForm, textOf } from "./form.ts";

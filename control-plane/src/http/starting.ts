@@ -1,5 +1,5 @@
 import { requestId } from "hono/request-id";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { createApiKeyCheck, type StrangerLimits } from "./api-key.ts";

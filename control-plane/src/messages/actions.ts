@@ -1,5 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
-import { AppError, whatsappIdSchema, type ActionResult } from "@whatsapp-engine/contract";
+import { AppError, whatsappIdSchema } from "@whatsapp-engine/contract/api";
+import type { ActionResult } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../clock.ts";
 import { toDigits } from "../people/recipient.ts";
 import type { RunnerClient, RunnerMedia } from "../runner-client.ts";

@@ -1,4 +1,4 @@
-import { AppError, sendMessageSchema } from "@whatsapp-engine/contract";
+import { AppError, sendMessageSchema } from "@whatsapp-engine/contract/api";
 import { expect, it } from "vitest";
 import { toContent } from "./content.ts";
 

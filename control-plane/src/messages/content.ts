@@ -1,5 +1,5 @@
 import type { CountryCode } from "libphonenumber-js/max";
-import { AppError, type MessageContent, type SendMessage } from "@whatsapp-engine/contract";
+import { AppError, type MessageContent, type SendMessage } from "@whatsapp-engine/contract/api";
 import { toDigits, toRecipient } from "../people/recipient.ts";
 
 type Input = Pick<

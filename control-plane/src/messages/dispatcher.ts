@@ -1,4 +1,5 @@
-import { passStep, type SendCommand, type SendRecord } from "@whatsapp-engine/contract";
+import type { SendCommand, SendRecord } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../clock.ts";
 import type { ClockCheck } from "../clock-check.ts";
 import type { Log } from "../logger.ts";

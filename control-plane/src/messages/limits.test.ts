@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SendRecord } from "@whatsapp-engine/contract";
+import type { SendRecord } from "@whatsapp-engine/contract/runner";
 import {
   accountLimits,
   events,

@@ -2,10 +2,10 @@ import { and, eq, inArray, isNotNull, sql } from "drizzle-orm";
 import {
   accountLimits as codes,
   type AccountLimit,
-  type SendRecord,
   type SessionLimit,
   type WaitReason,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
+import type { SendRecord } from "@whatsapp-engine/contract/runner";
 import { accountLimits, messages, sessions, type AccountLimitRow, type Db } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";

@@ -7,7 +7,8 @@ import {
   withoutSync,
   type Db,
 } from "@whatsapp-engine/db";
-import { AppError, passStep, type WaitReason } from "@whatsapp-engine/contract";
+import { AppError, type WaitReason } from "@whatsapp-engine/contract/api";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import { createBulkLine } from "../bulks/line.ts";
 import type { Clock } from "../clock.ts";
 import { BATCH, EMPTY, isAccepted, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { parse as parseDisposition } from "content-disposition";
 import { Agent, request } from "undici";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { AddressRefused, createAddressGuard } from "../address-guard.ts";
 import { createGate, weightOf } from "../gate.ts";
 

@@ -1,4 +1,4 @@
-import { AppError, type MessageType } from "@whatsapp-engine/contract";
+import { AppError, type MessageType } from "@whatsapp-engine/contract/api";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { MediaFetcher } from "./media-fetch.ts";
 import { readMedia } from "./media.ts";

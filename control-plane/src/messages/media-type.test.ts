@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MessageType } from "@whatsapp-engine/contract";
+import type { MessageType } from "@whatsapp-engine/contract/api";
 import { mediaTypeOf } from "./media-type.ts";
 
 const box = (name: string, ...parts: Buffer[]): Buffer => {

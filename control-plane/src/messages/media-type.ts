@@ -1,5 +1,5 @@
 import mime from "mime";
-import { AppError, type MessageType } from "@whatsapp-engine/contract";
+import { AppError, type MessageType } from "@whatsapp-engine/contract/api";
 import { isReadable, typeInBytes } from "./type-in-bytes.ts";
 import { isBuiltOn, isSameFamily, isSameType } from "./type-names.ts";
 

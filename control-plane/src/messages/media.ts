@@ -1,5 +1,5 @@
 import { createHash, webcrypto } from "node:crypto";
-import { AppError, type MessageType, type SendMessage } from "@whatsapp-engine/contract";
+import { AppError, type MessageType, type SendMessage } from "@whatsapp-engine/contract/api";
 import { tooLarge, type MediaFetcher } from "./media-fetch.ts";
 import { giveWay } from "../turns.ts";
 import { mediaTypeOf } from "./media-type.ts";

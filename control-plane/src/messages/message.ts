@@ -1,4 +1,4 @@
-import type { Message } from "@whatsapp-engine/contract";
+import type { Message } from "@whatsapp-engine/contract/api";
 import { iso } from "../clock.ts";
 import { errorOf, type MessageRow } from "./rows.ts";
 

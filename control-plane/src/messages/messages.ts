@@ -1,5 +1,5 @@
 import type { CountryCode } from "libphonenumber-js/max";
-import type { RunnerEvent } from "@whatsapp-engine/contract";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 import type { Db } from "@whatsapp-engine/db";
 import { isPublicAddress } from "../address-guard.ts";
 import type { Clock } from "../clock.ts";

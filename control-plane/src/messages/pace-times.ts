@@ -1,4 +1,4 @@
-import type { PaceLimits } from "@whatsapp-engine/contract";
+import type { PaceLimits } from "@whatsapp-engine/contract/api";
 
 const MINUTE_MS = 60_000;
 export const DAY_MS = 24 * 60 * MINUTE_MS;

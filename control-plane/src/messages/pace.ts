@@ -1,5 +1,5 @@
 import { and, asc, desc, eq, gt, lte } from "drizzle-orm";
-import type { OwnPace, PaceLimits } from "@whatsapp-engine/contract";
+import type { OwnPace, PaceLimits } from "@whatsapp-engine/contract/api";
 import { messages, paces, type Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import { sameForm, type People } from "../people/people.ts";

@@ -1,6 +1,7 @@
 import { and, eq, inArray, sql } from "drizzle-orm";
 import { messages, type Db } from "@whatsapp-engine/db";
-import type { MessageStatus, SendRecord } from "@whatsapp-engine/contract";
+import type { MessageStatus } from "@whatsapp-engine/contract/api";
+import type { SendRecord } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../clock.ts";
 import { isLimited, isNotConnected, isPageTrouble, type MessageRow } from "./rows.ts";
 

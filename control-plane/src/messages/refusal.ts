@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from "@whatsapp-engine/contract";
+import { AppError, type ErrorCode } from "@whatsapp-engine/contract/api";
 import type { MessageRow } from "./rows.ts";
 
 /** What the runner's reason for not sending is to the API's caller. */

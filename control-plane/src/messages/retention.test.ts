@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
-import { messageStatuses, type MessageStatus } from "@whatsapp-engine/contract";
+import { messageStatuses, type MessageStatus } from "@whatsapp-engine/contract/api";
 import { bulks, messages, openDatabase, type MessageRow, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { and, asc, eq, inArray, lt, notExists, notInArray, gt, sql } from "drizzle-orm";
-import type { MessageStatus } from "@whatsapp-engine/contract";
+import type { MessageStatus } from "@whatsapp-engine/contract/api";
 import { bulks, messageCounts, messages, withoutSync, type Db } from "@whatsapp-engine/db";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";

@@ -1,6 +1,7 @@
 import { getTableColumns, sql } from "drizzle-orm";
 import { bulks, messages, type Db, type MessageRow } from "@whatsapp-engine/db";
-import { accountLimitSchema, NOT_TAKEN_BY_PAGE, type SendRecord } from "@whatsapp-engine/contract";
+import { accountLimitSchema } from "@whatsapp-engine/contract/api";
+import { NOT_TAKEN_BY_PAGE, type SendRecord } from "@whatsapp-engine/contract/runner";
 
 export type { MessageRow };
 export type NewMessage = Pick<MessageRow, "id" | "sessionId" | "recipient" | "type"> &

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MessageStatus, SendMessage } from "@whatsapp-engine/contract";
+import type { MessageStatus, SendMessage } from "@whatsapp-engine/contract/api";
 import { events, messages as rows, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { eq } from "drizzle-orm";
 import { pino } from "pino";

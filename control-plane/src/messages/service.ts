@@ -4,9 +4,9 @@ import {
   AppError,
   type ListMessagesQuery,
   type Message,
-  type RunnerEvent,
   type SendMessage,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { People } from "../people/people.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { SendRecord } from "@whatsapp-engine/contract";
+import type { SendRecord } from "@whatsapp-engine/contract/runner";
 import { events, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";

@@ -1,6 +1,8 @@
 import { and, desc, eq, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
 import { bulks, createGroupCommit, isUnsent, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
-import { passStep, type MessageStatus, type SendRecord } from "@whatsapp-engine/contract";
+import type { MessageStatus } from "@whatsapp-engine/contract/api";
+import type { SendRecord } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import { iso, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { People } from "../people/people.ts";

@@ -1,5 +1,5 @@
 import { and, asc, eq, gt, inArray, or, sql } from "drizzle-orm";
-import { AppError, type Suppression } from "@whatsapp-engine/contract";
+import { AppError, type Suppression } from "@whatsapp-engine/contract/api";
 import { suppressions, type Db, type SuppressionRow } from "@whatsapp-engine/db";
 import { z } from "zod";
 import { iso, type Clock } from "../clock.ts";

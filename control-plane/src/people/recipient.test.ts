@@ -1,4 +1,4 @@
-import type { AppError } from "@whatsapp-engine/contract";
+import type { AppError } from "@whatsapp-engine/contract/api";
 import type { CountryCode } from "libphonenumber-js/max";
 import { describe, expect, it } from "vitest";
 import { toRecipient } from "./recipient.ts";

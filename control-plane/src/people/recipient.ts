@@ -6,7 +6,7 @@ import {
   type CountryCode,
   type PhoneNumber,
 } from "libphonenumber-js/max";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { isNumber } from "./forms.ts";
 
 /** Longest text that is looked at. */

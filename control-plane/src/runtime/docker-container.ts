@@ -1,4 +1,4 @@
-import { RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract";
+import { RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract/runner";
 import type { ContainerCreateOptions, HostConfig, MountSettings } from "dockerode";
 import { RUNNER_UID, type RunnerSpec } from "./runtime.ts";
 

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { createAccess, type AccessOptions } from "./docker-access.ts";
 import { PROFILE_DIR } from "./docker-container.ts";
 

@@ -1,4 +1,4 @@
-import { AppError, OperatorError } from "@whatsapp-engine/contract";
+import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
 import Docker from "dockerode";
 
 /**

@@ -1,4 +1,4 @@
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { Semaphore } from "async-mutex";
 import { hardening, profileMount } from "./docker-container.ts";
 import type { Engine } from "./docker-engine.ts";

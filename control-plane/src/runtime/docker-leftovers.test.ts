@@ -1,4 +1,4 @@
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unusedProfiles } from "../sessions/test-support/unused-profiles.ts";
 import { aRunner } from "./test-support/conformance.ts";

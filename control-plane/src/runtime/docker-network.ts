@@ -1,4 +1,5 @@
-import { AppError, OperatorError, labels } from "@whatsapp-engine/contract";
+import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
+import { labels } from "@whatsapp-engine/contract/runner";
 import type { Engine } from "./docker-engine.ts";
 
 const ICC = "com.docker.network.bridge.enable_icc";

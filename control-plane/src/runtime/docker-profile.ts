@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { extract } from "tar-stream";
 import { createAccess, type AccessOptions } from "./docker-access.ts";
 import { PROFILE_DIR, volumeName } from "./docker-container.ts";

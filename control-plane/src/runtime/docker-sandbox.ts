@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { OperatorError, labels } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { hardening } from "./docker-container.ts";
 import type { Engine } from "./docker-engine.ts";
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AppError, labels } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
+import { labels } from "@whatsapp-engine/contract/runner";
 import type { Engine } from "./docker-engine.ts";
 
 /** The engine lets go of a removed container's volume a moment after the container is gone; it tells nobody when. */

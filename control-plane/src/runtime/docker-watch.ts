@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import type { Engine } from "./docker-engine.ts";
 import type { Log } from "../logger.ts";
 import type { RuntimeEvent } from "./runtime.ts";

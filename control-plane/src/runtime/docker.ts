@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
-import { AppError, OperatorError, RUNNER_CONTAINER_PORT, labels, passStep } from "@whatsapp-engine/contract";
+import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
+import { RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { ContainerInfo } from "dockerode";
 import { type Limits, containerName, containerSpec, volumeName } from "./docker-container.ts";
 import { createProfileCopy } from "./docker-copy.ts";

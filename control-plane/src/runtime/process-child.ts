@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { AppError, RUNNER_BEGIN, runnerListeningSchema } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
+import { RUNNER_BEGIN, runnerListeningSchema } from "@whatsapp-engine/contract/runner";
 import { groupEnded, signalGroup } from "./process-group.ts";
 
 /** From start to the report of its port; a runner listens before it starts its browser. */

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 
 /** Debian's own places first: what stands in `/usr/bin` there is a wrapper that adds arguments. */
 const PLACES = ["/usr/lib/chromium/chromium-headless-shell", "/usr/lib/chromium/chromium"];

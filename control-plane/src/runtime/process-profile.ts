@@ -15,7 +15,7 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import type { Place } from "@whatsapp-engine/processes";
 import { createUserFiles } from "./process-as-user.ts";
 import { createProfileUsers, type UidRange } from "./process-users.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lchown, chmod, lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Mutex } from "async-mutex";
-import { AppError, OperatorError } from "@whatsapp-engine/contract";
+import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
 
 /** Users (and groups of the same numbers) that nothing else on the machine has. */
 export type UidRange = { first: number; last: number };

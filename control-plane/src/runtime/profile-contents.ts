@@ -1,4 +1,5 @@
-import { claimCommandSchema, sessionIdSchema } from "@whatsapp-engine/contract";
+import { sessionIdSchema } from "@whatsapp-engine/contract/api";
+import { claimCommandSchema } from "@whatsapp-engine/contract/runner";
 import { z } from "zod";
 
 /** Where a runner keeps its browser's data, and what a lost database is made again from (`runner/src/profile.ts`). */

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { AppError, OperatorError } from "@whatsapp-engine/contract";
+import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
 import type { Config } from "../config.ts";
 import type { Install } from "../install.ts";
 import type { Log } from "../logger.ts";

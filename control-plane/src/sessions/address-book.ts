@@ -1,4 +1,4 @@
-import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract";
+import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract/runner";
 import type { ConnectedRunner } from "./connected.ts";
 
 /** Whom a session's account knows, as WhatsApp Web holds it now; nothing of it is kept. */

@@ -1,4 +1,4 @@
-import type { AppError } from "@whatsapp-engine/contract";
+import type { AppError } from "@whatsapp-engine/contract/api";
 import { beforeEach, expect, it } from "vitest";
 import { createAdmission, type AdmissionLimits, type Machine } from "./admission.ts";
 

@@ -1,4 +1,4 @@
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 
 /** What a runner that starts is counted with until its memory shows: 290 MB measured for one, with a page of little history. */
 const EXPECTED_RUNNER_MB = 300;

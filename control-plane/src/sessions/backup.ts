@@ -1,4 +1,4 @@
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { encrypt } from "../backups/age.ts";
 import { packBackup, type Manifest } from "../backups/archive.ts";
 import { spool, type Spooled } from "../backups/spool.ts";

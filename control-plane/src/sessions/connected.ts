@@ -1,4 +1,4 @@
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../clock.ts";
 import type { RunnerClient } from "../runner-client.ts";
 import { RunnerUnavailable } from "../runner-unavailable.ts";

@@ -1,4 +1,5 @@
-import { passStep, type RunnerEvent, type RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerEvent, RunnerState } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { createRunnerClient } from "../runner-client.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 
 const cursorSchema = z.tuple([z.number().int(), z.string()]);
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { StreamLine } from "@whatsapp-engine/contract";
+import type { StreamLine } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../clock.ts";
 import type { RunnerClient } from "../runner-client.ts";
 import type { UnreadableLine } from "../runner-stream.ts";

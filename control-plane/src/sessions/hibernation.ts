@@ -1,4 +1,4 @@
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { Background } from "./background.ts";

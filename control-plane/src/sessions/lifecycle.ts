@@ -1,4 +1,4 @@
-import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract";
+import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract/api";
 
 /** From which state a session may go to which. Every writer goes through it (`store.transition`). */
 const NEXT = {

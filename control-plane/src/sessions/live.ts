@@ -1,5 +1,5 @@
 import { EventEmitter, once } from "node:events";
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { RunnerClient } from "../runner-client.ts";
 
 /** A session's present runner as this process is connected to it. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { AppError, passStep, type UnlinkOutcome } from "@whatsapp-engine/contract";
+import { AppError, type UnlinkOutcome } from "@whatsapp-engine/contract/api";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Log } from "../logger.ts";
 import { createRunnerClient, type RunnerClient } from "../runner-client.ts";
 import { RunnerUnavailable, StaleClaimFound } from "../runner-unavailable.ts";

@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import { expect, it } from "vitest";
 import { createObserver } from "./observer.ts";
 import type { SessionChange, SessionRow, SessionStore } from "./store.ts";

@@ -1,4 +1,4 @@
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { Log } from "../logger.ts";
 import { compareAccounts } from "./account.ts";
 import { fateOf, type RunnerFate } from "./lifecycle.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chownSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MAX_PAGE_BYTES } from "@whatsapp-engine/contract";
+import { MAX_PAGE_BYTES } from "@whatsapp-engine/contract/runner";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createPageCopies } from "./page-copies.ts";
 

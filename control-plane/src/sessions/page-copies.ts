@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MAX_PAGE_BYTES, whatsappVersionSchema } from "@whatsapp-engine/contract";
+import { whatsappVersionSchema } from "@whatsapp-engine/contract/api";
+import { MAX_PAGE_BYTES } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../clock.ts";
 
 /** Copies that are kept, besides those that are pinned; WhatsApp makes a few versions a week. */

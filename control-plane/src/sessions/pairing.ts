@@ -1,5 +1,5 @@
 import type { CountryCode } from "libphonenumber-js/max";
-import { AppError, type PairingCodeRequest } from "@whatsapp-engine/contract";
+import { AppError, type PairingCodeRequest } from "@whatsapp-engine/contract/api";
 import { isSameNumber } from "../people/forms.ts";
 import { toDigits } from "../people/recipient.ts";
 import type { LiveSessions } from "./live.ts";

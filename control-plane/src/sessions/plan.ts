@@ -1,4 +1,4 @@
-import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract";
+import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract/api";
 import type { RunnerInfo } from "../runtime/runtime.ts";
 
 export type Step =

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { AppError, passStep, type SessionReason } from "@whatsapp-engine/contract";
+import { AppError, type SessionReason } from "@whatsapp-engine/contract/api";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Log } from "../logger.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
 import type { createBackoff } from "./backoff.ts";

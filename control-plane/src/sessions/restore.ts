@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
-import { AppError, passStep, type Session } from "@whatsapp-engine/contract";
+import { AppError, type Session } from "@whatsapp-engine/contract/api";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import { openAge } from "../backups/age.ts";
 import { checkBackup, profileOf, type Manifest } from "../backups/archive.ts";
 import type { Spooled } from "../backups/spool.ts";

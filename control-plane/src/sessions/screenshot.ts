@@ -1,4 +1,4 @@
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import type { LiveSessions } from "./live.ts";
 import type { SessionService } from "./service.ts";
 

@@ -1,16 +1,16 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import {
   AppError,
-  passStep,
   unlinkDetails,
   type CreateSession,
-  type QrCode,
   type Session,
   type SessionLimit,
   type SessionStatus,
   type UnlinkOutcome,
   type UpdateSession,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
+import type { QrCode } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import { isSameNumber } from "../people/forms.ts";

@@ -1,5 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
-import type { RunnerEvent, SessionLimit } from "@whatsapp-engine/contract";
+import type { SessionLimit } from "@whatsapp-engine/contract/api";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 import type { Db } from "@whatsapp-engine/db";
 import { steadyClock, type Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";

@@ -10,7 +10,8 @@ import {
   type SessionRow,
   withoutSync,
 } from "@whatsapp-engine/db";
-import { passStep, sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract";
+import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract/api";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import { pathBetween } from "./lifecycle.ts";

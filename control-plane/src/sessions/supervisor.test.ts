@@ -1,4 +1,4 @@
-import { AppError } from "@whatsapp-engine/contract";
+import { AppError } from "@whatsapp-engine/contract/api";
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import type { RuntimeEvent } from "../runtime/runtime.ts";

@@ -1,5 +1,5 @@
 import { and, eq, lt, sql } from "drizzle-orm";
-import { cut } from "@whatsapp-engine/contract";
+import { cut } from "@whatsapp-engine/contract/runner";
 import { profiles, unreadLines, withoutSync, type Db } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";

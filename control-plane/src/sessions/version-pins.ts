@@ -1,4 +1,4 @@
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { Builds } from "../builds/builds.ts";
 import type { Log } from "../logger.ts";
 import type { RunnerClient } from "../runner-client.ts";

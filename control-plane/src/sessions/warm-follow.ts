@@ -1,4 +1,4 @@
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../clock.ts";
 import { createRunnerClient, type RunnerClient } from "../runner-client.ts";
 import { RunnerFlooded } from "../runner-stream.ts";

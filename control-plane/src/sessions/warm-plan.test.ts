@@ -1,4 +1,4 @@
-import type { QrCode, RunnerState } from "@whatsapp-engine/contract";
+import type { QrCode, RunnerState } from "@whatsapp-engine/contract/runner";
 import { describe, expect, it } from "vitest";
 import { isReady, planWarm, type Warm } from "./warm-plan.ts";
 

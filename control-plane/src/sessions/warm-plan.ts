@@ -1,4 +1,4 @@
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { RunnerInfo } from "../runtime/runtime.ts";
 import type { WarmRunnerRow } from "./warm-store.ts";
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Mutex } from "async-mutex";
-import { passStep, type RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
+import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";

@@ -1,5 +1,5 @@
 import { and, eq, gte, sql } from "drizzle-orm";
-import type { Canary, WhatsAppHealth } from "@whatsapp-engine/contract";
+import type { Canary, WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import { messageDays, sessions, type Db, type SessionRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 import type { LiveSessions } from "./live.ts";

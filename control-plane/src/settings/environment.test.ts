@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readEnvFile } from "./env-file.ts";
 import { readEnvironment } from "./environment.ts";

@@ -1,4 +1,4 @@
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { readEnvFile } from "./env-file.ts";
 import { unknownSettings } from "./unknown-settings.ts";
 

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { OperatorError } from "@whatsapp-engine/contract";
+import { OperatorError } from "@whatsapp-engine/contract/api";
 import { secretNames } from "../config.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

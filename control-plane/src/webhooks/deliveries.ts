@@ -7,7 +7,7 @@ import {
   type DeliveryRow,
   type EventRow,
 } from "@whatsapp-engine/db";
-import type { DeliveryState } from "@whatsapp-engine/contract";
+import type { DeliveryState } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../clock.ts";
 
 export type { DeliveryRow };

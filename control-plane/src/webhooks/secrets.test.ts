@@ -1,4 +1,4 @@
-import { createWebhookSchema } from "@whatsapp-engine/contract";
+import { createWebhookSchema } from "@whatsapp-engine/contract/api";
 import { describe, expect, it } from "vitest";
 import { makeSecret, secretsOf } from "./secrets.ts";
 

@@ -9,7 +9,7 @@ import {
   type ListDeliveriesQuery,
   type ListWebhooksQuery,
   type Webhook,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import { AddressRefused } from "../address-guard.ts";
 import { iso, type Clock } from "../clock.ts";
 import type { Log } from "../logger.ts";

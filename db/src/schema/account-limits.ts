@@ -1,5 +1,5 @@
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { accountLimits as codes } from "@whatsapp-engine/contract";
+import { accountLimits as codes } from "@whatsapp-engine/contract/api";
 
 /** Sessions whose account WhatsApp keeps from writing to people it does not know. Times are milliseconds since 1970, UTC. */
 export const accountLimits = sqliteTable("account_limits", {

@@ -1,6 +1,6 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { sql } from "drizzle-orm";
-import { bulkStates, type SkippedRecipient } from "@whatsapp-engine/contract";
+import { bulkStates, type SkippedRecipient } from "@whatsapp-engine/contract/api";
 
 /** Many messages that came in one call. What became of each stands in `messages`. */
 export const bulks = sqliteTable(

@@ -1,5 +1,5 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { eventTypes } from "@whatsapp-engine/contract";
+import { eventTypes } from "@whatsapp-engine/contract/api";
 
 /** Something that happened in a session, numbered per session from 1, stored once. */
 export const events = sqliteTable(

@@ -1,5 +1,5 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { messageStatuses } from "@whatsapp-engine/contract";
+import { messageStatuses } from "@whatsapp-engine/contract/api";
 
 /**
  * How many messages of a session and day came to which outcome; kept by triggers of the migrations. Stays when the

@@ -1,6 +1,11 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { messageStatuses, messageTypes, waitReasons, type MessageContent } from "@whatsapp-engine/contract";
+import {
+  messageStatuses,
+  messageTypes,
+  waitReasons,
+  type MessageContent,
+} from "@whatsapp-engine/contract/api";
 
 /** Ends at which a message did not demonstrably go out: few, and asked for. SQL, as a partial index wants it word for word. */
 export const isUnsent = sql.raw("status in ('failed', 'unknown', 'expired', 'cancelled')");

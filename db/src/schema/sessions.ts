@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { check, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { sessionReasons, sessionStatuses } from "@whatsapp-engine/contract";
+import { sessionReasons, sessionStatuses } from "@whatsapp-engine/contract/api";
 
 /** What the operator wants of a session: a runner, none, or nothing of it left at all. */
 export const desiredStates = ["running", "stopped", "deleted"] as const;

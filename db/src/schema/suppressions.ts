@@ -1,5 +1,5 @@
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { suppressionSources } from "@whatsapp-engine/contract";
+import { suppressionSources } from "@whatsapp-engine/contract/api";
 
 /** Somebody who must not be written to. `sessionId` is empty where it holds for all sessions. */
 export const suppressions = sqliteTable(

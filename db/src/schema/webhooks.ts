@@ -1,6 +1,6 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { sql } from "drizzle-orm";
-import { deliveryStates, type EventType } from "@whatsapp-engine/contract";
+import { deliveryStates, type EventType } from "@whatsapp-engine/contract/api";
 
 /** A URL that is told of events. */
 export const webhooks = sqliteTable("webhooks", {

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { integer, sqliteTable, sqliteView, text } from "drizzle-orm/sqlite-core";
-import { buildStates } from "@whatsapp-engine/contract";
+import { buildStates } from "@whatsapp-engine/contract/api";
 import { readable } from "./readable.ts";
 
 /** Builds of WhatsApp Web that were found, and what is known of them. Times are milliseconds since 1970, UTC. */

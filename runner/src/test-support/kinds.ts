@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { ActionResult, SendCommand } from "@whatsapp-engine/contract";
+import type { ActionResult, SendCommand } from "@whatsapp-engine/contract/runner";
 import { expect } from "vitest";
 import type { RunnerUnderTest } from "./run-runner.ts";
 

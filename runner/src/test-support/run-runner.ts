@@ -13,7 +13,7 @@ import {
   type SendCommand,
   type SendRecord,
   type StreamLine,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
 
 /** The built runner: tests run what is shipped, as the process it will be. */
 const entry = fileURLToPath(new URL("../../build/main.js", import.meta.url));

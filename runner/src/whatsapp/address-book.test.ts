@@ -1,4 +1,4 @@
-import { contactsSchema, groupsSchema } from "@whatsapp-engine/contract";
+import { contactsSchema, groupsSchema } from "@whatsapp-engine/contract/runner";
 import { builds } from "@whatsapp-engine/simulator";
 import { afterEach, expect, test } from "vitest";
 import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";

@@ -6,7 +6,7 @@ import type {
   NumberCheck,
   SendCommand,
   WhatsAppPage,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
 
 /** Our port to one page of WhatsApp Web. What library stands behind it is known to its implementation only. */
 export type WhatsAppClient = {

@@ -1,4 +1,4 @@
-import type { SessionReason } from "@whatsapp-engine/contract";
+import type { SessionReason } from "@whatsapp-engine/contract/api";
 
 /** Why a page or its browser has to be mended. */
 export type Cause = Extract<

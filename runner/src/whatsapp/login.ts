@@ -1,4 +1,4 @@
-import type { Account } from "@whatsapp-engine/contract";
+import type { Account } from "@whatsapp-engine/contract/runner";
 import { createDeadline } from "../deadline.ts";
 import type { StateHolder } from "../runner-state.ts";
 import { createQrCodes } from "./qr-codes.ts";

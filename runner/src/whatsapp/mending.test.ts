@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import { afterEach, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
 import { descendantsOf, readProcess, stillRunning } from "../test-support/processes.ts";

@@ -1,4 +1,4 @@
-import type { StreamLine } from "@whatsapp-engine/contract";
+import type { StreamLine } from "@whatsapp-engine/contract/runner";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";

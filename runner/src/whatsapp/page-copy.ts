@@ -1,5 +1,5 @@
 import type { Page } from "puppeteer-core";
-import { MAX_PAGE_BYTES, type WhatsAppPage } from "@whatsapp-engine/contract";
+import { MAX_PAGE_BYTES, type WhatsAppPage } from "@whatsapp-engine/contract/runner";
 import type { PinnedPage } from "./pinned-page.ts";
 
 const WHATSAPP_WEB = "https://web.whatsapp.com/";

@@ -1,4 +1,5 @@
-import { ackSchema, MAX_ID_LENGTH, problemsAsText } from "@whatsapp-engine/contract";
+import { problemsAsText } from "@whatsapp-engine/contract/api";
+import { ackSchema, MAX_ID_LENGTH } from "@whatsapp-engine/contract/runner";
 import { z } from "zod";
 import type { FoundMessage } from "./client.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { pairingResultSchema, type PairingResult } from "@whatsapp-engine/contract";
+import { pairingResultSchema, type PairingResult } from "@whatsapp-engine/contract/runner";
 import { afterEach, expect, test } from "vitest";
 import { eventually } from "../test-support/eventually.ts";
 import { innerPage } from "../test-support/inner-page.ts";

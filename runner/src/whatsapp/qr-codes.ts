@@ -1,4 +1,4 @@
-import type { QrCode } from "@whatsapp-engine/contract";
+import type { QrCode } from "@whatsapp-engine/contract/runner";
 
 /**
  * How long WhatsApp Web shows a code: the first of a row a minute, the others 20 s (what Baileys, which speaks

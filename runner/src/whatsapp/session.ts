@@ -1,9 +1,5 @@
-import {
-  unlinkDetails,
-  type PairingResult,
-  type UnlinkOutcome,
-  type WhatsAppPage,
-} from "@whatsapp-engine/contract";
+import { unlinkDetails, type UnlinkOutcome } from "@whatsapp-engine/contract/api";
+import type { PairingResult, WhatsAppPage } from "@whatsapp-engine/contract/runner";
 import type { Config } from "../config.ts";
 import { createDeadline, within } from "../deadline.ts";
 import type { Logger } from "../logger.ts";

@@ -1,4 +1,4 @@
-import type { RunnerState } from "@whatsapp-engine/contract";
+import type { RunnerState } from "@whatsapp-engine/contract/runner";
 
 export type Standing = Pick<RunnerState, "status" | "reason" | "detail">;
 

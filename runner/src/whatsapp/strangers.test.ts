@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { StreamLine } from "@whatsapp-engine/contract";
+import type { StreamLine } from "@whatsapp-engine/contract/runner";
 import { eventually } from "../test-support/eventually.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
 import { ACCOUNT, FRIEND, makeWorld, type World } from "../test-support/world.ts";

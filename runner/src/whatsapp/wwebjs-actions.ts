@@ -3,7 +3,7 @@ import {
   textOrNullSchema,
   toldMimetypeSchema,
   type ActionResult,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
 import type { Page } from "puppeteer-core";
 import type wwebjs from "whatsapp-web.js";
 import { z } from "zod";

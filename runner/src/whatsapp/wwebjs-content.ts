@@ -1,4 +1,4 @@
-import type { MessageContent } from "@whatsapp-engine/contract";
+import type { MessageContent } from "@whatsapp-engine/contract/api";
 import wwebjs from "whatsapp-web.js";
 import { NotSendable, type OutgoingMessage } from "./client.ts";
 

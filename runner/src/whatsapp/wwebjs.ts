@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { MAX_BODY_LENGTH, type Account } from "@whatsapp-engine/contract";
+import { MAX_BODY_LENGTH, type Account } from "@whatsapp-engine/contract/runner";
 import type { Browser, CDPSession, Page } from "puppeteer-core";
 import wwebjs from "whatsapp-web.js";
 import { within } from "../deadline.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
-import type { Event } from "@whatsapp-engine/contract";
+import type { Event } from "@whatsapp-engine/contract/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEngine, type Engine } from "../support/engine.ts";
 import { openEventStream } from "../support/event-stream.ts";

@@ -1,6 +1,6 @@
 import Sqlite from "better-sqlite3";
 import { join } from "node:path";
-import type { OwnPace, PaceLimits } from "@whatsapp-engine/contract";
+import type { OwnPace, PaceLimits } from "@whatsapp-engine/contract/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEngine, type Engine } from "../support/engine.ts";
 

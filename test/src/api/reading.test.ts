@@ -1,5 +1,5 @@
 import { PNG } from "pngjs";
-import { sessionReasons, sessionStatuses } from "@whatsapp-engine/contract";
+import { sessionReasons, sessionStatuses } from "@whatsapp-engine/contract/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readQrCode } from "../support/qr-code.ts";
 import { waitForStatus } from "../support/session.ts";

@@ -1,4 +1,4 @@
-import type { Suppression } from "@whatsapp-engine/contract";
+import type { Suppression } from "@whatsapp-engine/contract/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { linkSession, takenBy, waitForStatus } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
-import type { Delivery, Webhook } from "@whatsapp-engine/contract";
+import type { Delivery, Webhook } from "@whatsapp-engine/contract/api";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { query } from "../support/database.ts";
 import { startEngine, type Engine } from "../support/engine.ts";

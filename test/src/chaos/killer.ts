@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { steps, type Step } from "@whatsapp-engine/contract";
+import { steps, type Step } from "@whatsapp-engine/contract/steps";
 import type { Death } from "../support/death.ts";
 import type { Engine } from "../support/engine.ts";
 import { killRunner } from "../support/runner.ts";

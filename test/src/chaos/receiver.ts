@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Event } from "@whatsapp-engine/contract";
+import type { Event } from "@whatsapp-engine/contract/api";
 import type { Random } from "./random.ts";
 
 /** A webhook's receiver, which now and then refuses, or breaks the connection off. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { ErrorCode } from "@whatsapp-engine/contract";
+import type { ErrorCode } from "@whatsapp-engine/contract/api";
 import type { Answer, Api } from "../support/api.ts";
 import type { Random } from "./random.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Step } from "@whatsapp-engine/contract";
+import type { Step } from "@whatsapp-engine/contract/steps";
 import { canarySettings, createFleet, GOOD, NO_MEDIA, PROVING } from "../support/canary.ts";
 import { makeDataFolder } from "../support/data-folder.ts";
 import { createDeath } from "../support/death.ts";

@@ -3,7 +3,7 @@ import { existsSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Cleanup } from "@whatsapp-engine/contract";
+import type { Cleanup } from "@whatsapp-engine/contract/api";
 import { query } from "../support/database.ts";
 import { docker } from "../support/docker.ts";
 import { startEngine, type Engine } from "../support/engine.ts";

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { query } from "../support/database.ts";
 import { docker } from "../support/docker.ts";
 import { lastSeq, statusEvents } from "../support/events.ts";

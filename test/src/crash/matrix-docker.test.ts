@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Step } from "@whatsapp-engine/contract";
+import type { Step } from "@whatsapp-engine/contract/steps";
 import { makeDataFolder } from "../support/data-folder.ts";
 import { query } from "../support/database.ts";
 import { createDeath, type Death } from "../support/death.ts";

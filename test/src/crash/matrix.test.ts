@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Step } from "@whatsapp-engine/contract";
+import type { Step } from "@whatsapp-engine/contract/steps";
 import type { Simulator } from "@whatsapp-engine/simulator";
 import { makeDataFolder } from "../support/data-folder.ts";
 import { query } from "../support/database.ts";

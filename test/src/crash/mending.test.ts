@@ -1,4 +1,4 @@
-import type { WhatsAppHealth } from "@whatsapp-engine/contract";
+import type { WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import { afterEach, expect, it } from "vitest";
 import { lastSeq, statusEvents } from "../support/events.ts";
 import { runnersOf } from "../support/runner.ts";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Step, UnlinkOutcome } from "@whatsapp-engine/contract";
+import type { UnlinkOutcome } from "@whatsapp-engine/contract/api";
+import type { Step } from "@whatsapp-engine/contract/steps";
 import { makeDataFolder } from "../support/data-folder.ts";
 import { query } from "../support/database.ts";
 import { createDeath, type Death } from "../support/death.ts";

@@ -1,4 +1,4 @@
-import { messageTypes } from "@whatsapp-engine/contract";
+import { messageTypes } from "@whatsapp-engine/contract/api";
 import type { Random } from "../chaos/random.ts";
 import { PASSPHRASE } from "../support/backup.ts";
 import { makeFile, makePdf, makePng } from "../support/media.ts";

@@ -1,4 +1,4 @@
-import type { WhatsAppHealth } from "@whatsapp-engine/contract";
+import type { WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import { createRandom, type Random } from "../chaos/random.ts";
 import { linkSession } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";

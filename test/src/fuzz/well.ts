@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Event } from "@whatsapp-engine/contract";
+import type { Event } from "@whatsapp-engine/contract/api";
 import { waitForStatus } from "../support/session.ts";
 import type { Stage } from "../support/stage.ts";
 import { until } from "../support/until.ts";

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Cleanup } from "@whatsapp-engine/contract";
+import type { Cleanup } from "@whatsapp-engine/contract/api";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makeDataFolder } from "../support/data-folder.ts";
 import { startEngine } from "../support/engine.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Message } from "@whatsapp-engine/contract";
+import type { Message } from "@whatsapp-engine/contract/api";
 import { query } from "../support/database.ts";
 import { makePng, sha256 } from "../support/media.ts";
 import { linkSession, scan, takenBy, waitForStatus } from "../support/session.ts";

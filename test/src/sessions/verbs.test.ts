@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { unlinkDetails } from "@whatsapp-engine/contract";
+import { unlinkDetails } from "@whatsapp-engine/contract/api";
 import { query, snapshot } from "../support/database.ts";
 import { startDockerProxy, type DockerProxy } from "../support/docker-proxy.ts";
 import { startEngine, type Engine } from "../support/engine.ts";

@@ -1,4 +1,4 @@
-import type { WhatsAppHealth } from "@whatsapp-engine/contract";
+import type { WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { query } from "../support/database.ts";
 import { startEngine, type Engine } from "../support/engine.ts";

@@ -1,4 +1,4 @@
-import type { WhatsAppHealth } from "@whatsapp-engine/contract";
+import type { WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import { startSimulator, type Simulator } from "@whatsapp-engine/simulator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { query } from "../support/database.ts";

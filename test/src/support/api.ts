@@ -8,7 +8,7 @@ import type {
   Session,
   SkippedRecipient,
   UnlinkOutcome,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 
 /** Every field that some answer has. */
 export type Body = Partial<Omit<Session, "status">> & {

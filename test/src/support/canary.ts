@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Canary } from "@whatsapp-engine/contract";
+import type { Canary } from "@whatsapp-engine/contract/api";
 import { query } from "./database.ts";
 import { makePng } from "./media.ts";
 import { loginIsOnDisk } from "./runner.ts";

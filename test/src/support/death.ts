@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Step } from "@whatsapp-engine/contract";
+import type { Step } from "@whatsapp-engine/contract/steps";
 import { until } from "./until.ts";
 
 /** Names, in the environment of an engine under test, the file with the order to die. */

@@ -6,7 +6,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import { renameSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { STEP_CHANNEL, type StepPassed } from "@whatsapp-engine/contract";
+import { STEP_CHANNEL, type StepPassed } from "@whatsapp-engine/contract/steps";
 import { changeRunners } from "./change-runners.ts";
 import { DIE_AT_STEP, readOrder } from "./death.ts";
 

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { dockerBridgeAddress } from "@whatsapp-engine/simulator";
 
 const run = promisify(execFile);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { createParser } from "eventsource-parser";
-import type { Event } from "@whatsapp-engine/contract";
+import type { Event } from "@whatsapp-engine/contract/api";
 import type { Engine } from "./engine.ts";
 import { until } from "./until.ts";
 

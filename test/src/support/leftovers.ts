@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { query } from "./database.ts";
 import { docker, volumesOf } from "./docker.ts";
 import type { Engine } from "./engine.ts";

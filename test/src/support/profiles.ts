@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { docker, volumesOf } from "./docker.ts";
 import type { Engine } from "./engine.ts";
 

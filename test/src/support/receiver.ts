@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
-import type { Event } from "@whatsapp-engine/contract";
+import type { Event } from "@whatsapp-engine/contract/api";
 
 export type Received = { id: string; event: Event; headers: IncomingHttpHeaders; body: string };
 

@@ -7,7 +7,7 @@ import {
   type RunnerState,
   type SendRecord,
   type StreamLine,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/runner";
 import { FLOODS, SAYS, TO_BE_READ, UNANSWERED, type StubStatus } from "./stub.ts";
 
 /*

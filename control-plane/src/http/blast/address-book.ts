@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { sessionIdSchema, type ContactEntry, type GroupEntry } from "@whatsapp-engine/contract";
+import { sessionIdSchema } from "@whatsapp-engine/contract/api";
+import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract/runner";
 import type { AddressBook } from "../../sessions/address-book.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

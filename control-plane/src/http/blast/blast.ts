@@ -6,7 +6,7 @@ import {
   sessionIdSchema,
   textUpTo,
   type SendMessage,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { MessageService } from "../../messages/service.ts";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter, type AppEnv } from "../context.ts";

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { backupRequestSchema, sessionAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract";
+import { backupRequestSchema, sessionAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
 import type { createBackup } from "../../sessions/backup.ts";
 import type { Gate } from "../../gate.ts";
 import type { createRestore } from "../../sessions/restore.ts";

@@ -7,7 +7,7 @@ import {
   listBulksQuerySchema,
   sessionIdSchema,
   textUpTo,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { BulkService } from "../../bulks/service.ts";
 import { bulkBody, readBulkBody, registerBulkBody } from "../bulk-body.ts";
 import { createRouter } from "../context.ts";

@@ -10,7 +10,7 @@ import {
   sessionIdSchema,
   type Event,
   type ListEventsQuery,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { EventFeed, EventFilter } from "../../events/feed.ts";
 import type { Log } from "../../logger.ts";
 import { createRouter, type AppEnv } from "../context.ts";

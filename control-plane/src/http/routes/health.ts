@@ -1,5 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import { healthAnswerSchema, readyAnswerSchema, type SessionStatus } from "@whatsapp-engine/contract";
+import { healthAnswerSchema, readyAnswerSchema, type SessionStatus } from "@whatsapp-engine/contract/api";
 import { createRouter } from "../context.ts";
 import { openErrorResponses } from "../errors.ts";
 

@@ -6,7 +6,7 @@ import {
   reactSchema,
   sessionIdSchema,
   textUpTo,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { MessageActions } from "../../messages/actions.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

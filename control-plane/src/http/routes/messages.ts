@@ -8,7 +8,7 @@ import {
   sessionIdSchema,
   textUpTo,
   type SendMessage,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { MessageService } from "../../messages/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

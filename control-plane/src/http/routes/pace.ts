@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { changePaceSchema, paceAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract";
+import { changePaceSchema, paceAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
 import { iso, type Clock } from "../../clock.ts";
 import type { Pace } from "../../messages/pace.ts";
 import type { SessionService } from "../../sessions/service.ts";

@@ -3,7 +3,7 @@ import {
   pairingCodeAnswerSchema,
   pairingCodeRequestSchema,
   sessionIdSchema,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { Pairing } from "../../sessions/pairing.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

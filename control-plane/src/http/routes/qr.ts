@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import QRCode from "qrcode";
-import { AppError, qrAnswerSchema, qrQuerySchema, sessionIdSchema } from "@whatsapp-engine/contract";
+import { AppError, qrAnswerSchema, qrQuerySchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { sessionIdSchema } from "@whatsapp-engine/contract";
+import { sessionIdSchema } from "@whatsapp-engine/contract/api";
 import type { Screenshot } from "../../sessions/screenshot.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

@@ -8,7 +8,7 @@ import {
   sessionListSchema,
   sessionStatusAnswerSchema,
   updateSessionSchema,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

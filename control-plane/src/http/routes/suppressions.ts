@@ -6,7 +6,7 @@ import {
   suppressionAnswerSchema,
   suppressionListSchema,
   textUpTo,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { Suppressions } from "../../messages/suppressions.ts";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter } from "../context.ts";

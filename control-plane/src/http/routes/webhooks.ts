@@ -11,7 +11,7 @@ import {
   webhookListSchema,
   webhookSecretAnswerSchema,
   webhookTestAnswerSchema,
-} from "@whatsapp-engine/contract";
+} from "@whatsapp-engine/contract/api";
 import type { WebhookService } from "../../webhooks/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

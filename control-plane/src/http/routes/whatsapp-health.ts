@@ -1,5 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
-import { whatsappHealthAnswerSchema, type WhatsAppHealth } from "@whatsapp-engine/contract";
+import { whatsappHealthAnswerSchema, type WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

@@ -1,4 +1,4 @@
-import type { ErrorDetail } from "@whatsapp-engine/contract";
+import type { ErrorDetail } from "@whatsapp-engine/contract/api";
 import pino from "pino";
 import { createApp, type AppDeps } from "../app.ts";
 

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import { labels } from "@whatsapp-engine/contract";
+import { labels } from "@whatsapp-engine/contract/runner";
 import { pino } from "pino";
 import { inject } from "vitest";
 import { type DockerRuntimeOptions, createDockerRuntime } from "../docker.ts";

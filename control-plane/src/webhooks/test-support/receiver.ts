@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Event } from "@whatsapp-engine/contract";
+import type { Event } from "@whatsapp-engine/contract/api";
 
 export type Call = { id: string; event: Event; headers: IncomingHttpHeaders; body: string };
 

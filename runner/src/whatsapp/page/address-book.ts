@@ -1,4 +1,4 @@
-import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract";
+import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract/runner";
 import type { PageWindow } from "./window.ts";
 
 declare const window: PageWindow;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runnerEventSchema, runnerStateSchema } from "./runner-protocol.ts";
+import { runnerEventSchema, runnerStateSchema } from "./protocol.ts";
 import { cut, MAX_BODY_LENGTH, toldMimetypeSchema } from "./told.ts";
 
 const HALF = "\ud83d";

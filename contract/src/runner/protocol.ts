@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { locationSchema, messageContentSchema } from "./content.ts";
-import { accountLimits, accountLimitSchema } from "./account-limit.ts";
-import { messageTypeSchema } from "./kinds.ts";
+import { locationSchema, messageContentSchema } from "../api/content.ts";
+import { accountLimits, accountLimitSchema } from "../api/account-limit.ts";
+import { messageTypeSchema } from "../api/kinds.ts";
 import {
   sessionReasonSchema,
   sessionStatusSchema,
   unlinkOutcomeSchema,
   whatsappVersionSchema,
-} from "./session.ts";
+} from "../api/session.ts";
 import {
   MAX_BODY_LENGTH,
   MAX_ID_LENGTH,

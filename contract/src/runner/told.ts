@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LOOK_NO_FURTHER } from "./long-text.ts";
+import { LOOK_NO_FURTHER } from "../api/long-text.ts";
 
 /*
  * Fields of what strangers send and a page tells, read so that none of them is in the way of the rest: too long a text is cut,
