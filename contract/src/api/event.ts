@@ -1,38 +1,165 @@
 import { z } from "zod";
+import { sessionLimitSchema } from "./account-limit.ts";
+import { locationSchema } from "./content.ts";
 import { sessionIdSchema } from "./ids.ts";
 import { textUpTo } from "./long-text.ts";
+import { messageSchema, messageStatusSchema } from "./message.ts";
+import { sessionReasonSchema, sessionStatusSchema } from "./session.ts";
+import { suppressionSchema } from "./suppression.ts";
 
-/** What an application can be told of. The part before the dot is what it is about. */
-export const eventTypes = [
-  "session.created",
-  "session.status",
-  "session.limit",
-  "session.deleted",
-  "message.status",
-  "message.received",
-  "message.reaction",
-  "message.edited",
-  "message.revoked",
-  "call.received",
-  "bulk.finished",
-  "suppression.added",
-  "whatsapp.build_rejected",
-] as const;
-export const eventTypeSchema = z.enum(eventTypes);
-export type EventType = z.infer<typeof eventTypeSchema>;
+/** What every event has. `id` grows over all sessions, `seq` from 1 without gaps in each. */
+const head = {
+  id: z.number().int(),
+  sessionId: sessionIdSchema,
+  seq: z.number().int(),
+  at: z.iso.datetime(),
+};
 
-/** Something that happened, stored once. `id` grows over all sessions, `seq` from 1 without gaps in each. */
+/** `session.status` → `SessionStatusEvent`. */
+const nameOf = (type: string) =>
+  `${type.replaceAll(/(?:^|[._])([a-z])/g, (_, letter: string) => letter.toUpperCase())}Event`;
+
+const event = <Type extends string, Data extends z.ZodType>(type: Type, data: Data) =>
+  z.object({ ...head, type: z.literal(type), data }).meta({ id: nameOf(type) });
+
+const name = z.string().nullable().meta({ description: "What people call the session" });
+const whatsappId = z.string().meta({ description: "WhatsApp's id of the message" });
+const whatsappTime = z.iso.datetime().meta({ description: "When it happened, by WhatsApp's clock" });
+
+/** Of what somebody else did. */
+const theirs = {
+  phoneNumber: z.string().nullable().meta({
+    description: "Digits of who did it; null where WhatsApp tells only a LID",
+  }),
+  timestamp: whatsappTime,
+};
+/** Of a message that somebody else wrote. */
+const theirMessage = {
+  ...theirs,
+  whatsappId,
+  chatId: z.string(),
+  from: z.string().meta({ description: "The chat; in a group `author` is who wrote" }),
+  author: z.string().nullable(),
+};
+
+/**
+ * Something that happened, stored once, with what an application is told of it. The part of `type` before the dot is what
+ * it is about. What an older engine recorded may lack fields that were added since.
+ */
 export const eventSchema = z
-  .object({
-    id: z.number().int(),
-    sessionId: sessionIdSchema,
-    seq: z.number().int(),
-    type: eventTypeSchema,
-    at: z.iso.datetime(),
-    data: z.record(z.string(), z.unknown()),
-  })
+  .discriminatedUnion("type", [
+    event("session.created", z.object({ name })),
+    event(
+      "session.status",
+      z.object({ name, status: sessionStatusSchema, reason: sessionReasonSchema.nullable() }),
+    ),
+    event(
+      "session.limit",
+      z.object({
+        limit: sessionLimitSchema.nullable().meta({
+          description: "What WhatsApp keeps the account from; null: that is over",
+        }),
+      }),
+    ),
+    event("session.deleted", z.object({})),
+    event(
+      "message.status",
+      messageSchema.pick({
+        messageId: true,
+        clientMessageId: true,
+        bulkId: true,
+        to: true,
+        type: true,
+        status: true,
+        waitsFor: true,
+        whatsappId: true,
+        error: true,
+        timestamp: true,
+      }),
+    ),
+    event(
+      "message.received",
+      z.object({
+        ...theirMessage,
+        type: z.string().meta({
+          description: "As in a message that is sent; any other kind has WhatsApp's own name",
+          example: "text",
+        }),
+        pushName: z.string().nullable().meta({ description: "The name that its writer goes by" }),
+        isGroup: z.boolean(),
+        body: z.string().meta({
+          description: "Text or caption; a contact's vCard, a place's name, a poll's question",
+        }),
+        hasMedia: z.boolean(),
+        mimetype: z.string().nullable(),
+        filename: z.string().nullable(),
+        quotedId: z.string().nullable().meta({ description: "The message that it answers: its WhatsApp id" }),
+        location: locationSchema.pick({ latitude: true, longitude: true }).nullable(),
+      }),
+    ),
+    event(
+      "message.reaction",
+      z.object({
+        ...theirs,
+        whatsappId,
+        messageId: z.string().nullable().meta({ description: "The same, if this session sent it here" }),
+        chatId: z.string(),
+        from: z.string().meta({ description: "Who reacted" }),
+        emoji: z.string().meta({ description: "Empty: taken back" }),
+      }),
+    ),
+    event("message.edited", z.object({ ...theirMessage, body: z.string() })),
+    event("message.revoked", z.object(theirMessage)),
+    event(
+      "call.received",
+      z.object({
+        ...theirs,
+        callId: z.string(),
+        from: z.string(),
+        isVideo: z.boolean(),
+        isGroup: z.boolean(),
+      }),
+    ),
+    event(
+      "bulk.finished",
+      z.object({
+        bulkId: z.string(),
+        clientBulkId: z.string().nullable(),
+        total: z.number().int(),
+        counts: z.partialRecord(messageStatusSchema, z.number().int()).meta({
+          description: "How many of its messages came to which end",
+        }),
+      }),
+    ),
+    event(
+      "suppression.added",
+      suppressionSchema.pick({ recipient: true, source: true, note: true }).extend({
+        whatsappId: z.string().nullable().meta({ description: "The message by which the person asked" }),
+      }),
+    ),
+    event(
+      "whatsapp.build_rejected",
+      z.object({
+        whatsappVersion: z.string(),
+        why: z.string().meta({ description: "For people" }),
+        returnsTo: z.string().nullable().meta({
+          description: "The build that the session goes back to; null: whatever WhatsApp serves",
+        }),
+      }),
+    ),
+  ])
   .meta({ id: "Event" });
 export type Event = z.infer<typeof eventSchema>;
+
+export type EventType = Event["type"];
+export const eventTypes = eventSchema.options.map(({ shape }) => shape.type.value) as [
+  EventType,
+  ...EventType[],
+];
+export const eventTypeSchema = z.enum(eventTypes);
+
+/** What is told with an event of this type. */
+export type EventData<Type extends EventType = EventType> = Extract<Event, { type: Type }>["data"];
 
 /** Event types as a query says them: separated by commas. */
 const typesSchema = textUpTo(1_000)

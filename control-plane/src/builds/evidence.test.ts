@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { SessionReason } from "@whatsapp-engine/contract/api";
 import { messages, openDatabase, sessions, type OpenDatabase } from "@whatsapp-engine/db";
 import { NOT_TAKEN_BY_PAGE } from "@whatsapp-engine/contract/runner";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
+import { aReceivedMessage } from "../events/test-support/data.ts";
 import { createSessionStore } from "../sessions/store.ts";
 import { createEvidence } from "./evidence.ts";
 
@@ -70,8 +72,9 @@ function handed(sessionId: string, change: Handed = {}): string {
   return id;
 }
 const received = (sessionId: string, at = now) =>
-  append(sessionId, "message.received", { timestamp: new Date(at).toISOString() });
-const fell = (reason: string) => append("s", "session.status", { status: "disconnected", reason });
+  append(sessionId, "message.received", { ...aReceivedMessage, timestamp: new Date(at).toISOString() });
+const fell = (reason: SessionReason) =>
+  append("s", "session.status", { name: null, status: "disconnected", reason });
 
 describe("of a trial", () => {
   let readyAt: number;
@@ -154,7 +157,7 @@ describe("of a trial", () => {
   it("counts how often the page fell over since", () => {
     fell("page_crashed");
     begin();
-    for (const reason of ["page_hung", "browser_gone", "reconnecting", "stopped"]) fell(reason);
+    for (const reason of ["page_hung", "browser_gone", "reconnecting", "stopped"] as const) fell(reason);
     expect(seen().falls).toBe(2);
   });
 
@@ -200,7 +203,7 @@ describe("the busiest session", () => {
     expect(busiest()).toBeNull();
     now += HOUR;
     expect(busiest()).toBe("s");
-    append("s", "session.status", { status: "qr_ready", reason: null });
+    append("s", "session.status", { name: null, status: "qr_ready", reason: null });
     expect(busiest()).toBeNull();
     now += HOUR;
     expect(busiest()).toBe("s");

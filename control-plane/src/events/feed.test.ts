@@ -30,11 +30,16 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-/** Events in turn of the sessions a, b, c, d; every tenth is a call. */
+const connected = { name: null, status: "connected", reason: null } as const;
+
+/** Events in turn of the sessions a, b, c, d; every tenth is that a session was made. */
 function fill(count: number): void {
   database.db.transaction(() => {
-    for (let i = 0; i < count; i++)
-      store.append("abcd"[i % 4] ?? "", i % 10 === 0 ? "call.received" : "message.status", { i });
+    for (let i = 0; i < count; i++) {
+      const sessionId = "abcd"[i % 4] ?? "";
+      if (i % 10 === 0) store.append(sessionId, "session.created", { name: null });
+      else store.append(sessionId, "session.status", connected);
+    }
   });
 }
 const idsOf = (events: readonly Event[]) => events.map(({ id }) => id);
@@ -58,8 +63,8 @@ describe("pages of events", () => {
   it.each([
     ["all", {}, 1_003],
     ["of a session", { sessionId: "b" }, 251],
-    ["of a type", { types: ["call.received"] as const }, 101],
-    ["of a session and a type", { sessionId: "a", types: ["call.received"] as const }, 51],
+    ["of a type", { types: ["session.created"] as const }, 101],
+    ["of a session and a type", { sessionId: "a", types: ["session.created"] as const }, 51],
   ])("have each event once, in order: %s", async (_, filter, expected) => {
     fill(1_003);
     const seen: Event[] = [];
@@ -129,10 +134,10 @@ describe("retention", () => {
   it("removes what is older, but never the newest of a session, so that its numbers go on", async () => {
     fill(1_400);
     now += 31 * DAY;
-    store.append("a", "session.status", {});
+    store.append("a", "session.status", connected);
     sweep(30 * DAY);
     expect(kept()).toEqual([1_398, 1_399, 1_400, 1_401]);
-    store.append("b", "session.status", {});
+    store.append("b", "session.status", connected);
     expect(store.page({ after: 1_401, limit: 1 })[0]).toMatchObject({ sessionId: "b", seq: 351 });
   });
 

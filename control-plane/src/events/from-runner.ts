@@ -1,4 +1,4 @@
-import type { EventType } from "@whatsapp-engine/contract/api";
+import type { EventData, EventType } from "@whatsapp-engine/contract/api";
 import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 
 /** WhatsApp's names of what our API calls otherwise; any other kind keeps its name. */
@@ -10,8 +10,11 @@ const TYPES: Record<string, string> = {
   poll_creation: "poll",
 };
 
+/** An event's type and what is told with it. */
+type Told = { [Type in EventType]: { type: Type; data: EventData<Type> } }[EventType];
+
 /** What an application is told of a runner's event; null: nothing of its own. */
-export function publicEventOf(event: RunnerEvent): { type: EventType; data: Record<string, unknown> } | null {
+export function publicEventOf(event: RunnerEvent): Told | null {
   switch (event.type) {
     case "message_received": {
       const { type: _, kind, ...data } = event;
@@ -31,4 +34,4 @@ export function publicEventOf(event: RunnerEvent): { type: EventType; data: Reco
   }
 }
 
-const withoutType = ({ type: _, ...data }: RunnerEvent): Record<string, unknown> => data;
+const withoutType = <Event extends RunnerEvent>({ type: _, ...data }: Event): Omit<Event, "type"> => data;

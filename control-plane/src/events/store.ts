@@ -1,15 +1,15 @@
 import { and, asc, desc, eq, gt, lte, max, sql } from "drizzle-orm";
-import type { Event, EventType } from "@whatsapp-engine/contract/api";
+import type { Event, EventData, EventType } from "@whatsapp-engine/contract/api";
 import { eventRetention, events, type Db, type EventRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../clock.ts";
 
 export type { EventRow };
 export type EventStore = ReturnType<typeof createEventStore>;
 /** Records an event within the transaction that makes what it tells true. `at`: milliseconds, now if not given. */
-export type AppendEvent = (
+export type AppendEvent = <Type extends EventType>(
   sessionId: string,
-  type: EventType,
-  data: Record<string, unknown>,
+  type: Type,
+  data: EventData<Type>,
   at?: number,
 ) => void;
 
@@ -127,12 +127,6 @@ export function createEventStore({ db, clock }: { db: Db; clock: Clock }) {
   };
 }
 
-/** An event as the API shows it. */
-export const toEvent = ({ id, sessionId, seq, type, at, data }: EventRow): Event => ({
-  id,
-  sessionId,
-  seq,
-  type,
-  at: iso(at),
-  data,
-});
+/** An event as the API shows it: its data as `append` took it for its type, by this engine or an older one. */
+export const toEvent = ({ id, sessionId, seq, type, at, data }: EventRow) =>
+  ({ id, sessionId, seq, type, at: iso(at), data }) as Event;

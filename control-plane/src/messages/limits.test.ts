@@ -86,7 +86,12 @@ describe("a chat that WhatsApp refuses", () => {
     expect(line()).toEqual(["b1", "c1"]);
     expect(store.find("a1")).toMatchObject({ status: "queued", waitsFor: "account_restricted", attempts: 1 });
     const told = database.db.select().from(events).all();
-    expect(told.map(({ type, data }) => [type, data["messageId"] ?? data["limit"]])).toEqual([
+    expect(
+      told.map(({ type, data }) => [
+        type,
+        "messageId" in data ? data.messageId : "limit" in data && data.limit,
+      ]),
+    ).toEqual([
       ["session.limit", store.limits.of("a")],
       ["message.status", "a1"],
       ["message.status", "a2"],

@@ -132,7 +132,7 @@ const told = () =>
     .select()
     .from(events)
     .all()
-    .map(({ data }) => [data["messageId"], data["status"]]);
+    .map(({ data }) => ("messageId" in data && "status" in data ? [data.messageId, data.status] : []));
 const addBulk = (ids: string[], scheduledAt: number | null = null, check = (): void => undefined) =>
   store.addAll(
     ids.map((id) => ({

@@ -5,6 +5,7 @@ import { bulks, events, messages, openDatabase, type OpenDatabase } from "@whats
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createEventStore } from "../events/store.ts";
+import { aReceivedMessage, aSentMessage } from "../events/test-support/data.ts";
 import { createIdle, type Idle } from "./idle.ts";
 import { createSessionStore, type SessionStore } from "./store.ts";
 
@@ -79,7 +80,7 @@ it("a session may be idle for its own time or else the default; 0 is for ever", 
 it("what happens in it keeps it open, and only a connected one is closed", () => {
   connected("a");
   now = START + 9 * MINUTE;
-  append("a", "message.received", {});
+  append("a", "message.received", aReceivedMessage);
   expect(idleIds(START + 19 * MINUTE - 1)).toEqual([]);
   expect(idleIds(START + 19 * MINUTE)).toEqual(["a"]);
   store.transition(store.find("a")!, { status: "connecting", reason: "reconnecting" });
@@ -135,7 +136,7 @@ it("a long sleep is counted from its beginning, whatever is written of the sessi
   const row = store.find("no-room")!;
   store.transition(row, { status: row.status, reason: row.reason, detail: "There is no room to wake it." });
   store.configure(store.find("changed")!, { hibernateAfterMinutes: 5 });
-  append("changed", "message.status", {});
+  append("changed", "message.status", aSentMessage);
   expect(idle.toWake(START - 1)).toEqual([]);
   expect(idle.toWake(START).toSorted()).toEqual(["changed", "no-room"]);
 });

@@ -55,7 +55,11 @@ describe("session store", () => {
       .from(events)
       .all()
       .filter(({ type }) => type === "session.status");
-    expect(seen.map(({ data }) => data["status"])).toEqual(["disconnected", "connecting", "connected"]);
+    expect(seen.map(({ data }) => "status" in data && data.status)).toEqual([
+      "disconnected",
+      "connecting",
+      "connected",
+    ]);
     expect(seen.map(({ seq }) => seq)).toEqual([2, 3, 4]);
   });
 

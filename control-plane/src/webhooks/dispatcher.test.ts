@@ -23,7 +23,7 @@ const rows = (): DeliveryRow[] => database.db.select().from(deliveries).all();
 const states = () => rows().map(({ state }) => state);
 const happen = (sessionId: string, n = 1) => {
   for (let i = 0; i < n; i++)
-    database.db.transaction(() => events.append(sessionId, "session.status", { i }));
+    database.db.transaction(() => events.append(sessionId, "session.created", { name: `${i}` }));
 };
 const receive = async (answer: (call: Call, response: ServerResponse) => void) => {
   const receiver = await startReceiver(answer);

@@ -1,5 +1,5 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { eventTypes } from "@whatsapp-engine/contract/api";
+import { eventTypes, type EventData } from "@whatsapp-engine/contract/api";
 
 /** Something that happened in a session, numbered per session from 1, stored once. */
 export const events = sqliteTable(
@@ -9,7 +9,7 @@ export const events = sqliteTable(
     sessionId: text("session_id").notNull(),
     seq: integer().notNull(),
     type: text({ enum: eventTypes }).notNull(),
-    data: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    data: text({ mode: "json" }).$type<EventData>().notNull(),
     at: integer().notNull(),
   },
   (table) => [

@@ -401,7 +401,7 @@ describe("webhooks of a linked session", () => {
     await linkSession(engine, stage.simulator, "linked", "6281234567890");
     await stage.simulator.control.deliver("6281234567890", { from: "6281200000001", body: "Halo" });
     await until("the message", () => receiver.of("linked").some(({ type }) => type === "message.received"));
-    const statuses = receiver.of("linked").flatMap(({ data }) => data["status"] ?? []);
+    const statuses = receiver.of("linked").flatMap(({ data }) => ("status" in data ? data.status : []));
     expect(statuses.slice(-2)).toEqual(["authenticated", "connected"]);
     expect(receiver.of("linked").at(-1)?.data).toMatchObject({ body: "Halo" });
     const seqs = receiver.of("linked").map(({ seq }) => seq);

@@ -23,7 +23,7 @@ export async function isWell(
     );
     const told = body as unknown as { events: Event[]; position: number };
     after = told.position;
-    return told.events.some(({ data }) => data["body"] === text);
+    return told.events.some(({ data }) => "body" in data && data.body === text);
   });
   // Right after a start the session is told of as connected a moment before its page can send.
   const sent = await until("a message to be taken", async () => {

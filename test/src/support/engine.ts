@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Simulator } from "@whatsapp-engine/simulator";
 import { createApi, type Api } from "./api.ts";
+import { oddEvent } from "./events.ts";
 import { makeDataFolder } from "./data-folder.ts";
 import { hostSeenByContainers, removeInstallation } from "./docker.ts";
 import { processesWith } from "./processes.ts";
@@ -135,9 +136,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       const hung = setTimeout(() => programs.at(-1)?.kill("SIGKILL"), STOP_TIMEOUT_MS);
       await kill("SIGTERM");
       clearTimeout(hung);
+      const odd = oddEvent(dataDir);
       await remove();
       // No test waits for this, and what fails after it says nothing of the cause.
       if (fallen === 1) throw new Error(`The engine fell over: ${last!.stderr().slice(-4_000)}`);
+      if (odd !== null) throw new Error(`An event is not as the contract says: ${odd}`);
     },
   };
 }

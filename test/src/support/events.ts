@@ -1,4 +1,6 @@
-import { query } from "./database.ts";
+import { isDeepStrictEqual } from "node:util";
+import { eventSchema, problemsAsText } from "@whatsapp-engine/contract/api";
+import { query, type Row } from "./database.ts";
 import type { Engine } from "./engine.ts";
 
 export type StatusEvent = { seq: number; status: string; reason: string | null; at: number };
@@ -24,3 +26,29 @@ export const lastSeq = ({ dataDir }: Engine, sessionId: string): number =>
       "seq"
     ],
   );
+
+const LOOKED_AT = 1_000;
+
+/** An event among the newest that the contract does not describe, or not all of; null: all are as it says, or cannot be read. */
+export function oddEvent(dataDir: string): string | null {
+  for (const row of newestEvents(dataDir)) {
+    const event = {
+      ...row,
+      at: new Date(Number(row["at"])).toISOString(),
+      data: JSON.parse(String(row["data"])),
+    };
+    const { data: described, error } = eventSchema.safeParse(event);
+    if (error) return `${JSON.stringify(event)}: ${problemsAsText(error)}`;
+    if (!isDeepStrictEqual(described, event)) return `${JSON.stringify(event)} has more than is described`;
+  }
+  return null;
+}
+
+function newestEvents(dataDir: string): Row[] {
+  try {
+    const sql = `select id, session_id as sessionId, seq, type, data, at from events order by id desc limit ${LOOKED_AT}`;
+    return query(dataDir, sql);
+  } catch {
+    return []; // of a test that takes the database away
+  }
+}
