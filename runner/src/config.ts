@@ -1,78 +1,36 @@
-import { problemsAsText, whatsappVersionSchema } from "@whatsapp-engine/contract/api";
-import { RUNNER_CONTAINER_PORT } from "@whatsapp-engine/contract/runner";
-import { z } from "zod";
+import { problemsAsText } from "@whatsapp-engine/contract/api";
+import { runnerEnvironmentSchema } from "@whatsapp-engine/contract/runner";
+import type { z } from "zod";
 
-const seconds = (fallback: number) =>
-  z.coerce
-    .number()
-    .positive()
-    .default(fallback)
-    .transform((value) => value * 1000);
-
-const browserArgs = z
-  .string()
-  .default("[]")
-  .transform((text, context): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue({ code: "custom", message: "must be a JSON array of strings" });
-      return z.NEVER;
-    }
-  })
-  .pipe(z.array(z.string()));
-
-const environment = z
-  .object({
-    RUNNER_ID: z.string().min(1),
-    RUNNER_PROFILE_ID: z.string().min(1),
-    RUNNER_GENERATION: z.coerce.number().int().min(0).default(0),
-    RUNNER_TOKEN: z.string().min(16),
-    RUNNER_PROFILE_DIR: z.string().startsWith("/", "must be an absolute path"),
-    RUNNER_HOST: z.string().default("127.0.0.1"),
-    RUNNER_PORT: z.coerce.number().int().min(0).max(65_535).default(RUNNER_CONTAINER_PORT),
-    RUNNER_BROWSER_ARGS: browserArgs,
-    RUNNER_CHROMIUM_PATH: z.string().default("/usr/lib/chromium/chromium-headless-shell"),
-    RUNNER_UID: z.coerce.number().int().min(1).optional(),
-    RUNNER_START_TIMEOUT_SECONDS: seconds(90),
-    RUNNER_CONNECT_TIMEOUT_SECONDS: seconds(300),
-    RUNNER_QR_TIMEOUT_SECONDS: seconds(300),
-    RUNNER_MEMORY_SOFT_MB: z.coerce.number().int().min(0).default(0),
-    RUNNER_PROFILE_MAX_MB: z.coerce.number().int().min(0).default(0),
-    RUNNER_WHATSAPP_VERSION: whatsappVersionSchema.optional(),
-    RUNNER_EXPECTS_LOGIN: z.stringbool().default(false),
-    RUNNER_HEALTH_FILE: z.string().startsWith("/", "must be an absolute path").optional(),
-    RUNNER_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-  })
-  .transform((env) => ({
-    runnerId: env.RUNNER_ID,
-    profileId: env.RUNNER_PROFILE_ID,
-    /** Number of this runner among those of its profile: each new one has a higher. */
-    generation: env.RUNNER_GENERATION,
-    token: env.RUNNER_TOKEN,
-    profileDir: env.RUNNER_PROFILE_DIR,
-    host: env.RUNNER_HOST,
-    port: env.RUNNER_PORT,
-    browserArgs: env.RUNNER_BROWSER_ARGS,
-    chromiumPath: env.RUNNER_CHROMIUM_PATH,
-    /** User and group to become before anything is touched; null: those that it was started as. */
-    uid: env.RUNNER_UID ?? null,
-    startTimeoutMs: env.RUNNER_START_TIMEOUT_SECONDS,
-    /** How long a page that was up, or whose code was scanned, may be without a connection before it is opened anew. */
-    connectTimeoutMs: env.RUNNER_CONNECT_TIMEOUT_SECONDS,
-    qrTimeoutMs: env.RUNNER_QR_TIMEOUT_SECONDS,
-    /** Memory in MB from which on it is brought back; 0: no mark. */
-    memorySoftMb: env.RUNNER_MEMORY_SOFT_MB,
-    /** Room on the disk in MB from which on it ends, its login kept; 0: no mark. */
-    profileMaxMb: env.RUNNER_PROFILE_MAX_MB,
-    /** The only version of WhatsApp Web to open; null: what WhatsApp serves. */
-    whatsappVersion: env.RUNNER_WHATSAPP_VERSION ?? null,
-    /** The account was linked: a profile without a login has lost it. */
-    expectsLogin: env.RUNNER_EXPECTS_LOGIN,
-    /** File that is there while the account is connected; null: none. */
-    healthFile: env.RUNNER_HEALTH_FILE ?? null,
-    logLevel: env.RUNNER_LOG_LEVEL,
-  }));
+const environment = runnerEnvironmentSchema.transform((env) => ({
+  runnerId: env.RUNNER_ID,
+  profileId: env.RUNNER_PROFILE_ID,
+  /** Number of this runner among those of its profile: each new one has a higher. */
+  generation: env.RUNNER_GENERATION,
+  token: env.RUNNER_TOKEN,
+  profileDir: env.RUNNER_PROFILE_DIR,
+  host: env.RUNNER_HOST,
+  port: env.RUNNER_PORT,
+  browserArgs: env.RUNNER_BROWSER_ARGS,
+  chromiumPath: env.RUNNER_CHROMIUM_PATH,
+  /** User and group to become before anything is touched; null: those that it was started as. */
+  uid: env.RUNNER_UID ?? null,
+  startTimeoutMs: env.RUNNER_START_TIMEOUT_SECONDS * 1000,
+  /** How long a page that was up, or whose code was scanned, may be without a connection before it is opened anew. */
+  connectTimeoutMs: env.RUNNER_CONNECT_TIMEOUT_SECONDS * 1000,
+  qrTimeoutMs: env.RUNNER_QR_TIMEOUT_SECONDS * 1000,
+  /** Memory in MB from which on it is brought back; 0: no mark. */
+  memorySoftMb: env.RUNNER_MEMORY_SOFT_MB,
+  /** Room on the disk in MB from which on it ends, its login kept; 0: no mark. */
+  profileMaxMb: env.RUNNER_PROFILE_MAX_MB,
+  /** The only version of WhatsApp Web to open; null: what WhatsApp serves. */
+  whatsappVersion: env.RUNNER_WHATSAPP_VERSION ?? null,
+  /** The account was linked: a profile without a login has lost it. */
+  expectsLogin: env.RUNNER_EXPECTS_LOGIN,
+  /** File that is there while the account is connected; null: none. */
+  healthFile: env.RUNNER_HEALTH_FILE ?? null,
+  logLevel: env.RUNNER_LOG_LEVEL,
+}));
 
 export type Config = z.infer<typeof environment>;
 

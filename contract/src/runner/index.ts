@@ -1,3 +1,4 @@
+export * from "./environment.ts";
 export * from "./labels.ts";
 export * from "./profile.ts";
 export * from "./protocol.ts";

@@ -370,26 +370,9 @@ export const streamLineSchema = z.discriminatedUnion("line", [
 export type StreamLine = z.infer<typeof streamLineSchema>;
 
 /**
- * Environment of a runner. The runtime sets it; the runner reads nothing else.
- *   RUNNER_ID, RUNNER_PROFILE_ID, RUNNER_TOKEN
- *   RUNNER_GENERATION           number of this runner among those of its profile; a newer one has a higher
- *   RUNNER_PROFILE_DIR          folder it owns (the volume)
- *   RUNNER_HOST, RUNNER_PORT    where to listen; port 0 picks a free one
- *   RUNNER_BROWSER_ARGS         JSON array, extra Chromium arguments
- *   RUNNER_CHROMIUM_PATH        executable
- *   RUNNER_UID                  set where it is started as root: user (and group) id that it becomes before it touches its profile
- *   RUNNER_START_TIMEOUT_SECONDS  from start to a QR or a login, else `start_timeout`
- *   RUNNER_CONNECT_TIMEOUT_SECONDS  without a connection after one, or after a scan, else `connect_timeout`; 300
- *   RUNNER_EXPECTS_LOGIN        true: the account was linked; a profile without a login then opens nothing and says `login_lost`
- *   RUNNER_QR_TIMEOUT_SECONDS   from the first QR, or the profile's first claim where that is later, to a scan, else `qr_expired`
- *   RUNNER_MEMORY_SOFT_MB       memory from which on it opens its page, or its browser, anew; 0: none
- *   RUNNER_PROFILE_MAX_MB       room on the disk from which on it ends with `profile_too_large`; 0: none
- *   RUNNER_WHATSAPP_VERSION     the only version of WhatsApp Web to open, whose HTML it waits for; without it what WhatsApp serves
- *   RUNNER_LOG_LEVEL
  * A runner with an IPC channel (process runtime) touches its profile only when it was sent RUNNER_BEGIN on it: then the
  * profile says whose it is. It sends `{ listening: { port } }` once, and ends when the channel closes.
  * In a container it listens on RUNNER_PORT and ends on SIGTERM.
  */
-export const RUNNER_CONTAINER_PORT = 8080;
 export const RUNNER_BEGIN = "begin";
 export const runnerListeningSchema = z.object({ listening: z.object({ port: z.number().int() }) });

@@ -1,5 +1,6 @@
 import { RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract/runner";
 import type { ContainerCreateOptions, HostConfig, MountSettings } from "dockerode";
+import { runnerEnvironment, type RunnerSettings } from "./runner-environment.ts";
 import { RUNNER_UID, type RunnerSpec } from "./runtime.ts";
 
 export type Limits = {
@@ -17,7 +18,7 @@ export type ContainerSettings = {
   /** The seccomp profile's text. */
   seccomp: string;
   /** What every runner is told, beside who it is. */
-  environment: Readonly<Record<string, string>>;
+  runner: RunnerSettings;
 };
 
 /** Where a profile is, in every container that has one. */
@@ -90,19 +91,14 @@ export const containerSpec = (settings: ContainerSettings, spec: RunnerSpec): Co
       // A label is for ever; a container that gets its session later is named after it.
       [labels.session]: spec.sessionId ?? "",
     },
-    Env: Object.entries({
-      ...settings.environment,
-      RUNNER_ID: spec.runnerId,
-      RUNNER_PROFILE_ID: spec.profileId,
-      RUNNER_GENERATION: String(spec.generation),
-      RUNNER_TOKEN: spec.token,
-      RUNNER_EXPECTS_LOGIN: String(spec.expectsLogin),
-      RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
-      RUNNER_PROFILE_DIR: PROFILE_DIR,
-      RUNNER_HEALTH_FILE: HEALTH_FILE,
-      RUNNER_HOST: "0.0.0.0",
-      RUNNER_PORT: String(RUNNER_CONTAINER_PORT),
-    }).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries(
+      runnerEnvironment(settings.runner, spec, {
+        RUNNER_PROFILE_DIR: PROFILE_DIR,
+        RUNNER_HEALTH_FILE: HEALTH_FILE,
+        RUNNER_HOST: "0.0.0.0",
+        RUNNER_PORT: RUNNER_CONTAINER_PORT,
+      }),
+    ).map(([name, value]) => `${name}=${value}`),
     StopTimeout: STOP_TIMEOUT_SECONDS,
     Healthcheck: HEALTHCHECK,
     HostConfig: {

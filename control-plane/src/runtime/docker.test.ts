@@ -13,6 +13,7 @@ import {
 import { createEngineProxy } from "./test-support/engine-proxy.ts";
 import { callStub } from "./test-support/stub-client.ts";
 import { watching } from "./test-support/watching.ts";
+import { runnerSettings } from "./test-support/runner-settings.ts";
 
 const ofRunner = ({ runnerId }: { runnerId: string }) => `label=io.whatsapp-engine.runner=${runnerId}`;
 
@@ -132,7 +133,10 @@ describe.runIf(hasDocker)("Docker", () => {
       await expect(missing.prepare()).rejects.toThrow(
         "The runner image no-such-image:latest is missing; build it with: npm run setup",
       );
-      const bare = aDockerRuntime({ installId, browserArgs: ["--no-sandbox"] }).runtime;
+      const bare = aDockerRuntime({
+        installId,
+        runner: { ...runnerSettings, browserArgs: ["--no-sandbox"] },
+      }).runtime;
       await expect(bare.prepare()).rejects.toThrow("RUNNER_BROWSER_ARGS must not hold --no-sandbox");
     });
 

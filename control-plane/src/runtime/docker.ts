@@ -15,6 +15,7 @@ import { watchEngine } from "./docker-watch.ts";
 import { removeVolume } from "./docker-volume.ts";
 import type { Log } from "../logger.ts";
 import { claimOf, generationOf } from "./profile-contents.ts";
+import type { RunnerSettings } from "./runner-environment.ts";
 import type { RunnerInfo, RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type DockerRuntimeOptions = {
@@ -24,16 +25,8 @@ export type DockerRuntimeOptions = {
   /** As in the environment variable `DOCKER_HOST`; the engine's usual socket without it. */
   dockerHost?: string | undefined;
   limits: Limits;
-  /** Extra Chromium arguments, handed to every runner. */
-  browserArgs: readonly string[];
-  startTimeoutSeconds: number;
-  qrTimeoutSeconds: number;
-  /** Memory from which on a runner opens its page or browser anew, 0: none. */
-  memorySoftMb?: number;
-  /** Room on the disk from which on a session is stopped, 0: none. */
-  profileMaxMb?: number;
-  /** Level of the runners' own logs (`docker logs`). */
-  logLevel?: string;
+  /** What all runners are told. */
+  runner: RunnerSettings;
   log: Log;
 };
 
@@ -52,14 +45,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
     network,
     limits: options.limits,
     seccomp,
-    environment: {
-      RUNNER_BROWSER_ARGS: JSON.stringify(options.browserArgs),
-      RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
-      RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
-      RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
-      RUNNER_PROFILE_MAX_MB: String(options.profileMaxMb ?? 0),
-      RUNNER_LOG_LEVEL: options.logLevel ?? "info",
-    },
+    runner: options.runner,
   };
   const access = { engine, installId, image, seccomp };
   const copy = createProfileCopy(access);
@@ -157,7 +143,7 @@ export const createDockerRuntime = (options: DockerRuntimeOptions): Runtime => {
       );
       if (imageId === null)
         throw new OperatorError(`The runner image ${image} is missing; build it with: npm run setup`);
-      if (options.browserArgs.some((argument) => argument.startsWith("--no-sandbox")))
+      if (options.runner.browserArgs.some((argument) => argument.startsWith("--no-sandbox")))
         throw new OperatorError(
           "RUNNER_BROWSER_ARGS must not hold --no-sandbox: containers keep Chromium's sandbox on.",
         );

@@ -8,12 +8,6 @@ import { groupEnded, signalGroup } from "./process-group.ts";
 const LISTEN_TIMEOUT_MS = 30_000;
 /** From SIGKILL to an empty process group. */
 const KILL_TIMEOUT_MS = 5_000;
-/**
- * MiB; the same in Dockerfile.runner, and the figures in bench/README.md: a small young generation is
- * cleared often, and with it go the bytes of pictures. With Node's 16 they pile up until all of the heap is searched.
- */
-const MAX_SEMI_SPACE = 2;
-
 export type RunnerProcess = {
   readonly pid: number;
   /** Lets it use its profile, once that says whose it is. */
@@ -37,7 +31,7 @@ export const startRunnerProcess = async (
   environment: Readonly<Record<string, string>>,
   clear: () => Promise<void> = async () => {},
 ): Promise<RunnerProcess> => {
-  const child = spawn(process.execPath, [`--max-semi-space-size=${MAX_SEMI_SPACE}`, entry], {
+  const child = spawn(process.execPath, [entry], {
     detached: true,
     env: { ...environment },
     stdio: ["ignore", "inherit", "inherit", "ipc"],

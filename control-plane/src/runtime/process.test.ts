@@ -16,6 +16,7 @@ import { createProcessRuntime } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
 import { callStub } from "./test-support/stub-client.ts";
 import { watching } from "./test-support/watching.ts";
+import { runnerSettings } from "./test-support/runner-settings.ts";
 
 const UIDS = { first: 1_900_000_000, last: 1_999_999_999 };
 
@@ -23,10 +24,8 @@ const options = {
   runnerEntry: join(import.meta.dirname, "test-support/stub-runner.mjs"),
   // Any executable will do: the stub starts no browser.
   chromiumPath: process.execPath,
-  browserArgs: [],
+  runner: runnerSettings,
   uids: UIDS,
-  startTimeoutSeconds: 60,
-  qrTimeoutSeconds: 60,
   environment: { PATH: process.env["PATH"], API_KEY: "secret" },
   log: pino({ level: "silent" }),
 };
@@ -78,7 +77,7 @@ describe("The process runtime", () => {
     const spec = aRunner();
     await runtime.ensure(spec);
     const { environment } = (await callStub(runtime, spec.runnerId, "/health")) as { environment: string[] };
-    expect(environment.filter((name) => !name.startsWith("RUNNER_"))).toEqual(["PATH"]);
+    expect(environment.filter((name) => !name.startsWith("RUNNER_"))).toEqual(["PATH", "NODE_OPTIONS"]);
   });
 
   test("what a runner started ends with it, however it ends", async () => {
@@ -112,7 +111,7 @@ describe("The process runtime", () => {
       const log = { debug() {}, info() {}, warn() {}, error() {} };
       const runtime = createProcessRuntime({ ...${JSON.stringify({ ...options, log: undefined, dataDir })}, log });
       await runtime.prepare();
-      await runtime.ensure({ runnerId: "r1", profileId: "p1", generation: 1, sessionId: "s1", token: "t" });
+      await runtime.ensure({ runnerId: "r1", profileId: "p1", generation: 1, sessionId: "s1", token: "token-of-a-stub-runner", expectsLogin: false, whatsappVersion: null });
       await runtime.endpoint("r1");
       console.log((await runtime.list())[0].liveness);
     `;

@@ -12,6 +12,7 @@ import { type RunnerProcess, startRunnerProcess } from "./process-child.ts";
 import { endLeftovers } from "./process-leftovers.ts";
 import { checkCanEnter, createProfileStore } from "./process-profile.ts";
 import { checkMapped, checkUnused, type UidRange } from "./process-users.ts";
+import { runnerEnvironment, type RunnerSettings } from "./runner-environment.ts";
 import type { RunnerSpec, Runtime, RuntimeEvent } from "./runtime.ts";
 
 export type ProcessRuntimeOptions = {
@@ -22,14 +23,8 @@ export type ProcessRuntimeOptions = {
   chromiumPath?: string | undefined;
   /** Users for the sessions, one each, where the engine is root. */
   uids: UidRange;
-  browserArgs: readonly string[];
-  startTimeoutSeconds: number;
-  qrTimeoutSeconds: number;
-  /** Memory from which on a runner opens its page or browser anew, 0: none. */
-  memorySoftMb?: number;
-  /** Room on the disk from which on a session is stopped, 0: none. */
-  profileMaxMb?: number;
-  logLevel?: string;
+  /** What all runners are told. */
+  runner: RunnerSettings;
   /** The control plane's environment, of which a runner gets the few variables that are not about the engine. */
   environment: Readonly<Record<string, string | undefined>>;
   log: Log;
@@ -76,7 +71,7 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
     });
 
   const start = async (spec: RunnerSpec): Promise<RunnerProcess> => {
-    const { runnerId, profileId, generation, token } = spec;
+    const { runnerId, profileId } = spec;
     const executable = (chromium ??= await findChromium(options.chromiumPath, searchPath));
     const handedOn = HANDED_ON.flatMap((name) => {
       const value = options.environment[name];
@@ -84,23 +79,13 @@ export const createProcessRuntime = (options: ProcessRuntimeOptions): Runtime =>
     });
     const environmentFor = (uid: number | undefined) => ({
       ...Object.fromEntries(handedOn),
-      RUNNER_ID: runnerId,
-      RUNNER_PROFILE_ID: profileId,
-      RUNNER_GENERATION: String(generation),
-      RUNNER_TOKEN: token,
-      RUNNER_EXPECTS_LOGIN: String(spec.expectsLogin),
-      RUNNER_PROFILE_DIR: profiles.dir(profileId),
-      RUNNER_HOST: "127.0.0.1",
-      RUNNER_PORT: "0",
-      RUNNER_BROWSER_ARGS: JSON.stringify(options.browserArgs),
-      RUNNER_CHROMIUM_PATH: executable,
-      RUNNER_UID: String(uid ?? ""),
-      RUNNER_START_TIMEOUT_SECONDS: String(options.startTimeoutSeconds),
-      RUNNER_QR_TIMEOUT_SECONDS: String(options.qrTimeoutSeconds),
-      RUNNER_MEMORY_SOFT_MB: String(options.memorySoftMb ?? 0),
-      RUNNER_PROFILE_MAX_MB: String(options.profileMaxMb ?? 0),
-      RUNNER_WHATSAPP_VERSION: spec.whatsappVersion ?? "",
-      RUNNER_LOG_LEVEL: options.logLevel ?? "info",
+      ...runnerEnvironment(options.runner, spec, {
+        RUNNER_PROFILE_DIR: profiles.dir(profileId),
+        RUNNER_HOST: "127.0.0.1",
+        RUNNER_PORT: 0,
+        RUNNER_CHROMIUM_PATH: executable,
+        RUNNER_UID: uid,
+      }),
     });
     const child = await locks.run(profileId, async () => {
       await clear(profileId);

@@ -23,12 +23,14 @@ export async function selectRuntime(deps: {
 }): Promise<Runtime> {
   const { config, install, inUse, environment, log } = deps;
   const shared = {
-    browserArgs: config.runner.browserArgs,
-    startTimeoutSeconds: config.runner.startTimeoutSeconds,
-    qrTimeoutSeconds: config.runner.qrTimeoutSeconds,
-    memorySoftMb: config.runner.memorySoftMb,
-    profileMaxMb: config.runner.profileMaxMb,
-    logLevel: config.logLevel,
+    runner: {
+      browserArgs: config.runner.browserArgs,
+      startTimeoutSeconds: config.runner.startTimeoutSeconds,
+      qrTimeoutSeconds: config.runner.qrTimeoutSeconds,
+      memorySoftMb: config.runner.memorySoftMb,
+      profileMaxMb: config.runner.profileMaxMb,
+      logLevel: config.logLevel,
+    },
     log,
   };
   const create = {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { createProcessRuntime } from "../runtime/process.ts";
 import { unusedProfiles } from "./test-support/unused-profiles.ts";
+import { runnerSettings } from "../runtime/test-support/runner-settings.ts";
 
 unusedProfiles("the process runtime", async () => {
   const dataDir = await mkdtemp(join(tmpdir(), "recovery-"));
@@ -13,10 +14,8 @@ unusedProfiles("the process runtime", async () => {
     runnerEntry: join(import.meta.dirname, "../runtime/test-support/stub-runner.mjs"),
     // Any executable will do: the stub starts no browser.
     chromiumPath: process.execPath,
-    browserArgs: [],
+    runner: runnerSettings,
     uids: { first: 1_900_000_000, last: 1_999_999_999 },
-    startTimeoutSeconds: 60,
-    qrTimeoutSeconds: 60,
     environment: { PATH: process.env["PATH"] },
     log: pino({ level: "silent" }),
   });

@@ -11,6 +11,7 @@ import { createBackground, type Background } from "./background.ts";
 import { createBackoff } from "./backoff.ts";
 import { createWarmRunners, type WarmRunners } from "./warm-runners.ts";
 import { createWarmStore, type WarmStore } from "./warm-store.ts";
+import { runnerSettings } from "../runtime/test-support/runner-settings.ts";
 
 const log = pino({ level: "silent" });
 /** Longer than sessions that start make the pool wait. */
@@ -37,10 +38,8 @@ beforeEach(() => {
     // It starts no browser and shows no code: it stays on its way to one.
     runnerEntry: join(import.meta.dirname, "../runtime/test-support/stub-runner.mjs"),
     chromiumPath: process.execPath,
-    browserArgs: [],
+    runner: runnerSettings,
     uids: { first: 1_900_000_000, last: 1_999_999_999 },
-    startTimeoutSeconds: 60,
-    qrTimeoutSeconds: 60,
     environment: { PATH: process.env["PATH"] },
     log,
   });
@@ -62,7 +61,7 @@ function open() {
     rows,
     runtime,
     listRunners: () => runtime.list(),
-    runnerToken: () => "token",
+    runnerToken: () => "token-of-a-stub-runner",
     get wanted() {
       return wanted;
     },

@@ -20,7 +20,7 @@ export const aRunner = (profileId = `p${randomBytes(4).toString("hex")}`): Runne
   profileId,
   generation: 1,
   sessionId: "session-1",
-  token: "token",
+  token: "token-of-a-stub-runner",
   expectsLogin: false,
   whatsappVersion: null,
 });

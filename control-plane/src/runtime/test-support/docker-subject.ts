@@ -5,6 +5,7 @@ import { labels } from "@whatsapp-engine/contract/runner";
 import { pino } from "pino";
 import { inject } from "vitest";
 import { type DockerRuntimeOptions, createDockerRuntime } from "../docker.ts";
+import { runnerSettings } from "./runner-settings.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -34,9 +35,7 @@ export const aDockerRuntime = (options: Partial<DockerRuntimeOptions> = {}) => {
   const runtime = createDockerRuntime({
     image: STUB_IMAGE,
     limits: { memoryMb: 256, cpus: 1, pids: 64 },
-    browserArgs: [],
-    startTimeoutSeconds: 60,
-    qrTimeoutSeconds: 60,
+    runner: runnerSettings,
     log: pino({ level: "silent" }),
     ...options,
     installId,
