@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Suites beside the source that need a Docker engine. */
-const DOCKER = "control-plane/src/runtime/docker*.test.ts";
+const DOCKER = "control-plane/src/runtime/docker/*.test.ts";
 /** What kills, loses and wears out, and what takes long by itself: `npm run test:slow`. */
 const SLOW = [
   "test/src/{crash,chaos,soak}/**/*.test.ts",

@@ -1,8 +1,8 @@
 import { OperatorError } from "@whatsapp-engine/contract/api";
 import { parseConfig } from "./config.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger } from "./lib/logger.ts";
 import { isPreparing } from "./prepare-database.ts";
-import { startService, type Service } from "./service.ts";
+import { startService, type Service } from "./engine.ts";
 import { readEnvironment } from "./settings/environment.ts";
 import { withSecretFiles } from "./settings/secret-files.ts";
 

@@ -5,10 +5,10 @@ import { openDataDir } from "@whatsapp-engine/db";
 import { Semaphore } from "async-mutex";
 import { parseConfig, type Config } from "./config.ts";
 import { openInstall } from "./install.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger } from "./lib/logger.ts";
 import type { Runtime } from "./runtime/runtime.ts";
 import { selectRuntime } from "./runtime/select.ts";
-import { STOP_GRACE_SECONDS } from "./sessions/reconciler.ts";
+import { STOP_GRACE_SECONDS } from "./fleet/reconciler.ts";
 import { readEnvironment } from "./settings/environment.ts";
 
 /*

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { createGunzip } from "node:zlib";
 import { OperatorError } from "@whatsapp-engine/contract/api";
 import { openDataDir } from "@whatsapp-engine/db";
-import { readWhole } from "./backups/whole.ts";
+import { readWhole } from "./logins/whole.ts";
 import { readConfig, runProgram, runtimeOf, say } from "./offline.ts";
 import { DRAFT, noteRestored, RESTORED } from "./restored.ts";
 import type { Runtime } from "./runtime/runtime.ts";

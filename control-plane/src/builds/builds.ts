@@ -7,13 +7,13 @@ import {
   type MessageRow,
   type SessionRow,
 } from "@whatsapp-engine/db";
-import { iso, type Clock } from "../clock.ts";
+import { iso, type Clock } from "../lib/clock.ts";
 import type { AppendEvent } from "../events/store.ts";
-import type { Log } from "../logger.ts";
+import type { Log } from "../lib/logger.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
-import type { Background } from "../sessions/background.ts";
-import type { LiveSessions } from "../sessions/live.ts";
-import type { PageCopies } from "../sessions/page-copies.ts";
+import type { Background } from "../lib/background.ts";
+import type { LiveSessions } from "../connection/live.ts";
+import type { PageCopies } from "./page-copies.ts";
 import type { WarmStore } from "../sessions/warm-store.ts";
 import { createEvidence } from "./evidence.ts";
 import { createLooks } from "./looks.ts";

@@ -1,8 +1,8 @@
 import { sessions, type Db } from "@whatsapp-engine/db";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../logger.ts";
-import type { Background } from "../sessions/background.ts";
-import type { PageCopies } from "../sessions/page-copies.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/logger.ts";
+import type { Background } from "../lib/background.ts";
+import type { PageCopies } from "./page-copies.ts";
 import type { Scout } from "./scout.ts";
 import type { BuildStore } from "./store.ts";
 

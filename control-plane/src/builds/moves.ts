@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 
 /** Sessions that take a build over are counted for this long, and there may be so many of them; or one, where little is known. */
 const TAKEN_MS = 10 * 60_000;

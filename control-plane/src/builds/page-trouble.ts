@@ -1,6 +1,6 @@
 import { eq } from "drizzle-orm";
 import { sessions, type Db, type MessageRow } from "@whatsapp-engine/db";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { createEvidence } from "./evidence.ts";
 import type { BuildStore, WhatsAppBuildRow } from "./store.ts";
 

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { RunnerState, WhatsAppPage } from "@whatsapp-engine/contract/runner";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../logger.ts";
-import type { RunnerClient } from "../runner-client.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/logger.ts";
+import type { RunnerClient } from "../connection/client.ts";
 import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
-import { followWarmRunner } from "../sessions/warm-follow.ts";
+import { followWarmRunner } from "../connection/warm-follow.ts";
 import { WARM_GENERATION, type WarmStore } from "../sessions/warm-store.ts";
 
 /** How much longer than the runner itself allows until its page is up. */

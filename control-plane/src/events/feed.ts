@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { AppError, type Event, type EventPage, type EventType } from "@whatsapp-engine/contract/api";
-import { createTurns } from "../turns.ts";
+import { createTurns } from "../lib/turns.ts";
 import { toEvent, type EventStore } from "./store.ts";
 
 /** Rows read at once for a reader who takes all it can get. */

@@ -1,7 +1,7 @@
 import { asc, inArray, lt, sql, and } from "drizzle-orm";
 import { deliveries, eventRetention, events, withoutSync, type Db } from "@whatsapp-engine/db";
-import type { Clock } from "../clock.ts";
-import type { SweepStep } from "../sweeper.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { SweepStep } from "../lib/sweeper.ts";
 
 const BATCH = 500;
 

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, lte, max, sql } from "drizzle-orm";
 import type { Event, EventData, EventType } from "@whatsapp-engine/contract/api";
 import { eventRetention, events, type Db, type EventRow } from "@whatsapp-engine/db";
-import { iso, type Clock } from "../clock.ts";
+import { iso, type Clock } from "../lib/clock.ts";
 
 export type { EventRow };
 export type EventStore = ReturnType<typeof createEventStore>;

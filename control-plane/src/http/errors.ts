@@ -3,7 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { databaseTroubleOf } from "@whatsapp-engine/db";
 import { AppError, errorAnswerSchema, errorStatus, type ErrorCode } from "@whatsapp-engine/contract/api";
-import type { Log } from "../logger.ts";
+import type { Log } from "../lib/logger.ts";
 import type { AppEnv } from "./context.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Context } from "hono";
-import { drop } from "../runner-answer.ts";
-import { toWebStream } from "../web-stream.ts";
+import { drop } from "../connection/answer.ts";
+import { toWebStream } from "../lib/web-stream.ts";
 
 /** A file as fast as its caller takes it. `HEAD` gets the same route, and nobody would ever read its file. */
 export function answerFile(c: Context, file: Readable, headers: Record<string, string>) {

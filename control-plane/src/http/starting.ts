@@ -1,10 +1,10 @@
 import { requestId } from "hono/request-id";
 import { AppError } from "@whatsapp-engine/contract/api";
-import type { Clock } from "../clock.ts";
-import type { Log } from "../logger.ts";
-import { createApiKeyCheck, type StrangerLimits } from "./api-key.ts";
-import { createBodyDrain } from "./body-drain.ts";
-import { createClientIp } from "./client-ip.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/logger.ts";
+import { createApiKeyCheck, type StrangerLimits } from "./guards/api-key.ts";
+import { createBodyDrain } from "./guards/body-drain.ts";
+import { createClientIp } from "./guards/client-ip.ts";
 import { createRouter, type AppEnv } from "./context.ts";
 import { createErrorHandler } from "./errors.ts";
 

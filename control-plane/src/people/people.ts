@@ -1,5 +1,5 @@
 import { knownAccounts, type Db, type KnownAccountRow } from "@whatsapp-engine/db";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { otherFormOf } from "./forms.ts";
 
 export type People = ReturnType<typeof createPeople>;

@@ -11,22 +11,22 @@ import {
 } from "@whatsapp-engine/contract/api";
 import type { QrCode } from "@whatsapp-engine/contract/runner";
 import { passStep } from "@whatsapp-engine/contract/steps";
-import { iso, type Clock } from "../clock.ts";
-import type { Log } from "../logger.ts";
+import { iso, type Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/logger.ts";
 import { isSameNumber } from "../people/forms.ts";
 import { toDigits } from "../people/recipient.ts";
-import type { Admission } from "./admission.ts";
-import type { createBackoff } from "./backoff.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
-import type { LiveSessions } from "./live.ts";
-import type { Locks } from "../locks.ts";
-import type { Idle } from "./idle.ts";
+import type { Admission } from "../fleet/admission.ts";
+import type { createBackoff } from "../lib/backoff.ts";
+import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import type { LiveSessions } from "../connection/live.ts";
+import type { Locks } from "../lib/locks.ts";
+import type { Idle } from "../sleep/idle.ts";
 import { startReason } from "./lifecycle.ts";
-import type { createLogout } from "./logout.ts";
-import type { Reconciler } from "./reconciler.ts";
+import type { createLogout } from "../logins/logout.ts";
+import type { Reconciler } from "../fleet/reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
-import type { VersionPins } from "./version-pins.ts";
-import type { WarmRunners } from "./warm-runners.ts";
+import type { VersionPins } from "../builds/version-pins.ts";
+import type { WarmRunners } from "../fleet/warm/warm-runners.ts";
 import type { WarmRunnerRow } from "./warm-store.ts";
 
 /** Of a hibernated session that is needed while there is no room. */

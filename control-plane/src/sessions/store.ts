@@ -12,7 +12,7 @@ import {
 } from "@whatsapp-engine/db";
 import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import { pathBetween } from "./lifecycle.ts";
 import { takeWarmRunner, WARM_GENERATION, type WarmRunnerRow } from "./warm-store.ts";

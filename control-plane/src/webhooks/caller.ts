@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { Agent, request } from "undici";
-import { AddressRefused, createAddressGuard } from "../address-guard.ts";
-import type { Clock } from "../clock.ts";
+import { AddressRefused, createAddressGuard } from "../lib/address-guard.ts";
+import type { Clock } from "../lib/clock.ts";
 
 /** For connecting, sending and the answer together. */
 const TIMEOUT_MS = 10_000;

@@ -8,7 +8,7 @@ import {
   type EventRow,
 } from "@whatsapp-engine/db";
 import type { DeliveryState } from "@whatsapp-engine/contract/api";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 
 export type { DeliveryRow };
 export type DeliveryStore = ReturnType<typeof createDeliveryStore>;

@@ -1,7 +1,7 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { toEvent } from "../events/store.ts";
-import type { Log } from "../logger.ts";
-import { createBackground } from "../sessions/background.ts";
+import type { Log } from "../lib/logger.ts";
+import { createBackground } from "../lib/background.ts";
 import type { CallResult, WebhookCaller } from "./caller.ts";
 import type { DeliveryRow, DeliveryStore } from "./deliveries.ts";
 import { deliveryIdOf } from "./delivery-id.ts";

@@ -10,10 +10,10 @@ import {
   type ListWebhooksQuery,
   type Webhook,
 } from "@whatsapp-engine/contract/api";
-import { AddressRefused } from "../address-guard.ts";
-import { iso, type Clock } from "../clock.ts";
-import type { Log } from "../logger.ts";
-import { decodeCursor, encodeCursor } from "../sessions/cursor.ts";
+import { AddressRefused } from "../lib/address-guard.ts";
+import { iso, type Clock } from "../lib/clock.ts";
+import type { Log } from "../lib/logger.ts";
+import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
 import type { WebhookCaller } from "./caller.ts";
 import type { DeliveryRow, DeliveryStore } from "./deliveries.ts";
 import { deliveryIdOf, numberOfDelivery } from "./delivery-id.ts";

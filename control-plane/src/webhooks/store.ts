@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { and, asc, eq, gt, isNotNull, isNull, or } from "drizzle-orm";
 import { webhooks, type Db, type WebhookRow } from "@whatsapp-engine/db";
 import type { EventType } from "@whatsapp-engine/contract/api";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../lib/clock.ts";
 
 export type { WebhookRow };
 export type WebhookStore = ReturnType<typeof createWebhookStore>;

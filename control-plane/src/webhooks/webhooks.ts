@@ -1,9 +1,9 @@
 import type { Db } from "@whatsapp-engine/db";
-import { isPublicAddress } from "../address-guard.ts";
-import type { Clock } from "../clock.ts";
+import { isPublicAddress } from "../lib/address-guard.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { EventStore } from "../events/store.ts";
-import type { Log } from "../logger.ts";
-import type { SweepStep } from "../sweeper.ts";
+import type { Log } from "../lib/logger.ts";
+import type { SweepStep } from "../lib/sweeper.ts";
 import { createWebhookCaller } from "./caller.ts";
 import { createDeliveryStore } from "./deliveries.ts";
 import { createWebhookDispatcher } from "./dispatcher.ts";

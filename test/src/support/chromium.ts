@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findChromium } from "../../../control-plane/dist/runtime/process-chromium.js";
+import { findChromium } from "../../../control-plane/dist/runtime/process/chromium.js";
 
 /**
  * For vitest's `globalSetup`: all browsers of this machine that the suites start hear nothing of its network interfaces.

@@ -7,12 +7,12 @@ import {
   textUpTo,
   type SendMessage,
 } from "@whatsapp-engine/contract/api";
-import type { MessageService } from "../../messages/service.ts";
+import type { MessageService } from "../../outbox/service.ts";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { errorResponses, openErrorResponses } from "../errors.ts";
 import { answerSent, callerOf, sendResponses } from "../send-answer.ts";
-import { readSendBody, sendBody } from "../send-body.ts";
+import { readSendBody, sendBody } from "../bodies/send-body.ts";
 import { tags } from "./tags.ts";
 
 /*

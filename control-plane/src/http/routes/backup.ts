@@ -1,12 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { backupRequestSchema, sessionAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
-import type { createBackup } from "../../sessions/backup.ts";
-import type { Gate } from "../../gate.ts";
-import type { createRestore } from "../../sessions/restore.ts";
+import type { createBackup } from "../../logins/backup.ts";
+import type { Gate } from "../../lib/gate.ts";
+import type { createRestore } from "../../logins/restore.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { answerFile } from "../file-answer.ts";
-import { readRestoreForm } from "../restore-form.ts";
+import { readRestoreForm } from "../bodies/restore-form.ts";
 
 const request = { params: z.object({ sessionId: sessionIdSchema }) };
 

@@ -8,8 +8,8 @@ import {
   sessionIdSchema,
   textUpTo,
 } from "@whatsapp-engine/contract/api";
-import type { BulkService } from "../../bulks/service.ts";
-import { bulkBody, readBulkBody, registerBulkBody } from "../bulk-body.ts";
+import type { BulkService } from "../../outbox/bulks/service.ts";
+import { bulkBody, readBulkBody, registerBulkBody } from "../bodies/bulk-body.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { idempotencyHeaders, withClientId } from "./messages.ts";

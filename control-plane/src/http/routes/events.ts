@@ -12,7 +12,7 @@ import {
   type ListEventsQuery,
 } from "@whatsapp-engine/contract/api";
 import type { EventFeed, EventFilter } from "../../events/feed.ts";
-import type { Log } from "../../logger.ts";
+import type { Log } from "../../lib/logger.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

@@ -9,11 +9,11 @@ import {
   textUpTo,
   type SendMessage,
 } from "@whatsapp-engine/contract/api";
-import type { MessageService } from "../../messages/service.ts";
+import type { MessageService } from "../../outbox/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { answerSent, callerOf, sendResponses } from "../send-answer.ts";
-import { readSendBody, registerSendBody, sendBody } from "../send-body.ts";
+import { readSendBody, registerSendBody, sendBody } from "../bodies/send-body.ts";
 
 const params = z.object({ sessionId: sessionIdSchema });
 const messageParams = params.extend({ messageId: textUpTo(64) });

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { changePaceSchema, paceAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
-import { iso, type Clock } from "../../clock.ts";
-import type { Pace } from "../../messages/pace.ts";
+import { iso, type Clock } from "../../lib/clock.ts";
+import type { Pace } from "../../outbox/pace.ts";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

@@ -7,7 +7,7 @@ import {
 import type { Pairing } from "../../sessions/pairing.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
-import { readOptionalJson } from "../json-body.ts";
+import { readOptionalJson } from "../bodies/json-body.ts";
 
 /** As it stands in the document; the body, which may be left out, is read by hand. */
 const { $defs, ...unnamed } = z.toJSONSchema(pairingCodeRequestSchema, { io: "input" });

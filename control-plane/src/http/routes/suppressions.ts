@@ -7,7 +7,7 @@ import {
   suppressionListSchema,
   textUpTo,
 } from "@whatsapp-engine/contract/api";
-import type { Suppressions } from "../../messages/suppressions.ts";
+import type { Suppressions } from "../../outbox/suppressions.ts";
 import type { SessionService } from "../../sessions/service.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { labels } from "@whatsapp-engine/contract/runner";
 import { pino } from "pino";
 import { inject } from "vitest";
-import { type DockerRuntimeOptions, createDockerRuntime } from "../docker.ts";
+import { type DockerRuntimeOptions, createDockerRuntime } from "../docker/docker.ts";
 import { runnerSettings } from "./runner-settings.ts";
 
 declare module "vitest" {

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import type { RunnerClient } from "./client.ts";
+import { followRunner } from "./follow.ts";
+
+/** Follows a runner that says these lines on every connection, until it was connected to so often; returns when that was. */
+async function follow(
+  lines: readonly string[],
+  { connections, onLine = () => undefined }: { connections: number; onLine?: (line: string) => void },
+) {
+  const stopping = new AbortController();
+  const connected: number[] = [];
+  const notTaken: string[] = [];
+  let broken = 0;
+  const client = {
+    async *stream() {
+      connected.push(performance.now());
+      if (connected.length === connections) return stopping.abort();
+      for (const line of lines) yield { line };
+      throw new Error("the connection breaks");
+    },
+  } as unknown as RunnerClient;
+  await followRunner({
+    client,
+    cursor: () => 0,
+    onLine: ({ line }) => onLine(line),
+    onNotTaken: (error) => void notTaken.push(String(error)),
+    onBroken: async () => void broken++,
+    clock: { now: () => 0 },
+    signal: stopping.signal,
+  });
+  return { pauses: connected.slice(1).map((at, n) => at - connected[n]!), notTaken, broken };
+}
+
+const refuse = (line: string) => {
+  if (line === "event") throw new Error("database or disk is full");
+};
+
+it("waits longer each time for a runner whose lines cannot be taken, and does not take its connection for broken", async () => {
+  const { pauses, notTaken, broken } = await follow(["state", "event"], { connections: 7, onLine: refuse });
+  for (const [n, pause] of pauses.entries()) expect(pause).toBeGreaterThanOrEqual(50 * 2 ** n - 2);
+  expect(notTaken).toEqual(Array.from({ length: 6 }, () => "Error: database or disk is full"));
+  expect(broken).toBe(0);
+});
+
+it("waits shortly again once something was taken after the state", async () => {
+  const quick = await follow(["state", "event"], { connections: 8 });
+  const slow = await follow(["state"], { connections: 5 });
+  expect(Math.min(...quick.pauses)).toBeLessThan(100);
+  expect(slow.pauses.at(-1)).toBeGreaterThanOrEqual(398);
+  expect(slow.broken).toBe(4);
+});

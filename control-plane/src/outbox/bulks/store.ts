@@ -1,0 +1,100 @@
+import { and, asc, count, desc, eq, inArray, lt, notExists, or, sql } from "drizzle-orm";
+import type { BulkState, MessageStatus } from "@whatsapp-engine/contract/api";
+import { bulks, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
+import type { Clock } from "../../lib/clock.ts";
+import type { AppendEvent } from "../../events/store.ts";
+import { ROWID, type MessageRow } from "../rows.ts";
+
+/** Rows of bulks, and what became of their messages. */
+export function createBulkStore({
+  db,
+  clock,
+  appendEvent,
+}: {
+  db: Db;
+  clock: Clock;
+  appendEvent: AppendEvent;
+}) {
+  const id = sql.placeholder("id");
+  const noneIs = (status: MessageStatus) =>
+    notExists(
+      db
+        .select({ one: sql`1` })
+        .from(messages)
+        .where(and(eq(messages.bulkId, id), eq(messages.status, status))),
+    );
+  const finish = db
+    .update(bulks)
+    .set({ state: "finished", updatedAt: sql`${sql.placeholder("now")}` })
+    .where(
+      and(eq(bulks.id, id), inArray(bulks.state, ["running", "paused"]), noneIs("queued"), noneIs("sending")),
+    )
+    .returning()
+    .prepare();
+
+  /** How many of a bulk's messages have come to which status. */
+  const countsOf = (bulkId: string): Partial<Record<MessageStatus, number>> =>
+    Object.fromEntries(
+      db
+        .select({ status: messages.status, count: count() })
+        .from(messages)
+        .where(eq(messages.bulkId, bulkId))
+        .groupBy(messages.status)
+        .all()
+        .map((row) => [row.status, row.count]),
+    );
+
+  return {
+    countsOf,
+
+    /** Within a transaction: with these messages, which have come to a status, their bulks may have come to their end. */
+    finishEnded(rows: readonly Pick<MessageRow, "bulkId" | "status">[]): void {
+      const ended = rows.filter(({ status }) => status !== "queued" && status !== "sending");
+      for (const bulkId of new Set(ended.map((row) => row.bulkId))) {
+        const bulk = bulkId === null ? undefined : finish.get({ id: bulkId, now: clock.now() });
+        if (!bulk) continue;
+        const { sessionId, clientBulkId, total } = bulk;
+        const counts = countsOf(bulk.id);
+        appendEvent(sessionId, "bulk.finished", { bulkId: bulk.id, clientBulkId, total, counts });
+      }
+    },
+
+    findByClientId: (sessionId: string, clientBulkId: string): BulkRow | undefined =>
+      db
+        .select()
+        .from(bulks)
+        .where(and(eq(bulks.sessionId, sessionId), eq(bulks.clientBulkId, clientBulkId)))
+        .get(),
+
+    /** In the order in which they came. */
+    messagesOf: (bulkId: string): MessageRow[] =>
+      db.select().from(messages).where(eq(messages.bulkId, bulkId)).orderBy(asc(ROWID)).all(),
+
+    /** A page of a session's bulks, newest first, after `cursor` (creation time and id of the last one seen). */
+    list(query: {
+      sessionId: string;
+      state?: BulkState;
+      limit: number;
+      cursor?: { createdAt: number; id: string };
+    }): BulkRow[] {
+      const { sessionId, state, limit, cursor } = query;
+      return db
+        .select()
+        .from(bulks)
+        .where(
+          and(
+            eq(bulks.sessionId, sessionId),
+            state && eq(bulks.state, state),
+            cursor &&
+              or(
+                lt(bulks.createdAt, cursor.createdAt),
+                and(eq(bulks.createdAt, cursor.createdAt), lt(bulks.id, cursor.id)),
+              ),
+          ),
+        )
+        .orderBy(desc(bulks.createdAt), desc(bulks.id))
+        .limit(limit)
+        .all();
+    },
+  };
+}

@@ -1,0 +1,227 @@
+import type { CountryCode } from "libphonenumber-js/max";
+import type { SessionLimit } from "@whatsapp-engine/contract/api";
+import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
+import type { Db } from "@whatsapp-engine/db";
+import { steadyClock, type Clock } from "./lib/clock.ts";
+import type { AppendEvent } from "./events/store.ts";
+import type { Log } from "./lib/logger.ts";
+import type { Runtime } from "./runtime/runtime.ts";
+import { createAdmission, type AdmissionLimits, type Machine } from "./fleet/admission.ts";
+import { createBuilds, type CanarySettings } from "./builds/builds.ts";
+import { createUnusedProfiles } from "./logins/unused-profiles.ts";
+import { createBackground } from "./lib/background.ts";
+import { createBackoff } from "./lib/backoff.ts";
+import { createBackup } from "./logins/backup.ts";
+import { createConnector } from "./fleet/connector.ts";
+import { createHibernation } from "./sleep/hibernation.ts";
+import { createIdle } from "./sleep/idle.ts";
+import { createLiveSessions } from "./connection/live.ts";
+import { createLocks } from "./lib/locks.ts";
+import { createLogout } from "./logins/logout.ts";
+import { createObserver } from "./fleet/observer.ts";
+import { createPageCopies } from "./builds/page-copies.ts";
+import { createPairing } from "./sessions/pairing.ts";
+import { createReconciler } from "./fleet/reconciler.ts";
+import { createRecovery } from "./fleet/recovery.ts";
+import { createRestore } from "./logins/restore.ts";
+import { createRunnersOf } from "./fleet/runners-of.ts";
+import { createAddressBook } from "./chats/address-book.ts";
+import { createConnectedRunner } from "./sessions/connected.ts";
+import { createScreenshot } from "./sessions/screenshot.ts";
+import { createSessionService } from "./sessions/service.ts";
+import { shareNextCall } from "./lib/share-next-call.ts";
+import { createSessionStore } from "./sessions/store.ts";
+import { createSupervisor } from "./fleet/supervisor.ts";
+import { createUnread } from "./fleet/unread.ts";
+import { createVersionPins } from "./builds/version-pins.ts";
+import { createWarmRunners } from "./fleet/warm/warm-runners.ts";
+import { createWarmStore } from "./sessions/warm-store.ts";
+
+/** The engine's own checks and reads take seconds, each call at most 15. */
+const STRAY_MS = 10 * 60_000;
+
+/** Puts the parts of this folder together. */
+export function createSessions(deps: {
+  db: Db;
+  runtime: Runtime;
+  runnerToken: (runnerId: string) => string;
+  startConcurrency: number;
+  startTimeoutMs: number;
+  /** Of sessions without a setting of their own; 0: never. */
+  hibernateAfterMinutes: number;
+  /** Of WhatsApp Web, for sessions without a pin of their own; null: whatever WhatsApp serves. */
+  whatsappVersion: string | null;
+  limits: AdmissionLimits;
+  /** How builds of WhatsApp Web are found, tried and taken over. */
+  canary: CanarySettings;
+  /** How many runners wait for new sessions, and for how long at the most. */
+  warmRunners: { wanted: number; maxAgeMs: number };
+  machine: Machine;
+  appendEvent: AppendEvent;
+  /** What WhatsApp keeps a session's account from. */
+  limitOf: (sessionId: string) => SessionLimit | null;
+  /** Messages that a build did not take go on, but for those of `kept` that were held after `heldBefore`. */
+  letGoOfBuilds: (kept: ReadonlySet<string>, heldBefore: number) => void;
+  /** Ends what else belongs to a session, within the transaction that forgets it. */
+  onForget: (sessionId: string) => void;
+  /** Nobody can tell any more what became of what was under way, within the transaction that notes so. */
+  onJournalLost: (sessionId: string) => void;
+  /** A runner of no session is gone. */
+  onRunnerRemoved: () => void;
+  /** Hears of what the database could not take. */
+  onDatabaseError: (error: unknown) => void;
+  defaultCountry: CountryCode;
+  random: () => number;
+  clock: Clock;
+  log: Log;
+  /** Takes over what a journal event means; runs inside the transaction that stores it. */
+  onEvent: (sessionId: string, event: RunnerEvent, at: string) => void;
+  dataDir: string;
+  /** Of one backup, encrypted. */
+  maxBackupBytes: number;
+  /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
+  settle: (sessionId: string) => Promise<void>;
+}) {
+  const { runtime, clock, log } = deps;
+  const store = createSessionStore(deps);
+  const live = createLiveSessions();
+  const locks = createLocks();
+  const backoff = createBackoff({ clock: steadyClock, random: deps.random });
+  const background = createBackground(log);
+  const listRunners = shareNextCall(() => runtime.list());
+
+  const copies = createPageCopies({
+    ...deps,
+    isPinned: (version) =>
+      version === deps.whatsappVersion || store.isPinned(version) || builds.keeps(version),
+  });
+  const warmRows = createWarmStore(deps.db);
+  const builds = createBuilds({
+    ...deps,
+    rows: warmRows,
+    listRunners,
+    live,
+    copies,
+    hasRoom: () => admission.hasRoomForWarm(),
+    restartIf: (sessionId, wanted) => service.restartIf(sessionId, wanted),
+    pinnedForAll: deps.whatsappVersion,
+    settings: deps.canary,
+    background,
+  });
+  const versionPins = createVersionPins({
+    copies,
+    builds,
+    pinnedForAll: deps.whatsappVersion,
+    background,
+    log,
+  });
+
+  const unread = createUnread({ ...deps, live });
+  const connector = createConnector({
+    ...deps,
+    exchangePages: versionPins.exchange,
+    store,
+    live,
+    listRunners,
+    unread,
+    observe: createObserver({ store, unread, log }),
+    onConnected: (sessionId) => background.run(() => deps.settle(sessionId)),
+    onFate: (...told) => reconciler.onFate(...told),
+    onLost: (sessionId, runnerId) => reconciler.replace(sessionId, runnerId, "runner_lost"),
+    onFlood: (sessionId, runnerId, detail) =>
+      reconciler.replace(sessionId, runnerId, "runner_flooded", detail),
+    onUnknown: (sessionId, runnerId) => reconciler.unreachable(sessionId, { runnerId }),
+  });
+  const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners, versionPins };
+  const reconciler = createReconciler(shared);
+  const warmRunners = createWarmRunners({
+    ...shared,
+    ...deps.warmRunners,
+    // They open what is good for all.
+    ...(deps.whatsappVersion !== null && { wanted: 0 }),
+    versionForNew: builds.forFleet,
+    exchangePages: versionPins.exchange,
+    rows: warmRows,
+    sessionsLeft: () => admission.sessionsLeft(),
+    hasRoom: () => admission.hasRoomForWarm(),
+    sessionsStarting: reconciler.starting,
+  });
+  const recovery = createRecovery(shared);
+  const unused = createUnusedProfiles({ ...deps, profileIds: store.profileIds });
+  const supervisor = createSupervisor({
+    ...shared,
+    reconciler,
+    recovery,
+    warmRunners,
+    clearUp: unused.settleAll,
+  });
+  const admission = createAdmission({
+    ...deps,
+    running: store.countRunning,
+    starting: reconciler.starting,
+    warm: warmRunners.counts,
+    giveUpWarm: warmRunners.giveUp,
+  });
+  const logOut = createLogout(shared);
+  const idle = createIdle({ db: deps.db, defaultMinutes: deps.hibernateAfterMinutes });
+  const service = createSessionService({ ...shared, reconciler, admission, warmRunners, logOut, idle });
+  const hibernation = createHibernation({ ...shared, idle, sessions: service });
+  const copying = { ...shared, reconciler, sessions: service, runnersOf: createRunnersOf(shared) };
+
+  return {
+    store,
+    live,
+    service,
+    pageCopies: copies,
+    unread,
+    canary: builds.view,
+    onPageTrouble: builds.onPageTrouble,
+    warmRunners,
+    backup: createBackup({ ...copying, maxBytes: deps.maxBackupBytes }),
+    restore: createRestore({ ...copying, admission, unused }),
+    screenshot: createScreenshot({ live, sessions: service }),
+    addressBook: createAddressBook(createConnectedRunner({ live, sessions: service, clock })),
+    pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
+    /** Each removes what no session has, and answers how much. Throw `runtime_unavailable`. */
+    cleanup: {
+      containers: () => runtime.removeStrays(STRAY_MS),
+      profiles: () => recovery.removeUnused(),
+    },
+    keptProfiles: () => recovery.kept(),
+
+    /** Why profiles' disks take nothing, as their runners say; null: all do. */
+    diskTrouble(): string | null {
+      const troubled = live.ids().filter((id) => (live.get(id)?.state?.diskTrouble ?? null) !== null);
+      const [first] = troubled;
+      if (first === undefined) return null;
+      const why = live.get(first)!.state!.diskTrouble;
+      return `The disk of the sessions' profiles takes nothing (${troubled.length} of them; ${first}: ${why}).`;
+    },
+
+    /** Why what runners tell cannot be stored; null: all is. */
+    notTaken(): string | null {
+      const troubled = live.ids().filter((id) => (live.get(id)?.notTaken ?? null) !== null);
+      const [first] = troubled;
+      if (first === undefined) return null;
+      return `What runners tell cannot be stored (${troubled.length} of them; ${first}: ${live.get(first)!.notTaken}); they keep it until it can.`;
+    },
+
+    /** What failed for want of something that is there again is tried again now. */
+    tryAgain(): void {
+      for (const sessionId of store.ids()) {
+        backoff.reset(sessionId);
+        reconciler.request(sessionId);
+      }
+    },
+    async open(): Promise<void> {
+      await supervisor.open();
+      hibernation.open();
+      builds.open();
+    },
+    async close(): Promise<void> {
+      builds.close();
+      hibernation.close();
+      await supervisor.close();
+    },
+  };
+}
