@@ -9,7 +9,7 @@ import { openAlive } from "./lib/alive.ts";
 import { steadyClock, systemClock } from "./lib/clock.ts";
 import { createClockCheck } from "./lib/clock-check.ts";
 import { createCleanup, inBatches, type CleanupStep } from "./lib/cleanup.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./settings/config.ts";
 import { createEventFeed } from "./events/feed.ts";
 import { createEventRetention } from "./events/retention.ts";
 import { createEventStore } from "./events/store.ts";
@@ -18,10 +18,11 @@ import { createStarting, type Fetch } from "./http/starting.ts";
 import { openApiKey, openInstall, type ApiKey } from "./install.ts";
 import type { Log } from "./lib/logger.ts";
 import { thisMachine } from "./lib/machine.ts";
+import { createMessageActions } from "./chats/actions.ts";
 import { createMessages } from "./outbox/outbox.ts";
 import { prepareAside } from "./prepare-database.ts";
 import { afterRestore, refuseHalfRestored } from "./restored.ts";
-import { selectRuntime } from "./runtime/select.ts";
+import { selectRuntime } from "./select-runtime.ts";
 import { createSessions } from "./sessions.ts";
 import { createWhatsAppHealth } from "./fleet/whatsapp-health.ts";
 import { isInCompose } from "./settings/environment.ts";
@@ -219,7 +220,13 @@ export async function startService(deps: {
       backup: sessions.backup,
       restore: sessions.restore,
       messages: messages.service,
-      actions: messages.actions,
+      actions: createMessageActions({
+        messages: messages.sent,
+        sessions: sessions.service,
+        connectedRunner: sessions.connectedRunner,
+        defaultCountry: config.messages.defaultCountry,
+        clock,
+      }),
       bulks: messages.bulks,
       pace: messages.pace,
       onPaceChanged: messages.wake,

@@ -1,5 +1,5 @@
 import { OperatorError } from "@whatsapp-engine/contract/api";
-import { parseConfig } from "./config.ts";
+import { parseConfig } from "./settings/config.ts";
 import { createLogger } from "./lib/logger.ts";
 import { isPreparing } from "./prepare-database.ts";
 import { startService, type Service } from "./engine.ts";

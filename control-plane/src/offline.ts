@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
 import { openDataDir } from "@whatsapp-engine/db";
 import { Semaphore } from "async-mutex";
-import { parseConfig, type Config } from "./config.ts";
+import { parseConfig, type Config } from "./settings/config.ts";
 import { openInstall } from "./install.ts";
 import { createLogger } from "./lib/logger.ts";
 import type { Runtime } from "./runtime/runtime.ts";
-import { selectRuntime } from "./runtime/select.ts";
+import { selectRuntime } from "./select-runtime.ts";
 import { STOP_GRACE_SECONDS } from "./fleet/reconciler.ts";
 import { readEnvironment } from "./settings/environment.ts";
 

@@ -164,8 +164,19 @@ export function createSessions(deps: {
   });
   const logOut = createLogout(shared);
   const idle = createIdle({ db: deps.db, defaultMinutes: deps.hibernateAfterMinutes });
-  const service = createSessionService({ ...shared, reconciler, admission, warmRunners, logOut, idle });
+  const service = createSessionService({
+    ...shared,
+    hooks: {
+      reconciler,
+      admission,
+      warmRunners,
+      logOut,
+      isNeeded: idle.isNeeded,
+      pinOf: versionPins.pinOf,
+    },
+  });
   const hibernation = createHibernation({ ...shared, idle, sessions: service });
+  const connectedRunner = createConnectedRunner({ live, sessions: service, clock });
   const copying = { ...shared, reconciler, sessions: service, runnersOf: createRunnersOf(shared) };
 
   return {
@@ -180,7 +191,8 @@ export function createSessions(deps: {
     backup: createBackup({ ...copying, maxBytes: deps.maxBackupBytes }),
     restore: createRestore({ ...copying, admission, unused }),
     screenshot: createScreenshot({ live, sessions: service }),
-    addressBook: createAddressBook(createConnectedRunner({ live, sessions: service, clock })),
+    connectedRunner,
+    addressBook: createAddressBook(connectedRunner),
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
     /** Each removes what no session has, and answers how much. Throw `runtime_unavailable`. */
     cleanup: {

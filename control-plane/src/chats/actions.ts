@@ -1,33 +1,41 @@
 import type { CountryCode } from "libphonenumber-js/max";
-import { AppError, whatsappIdSchema } from "@whatsapp-engine/contract/api";
+import { AppError, whatsappIdSchema, type MessageStatus } from "@whatsapp-engine/contract/api";
 import type { ActionResult } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../lib/clock.ts";
 import { toDigits } from "../people/recipient.ts";
 import type { RunnerClient, RunnerMedia } from "../connection/client.ts";
 import type { ConnectedRunner } from "../sessions/connected.ts";
 import type { SessionService } from "../sessions/service.ts";
-import type { MessageRow } from "../outbox/rows.ts";
-import type { MessageStore } from "../outbox/store.ts";
 
 export type MessageActions = ReturnType<typeof createMessageActions>;
 
 /** A message by both its ids; ours is null for one that did not go out through the engine. */
 type Target = { messageId: string | null; whatsappId: string };
 
+/** A message that the engine accepted. */
+type Accepted = { id: string; sessionId: string; status: MessageStatus; whatsappId: string | null };
+
+/** What went out through the engine. */
+export type SentMessages = {
+  find(id: string): Accepted | undefined;
+  /** Notes what was done to a message, by either of its ids, once WhatsApp did it. Times are milliseconds since 1970. */
+  noteDone(target: Target, change: { editedAt: number; body: string } | { revokedAt: number }): void;
+};
+
 /** What is done to a message that is there, and asked of WhatsApp, at once: none of it is part of the outbox. */
 export function createMessageActions(deps: {
-  store: Pick<MessageStore, "find" | "noteDone">;
+  messages: SentMessages;
   sessions: Pick<SessionService, "get">;
   connectedRunner: ConnectedRunner;
   defaultCountry: CountryCode;
   clock: Clock;
 }) {
-  const { store, sessions, connectedRunner, clock } = deps;
+  const { messages, sessions, connectedRunner, clock } = deps;
 
   /** `id`: ours or WhatsApp's. Throws `session_not_found`, `message_not_found`, `message_not_sent`. */
   function find(sessionId: string, id: string): Target {
     sessions.get(sessionId);
-    const row = store.find(id);
+    const row = messages.find(id);
     if (row?.sessionId === sessionId) {
       if (row.whatsappId !== null) return { messageId: id, whatsappId: row.whatsappId };
       throw notSent(row);
@@ -57,14 +65,14 @@ export function createMessageActions(deps: {
 
     async edit(sessionId: string, id: string, text: string): Promise<Target> {
       const target = await act(sessionId, id, (runner, whatsappId) => runner.edit(whatsappId, text));
-      store.noteDone(target, { editedAt: clock.now(), body: text });
+      messages.noteDone(target, { editedAt: clock.now(), body: text });
       return target;
     },
 
     /** For everyone. */
     async remove(sessionId: string, id: string): Promise<Target> {
       const target = await act(sessionId, id, (runner, whatsappId) => runner.revoke(whatsappId));
-      store.noteDone(target, { revokedAt: clock.now() });
+      messages.noteDone(target, { revokedAt: clock.now() });
       return target;
     },
 
@@ -92,13 +100,13 @@ const CODE = {
   unknown: "outcome_unknown",
 } as const satisfies Record<Exclude<ActionResult["outcome"], "done">, string>;
 
-const WHY: Partial<Record<MessageRow["status"], string>> = {
+const WHY: Partial<Record<MessageStatus, string>> = {
   queued: "is still queued",
   sending: "is just being sent",
   unknown: "has an unknown outcome, and WhatsApp no id for it",
 };
 
-function notSent({ id, sessionId, status }: MessageRow): AppError {
+function notSent({ id, sessionId, status }: Accepted): AppError {
   const cancel = `; to keep it from going out use POST /sessions/${sessionId}/messages/${id}/cancel`;
   const message = `The message ${WHY[status] ?? `is ${status}: it never went out`}${status === "queued" ? cancel : ""}.`;
   return new AppError("message_not_sent", message, { extra: { status } });

@@ -11,10 +11,8 @@ import { createPeople } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import type { SessionService } from "../sessions/service.ts";
-import { createConnectedRunner } from "../sessions/connected.ts";
 import { createBulkPace } from "./bulks/pace.ts";
 import { createBulkService } from "./bulks/service.ts";
-import { createMessageActions } from "../chats/actions.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import type { LimitSettings } from "./limits.ts";
 import { createMediaFetcher } from "./media/media-fetch.ts";
@@ -112,11 +110,10 @@ export function createMessages(deps: {
       ? { ...event, messageId: null }
       : event;
 
-  const actions = createMessageActions({ ...shared, connectedRunner: createConnectedRunner(deps) });
-
   return {
     service,
-    actions,
+    /** What is there of messages, for what is done to them. */
+    sent: { find: store.find, noteDone: store.noteDone },
     bulks,
     pace,
     suppressions,

@@ -15,18 +15,13 @@ import { iso, type Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
 import { isSameNumber } from "../people/forms.ts";
 import { toDigits } from "../people/recipient.ts";
-import type { Admission } from "../fleet/admission.ts";
 import type { createBackoff } from "../lib/backoff.ts";
 import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import type { Locks } from "../lib/locks.ts";
-import type { Idle } from "../sleep/idle.ts";
+import type { SessionHooks } from "./hooks.ts";
 import { startReason } from "./lifecycle.ts";
-import type { createLogout } from "../logins/logout.ts";
-import type { Reconciler } from "../fleet/reconciler.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
-import type { VersionPins } from "../builds/version-pins.ts";
-import type { WarmRunners } from "../fleet/warm/warm-runners.ts";
 import type { WarmRunnerRow } from "./warm-store.ts";
 
 /** Of a hibernated session that is needed while there is no room. */
@@ -44,20 +39,16 @@ export function createSessionService(deps: {
   store: SessionStore;
   live: LiveSessions;
   locks: Locks;
-  reconciler: Reconciler;
+  hooks: SessionHooks;
   backoff: ReturnType<typeof createBackoff>;
-  admission: Admission;
-  warmRunners: Pick<WarmRunners, "hasReady" | "claim">;
-  logOut: ReturnType<typeof createLogout>;
-  idle: Idle;
-  versionPins: Pick<VersionPins, "pinOf">;
   /** What WhatsApp keeps its account from. */
   limitOf: (sessionId: string) => SessionLimit | null;
   defaultCountry: CountryCode;
   clock: Clock;
   log: Log;
 }) {
-  const { store, live, locks, reconciler, log } = deps;
+  const { store, live, locks, hooks, log } = deps;
+  const { reconciler } = hooks;
 
   const shown = (row: SessionRow): Session => toSession(row, deps.limitOf(row.id));
 
@@ -98,11 +89,11 @@ export function createSessionService(deps: {
     { name = null, hibernateAfterMinutes = null, whatsappVersionPin = null }: CreateSession,
   ): SessionRow {
     // A warm runner has opened what is good for all.
-    const pinned = deps.versionPins.pinOf({ whatsappVersionPin }) !== null;
-    deps.admission.check({ takesOver: !pinned && deps.warmRunners.hasReady() });
+    const pinned = hooks.pinOf({ whatsappVersionPin }) !== null;
+    hooks.admission.check({ takesOver: !pinned && hooks.warmRunners.hasReady() });
     const make = (warm: WarmRunnerRow | null) =>
       store.create(sessionId, phoneNumber, { name, hibernateAfterMinutes, whatsappVersionPin, warm });
-    const row = pinned ? make(null) : deps.warmRunners.claim(sessionId, make);
+    const row = pinned ? make(null) : hooks.warmRunners.claim(sessionId, make);
     passStep("session.committed", { sessionId });
     log.info({ sessionId }, "session created");
     return row;
@@ -110,7 +101,7 @@ export function createSessionService(deps: {
 
   /** Throws `capacity_exceeded`. */
   function startedAnew(row: SessionRow): SessionRow {
-    if (row.desired !== "running") deps.admission.check();
+    if (row.desired !== "running") hooks.admission.check();
     return started(row);
   }
 
@@ -277,7 +268,7 @@ export function createSessionService(deps: {
             `Session '${sessionId}' is ${standing(row)}; only a connected one can hibernate. POST /sessions/${sessionId}/stop ends any.`,
             { extra: { status: row.status, reason: row.reason } },
           );
-        if (deps.idle.isNeeded(sessionId, deps.clock.now()))
+        if (hooks.isNeeded(sessionId, deps.clock.now()))
           throw new AppError(
             "session_busy",
             `Session '${sessionId}' has messages in line or under way; it can hibernate when they are out.`,
@@ -334,7 +325,7 @@ export function createSessionService(deps: {
     logout: (sessionId: string): Promise<{ session: Session; unlinked: UnlinkOutcome }> =>
       exclusively(sessionId, async (row) => {
         try {
-          const unlinked = await deps.logOut(row);
+          const unlinked = await hooks.logOut(row);
           passStep("runner.logged_out", { sessionId });
           const before = required(sessionId);
           // What an earlier logout could not do stays to be read.

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { composeOnlyNames, parseConfig, PLACEHOLDER_API_KEY, secretNames, settingNames } from "../config.ts";
+import { composeOnlyNames, parseConfig, PLACEHOLDER_API_KEY, secretNames, settingNames } from "./config.ts";
 
 const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), "utf8");
 

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { OperatorError } from "@whatsapp-engine/contract/api";
-import { secretNames } from "../config.ts";
+import { secretNames } from "./config.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

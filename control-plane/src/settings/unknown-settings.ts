@@ -1,5 +1,5 @@
 import { closest, distance } from "fastest-levenshtein";
-import { composeOnlyNames, settingNames } from "../config.ts";
+import { composeOnlyNames, settingNames } from "./config.ts";
 
 const KNOWN = [...settingNames, ...composeOnlyNames];
 

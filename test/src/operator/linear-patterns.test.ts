@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function lint(pattern: string): { status: number | null; text: string } {
   const file = join(folder, "pattern.ts");
   writeFileSync(file, `export const pattern = ${pattern};\n`);
-  const args = ["--deny-warnings", "--config", join(root, ".oxlintrc.json"), file];
+  const args = ["--deny-warnings", "--config", join(root, "oxlint.config.mjs"), file];
   const { status, stdout } = spawnSync(join(root, "node_modules/.bin/oxlint"), args, { encoding: "utf8" });
   return { status, text: stdout };
 }

@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
-import type { Config } from "../config.ts";
-import type { Install } from "../install.ts";
-import type { Log } from "../lib/logger.ts";
-import { createProcessRuntime } from "./process/process.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Config } from "./settings/config.ts";
+import type { Install } from "./install.ts";
+import type { Log } from "./lib/logger.ts";
+import { createProcessRuntime } from "./runtime/process/process.ts";
+import type { Runtime } from "./runtime/runtime.ts";
 
-const runnerEntry = fileURLToPath(new URL("../../../runner/build/main.js", import.meta.url));
+const runnerEntry = fileURLToPath(new URL("../../runner/build/main.js", import.meta.url));
 
 /**
  * The runtime of this data folder: the recorded one; at the first start, with `auto`, Docker where an engine answers
@@ -36,7 +36,7 @@ export async function selectRuntime(deps: {
   const create = {
     async docker() {
       // The engine's client is large, and of no use to child processes.
-      const { createDockerRuntime } = await import("./docker/docker.ts");
+      const { createDockerRuntime } = await import("./runtime/docker/docker.ts");
       return createDockerRuntime({
         ...shared,
         installId: install.installId,
