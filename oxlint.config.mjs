@@ -40,6 +40,10 @@ const NO = {
   },
   dockerode: { group: ["dockerode"], message: "dockerode only in runtime/docker/." },
   library: { group: ["whatsapp-web.js"], message: "whatsapp-web.js only in whatsapp/wwebjs*.ts." },
+  beneathVerbs: {
+    group: ["**/store.ts", "**/runtime/**", "**/reconciler.ts"],
+    message: "http/ calls verbs only.",
+  },
   sql: { group: ["drizzle-orm{,/**}", "better-sqlite3"], message: "This room knows no table." },
 };
 
@@ -50,25 +54,30 @@ const imports = (files, ...patterns) => ({
 
 const WITHOUT_TABLES = new Set(["lib", "settings", "runtime", "connection", "chats", "http"]);
 
+/** All that is on no floor below a room, as its files name it: `up` leads out of the room. */
+const outside = (room, up) => {
+  const at = FLOORS.findIndex((floor) => floor.includes(room));
+  const others = FLOORS.slice(at)
+    .flat()
+    .filter((other) => other !== room);
+  return {
+    group: [`${up}/*.ts`, ...others.map((other) => `${up}/${other}/**`)],
+    message: `${room}/ imports the rooms on the floors below it (FLOORS in oxlint.config.mjs).`,
+  };
+};
+
 /** A room's own files, and those of the folders in it: a way up has one step more there. */
-const rooms = FLOORS.flatMap((floor, at) =>
-  floor.flatMap((room) =>
-    ["..", "../.."].map((up) => {
-      const others = FLOORS.slice(at)
-        .flat()
-        .filter((other) => other !== room);
-      return imports(
-        `control-plane/src/${room}/${up === ".." ? "" : "*/"}*.ts`,
-        NO.tests,
-        NO.runner,
-        ...(room === "runtime" && up === "../.." ? [] : [NO.dockerode]),
-        ...(WITHOUT_TABLES.has(room) ? [NO.sql] : []),
-        {
-          group: [`${up}/*.ts`, ...others.map((other) => `${up}/${other}/**`)],
-          message: `${room}/ imports the rooms on the floors below it (FLOORS in oxlint.config.mjs).`,
-        },
-      );
-    }),
+const rooms = FLOORS.flat().flatMap((room) =>
+  ["..", "../.."].map((up) =>
+    imports(
+      `control-plane/src/${room}/${up === ".." ? "" : "*/"}*.ts`,
+      NO.tests,
+      NO.runner,
+      NO.dockerode,
+      ...(room === "http" ? [NO.beneathVerbs] : []),
+      ...(WITHOUT_TABLES.has(room) ? [NO.sql] : []),
+      outside(room, up),
+    ),
   ),
 );
 
@@ -142,6 +151,13 @@ export default {
     imports("{db,processes}/src/**", NO.tests, NO.runner),
     imports("control-plane/src/*.ts", NO.tests, NO.runner, NO.dockerode),
     ...rooms,
+    imports(
+      "control-plane/src/runtime/docker/*.ts",
+      NO.tests,
+      NO.runner,
+      NO.sql,
+      outside("runtime", "../.."),
+    ),
     imports("runner/src/**", NO.tests, NO.controlPlane, NO.library),
     imports("runner/src/whatsapp/wwebjs*.ts", NO.tests, NO.controlPlane),
     { files: ["**/*.test.ts", "**/test-support/**"], rules: { "no-restricted-imports": "off" } },

@@ -215,7 +215,7 @@ export function createSessions(deps: {
       const troubled = live.ids().filter((id) => (live.get(id)?.notTaken ?? null) !== null);
       const [first] = troubled;
       if (first === undefined) return null;
-      return `What runners tell cannot be stored (${troubled.length} of them; ${first}: ${live.get(first)!.notTaken}); they keep it until it can.`;
+      return `What ${troubled.length} of the runners tell cannot be stored; they keep it until it can. ${live.get(first)!.notTaken}`;
     },
 
     /** What failed for want of something that is there again is tried again now. */

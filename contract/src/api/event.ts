@@ -44,7 +44,7 @@ const theirMessage = {
 
 /**
  * Something that happened, stored once, with what an application is told of it. The part of `type` before the dot is what
- * it is about. What an older engine recorded may lack fields that were added since.
+ * it is about.
  */
 export const eventSchema = z
   .discriminatedUnion("type", [

@@ -64,15 +64,9 @@ export type RunnerEnvironment = z.output<typeof runnerEnvironmentSchema>;
 type Given = Partial<RunnerEnvironment> &
   Pick<RunnerEnvironment, "RUNNER_ID" | "RUNNER_PROFILE_ID" | "RUNNER_TOKEN" | "RUNNER_PROFILE_DIR">;
 
-/**
- * MiB of the young generation's halves: a small one is cleared often, and with it go the bytes of pictures. With Node's 16 they pile
- * up until all of the heap is searched (figures in bench/README.md).
- */
-const NODE_OPTIONS = "--max-semi-space-size=2";
-
 /** The variables that a runner is started with. Throws `ZodError` for what the runner would not take. */
 export function encodeRunnerEnvironment(given: Given): Record<string, string> {
   const encoded = z.encode(runnerEnvironmentSchema.partial(), given);
   const set = Object.entries(encoded).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  return { NODE_OPTIONS, ...Object.fromEntries(set) };
+  return Object.fromEntries(set);
 }

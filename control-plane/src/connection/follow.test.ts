@@ -5,7 +5,11 @@ import { followRunner } from "./follow.ts";
 /** Follows a runner that says these lines on every connection, until it was connected to so often; returns when that was. */
 async function follow(
   lines: readonly string[],
-  { connections, onLine = () => undefined }: { connections: number; onLine?: (line: string) => void },
+  {
+    connections,
+    onLine = () => undefined,
+    cursor = () => 0,
+  }: { connections: number; onLine?: (line: string) => void; cursor?: () => number },
 ) {
   const stopping = new AbortController();
   const connected: number[] = [];
@@ -21,7 +25,7 @@ async function follow(
   } as unknown as RunnerClient;
   await followRunner({
     client,
-    cursor: () => 0,
+    cursor,
     onLine: ({ line }) => onLine(line),
     onNotTaken: (error) => void notTaken.push(String(error)),
     onBroken: async () => void broken++,
@@ -48,4 +52,17 @@ it("waits shortly again once something was taken after the state", async () => {
   expect(Math.min(...quick.pauses)).toBeLessThan(100);
   expect(slow.pauses.at(-1)).toBeGreaterThanOrEqual(398);
   expect(slow.broken).toBe(4);
+});
+
+it("waits longer each time, too, where it cannot be read up to where all is stored", async () => {
+  let asked = 0;
+  const { notTaken, broken, pauses } = await follow([], {
+    connections: 1,
+    cursor() {
+      if (++asked < 5) throw new Error("disk I/O error");
+      return 0;
+    },
+  });
+  expect([asked, broken, pauses]).toEqual([5, 0, []]);
+  expect(notTaken).toEqual(Array.from({ length: 4 }, () => "Error: disk I/O error"));
 });

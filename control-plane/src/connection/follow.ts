@@ -30,6 +30,16 @@ export async function followRunner(options: FollowOptions): Promise<void> {
   let heardAt = clock.now();
   let pauseMs = FIRST_PAUSE_MS;
 
+  /** Undefined where it cannot be had now. */
+  function from(): number | undefined {
+    try {
+      return cursor();
+    } catch (error) {
+      onNotTaken(error);
+      return undefined;
+    }
+  }
+
   function take(line: StreamLine | UnreadableLine): boolean {
     try {
       onLine(line);
@@ -41,9 +51,10 @@ export async function followRunner(options: FollowOptions): Promise<void> {
   }
 
   while (!signal.aborted) {
-    let longestMs = LONGEST_PAUSE_MS;
+    const after = from();
+    let longestMs = after === undefined ? LONGEST_NOT_TAKEN_PAUSE_MS : LONGEST_PAUSE_MS;
     try {
-      for await (const line of client.stream(cursor(), signal)) {
+      for await (const line of after === undefined ? [] : client.stream(after, signal)) {
         heardAt = clock.now();
         if (!take(line)) {
           longestMs = LONGEST_NOT_TAKEN_PAUSE_MS;

@@ -9,7 +9,7 @@ export type LiveRunner = {
   readonly client: RunnerClient;
   /** The newest state it told; null until the first. */
   state: RunnerState | null;
-  /** Why what it told last could not be stored, for as long as that is so. */
+  /** Why the database could not take what it told last, as a sentence, for as long as that is so. */
   notTaken: string | null;
   /** When a call used it that leaves no event; in milliseconds since 1970. */
   usedAt: number;

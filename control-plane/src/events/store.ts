@@ -127,6 +127,11 @@ export function createEventStore({ db, clock }: { db: Db; clock: Clock }) {
   };
 }
 
+/** Of events that an older engine recorded, what it did not know. */
+const ADDED_SINCE: { [Type in EventType]?: Partial<EventData<Type>> } = {
+  "message.status": { waitsFor: null }, // before 2026-11-29
+};
+
 /** An event as the API shows it: its data as `append` took it for its type, by this engine or an older one. */
 export const toEvent = ({ id, sessionId, seq, type, at, data }: EventRow) =>
-  ({ id, sessionId, seq, type, at: iso(at), data }) as Event;
+  ({ id, sessionId, seq, type, at: iso(at), data: { ...ADDED_SINCE[type], ...data } }) as Event;

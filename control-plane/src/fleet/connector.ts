@@ -1,5 +1,6 @@
 import type { RunnerEvent, RunnerState } from "@whatsapp-engine/contract/runner";
 import { passStep } from "@whatsapp-engine/contract/steps";
+import { databaseTroubleOf } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
 import { createRunnerClient } from "../connection/client.ts";
@@ -132,20 +133,25 @@ export function createConnector(deps: {
           live.notify(sessionId);
         },
         onNotTaken: (error) => {
-          const why = String(error);
-          // It may be so every few seconds.
-          if (why !== runner.notTaken)
-            log.error({ sessionId, runnerId, err: error }, "what the runner tells cannot be stored");
-          runner.notTaken = why;
+          say(error, "what the runner tells cannot be stored");
+          runner.notTaken = databaseTroubleOf(error);
         },
         onBroken: (silentMs, error) => {
           // Connections break; anything else is a mistake that must not stay unseen.
-          if (!isConnectionError(error))
-            log.error({ sessionId, runnerId, err: error }, "runner's stream cannot be read");
+          if (!isConnectionError(error)) say(error, "runner's stream cannot be read");
           return onBroken(sessionId, runnerId, silentMs, error);
         },
       });
-      const wentOn = () => void (runner.notTaken = null);
+      let said: string | null = null;
+      /** Once: it may be so every second. */
+      const say = (err: unknown, what: string) => {
+        if (said !== String(err)) log.error({ sessionId, runnerId, err }, what);
+        said = String(err);
+      };
+      const wentOn = () => {
+        runner.notTaken = null;
+        said = null;
+      };
       const keepAside = (line: Omit<UnreadableLine, "line">) => {
         deps.unread.keep({ sessionId, profileId, seq: line.seq, why: line.why, text: line.text });
         deps.observe.unread(sessionId, runnerId);

@@ -42,6 +42,7 @@ describe("what costs much", () => {
   async function beside<T>(calls: Promise<T>[]) {
     const ended = { all: false };
     const answers = Promise.all(calls).finally(() => (ended.all = true));
+    const begunAt = performance.now();
     let [count, slowestMs, mostMb] = [0, 0, 0];
     while (!ended.all) {
       const startedAt = performance.now();
@@ -50,7 +51,7 @@ describe("what costs much", () => {
       mostMb = Math.max(mostMb, residentMb());
       count++;
     }
-    return { answers: await answers, count, slowestMs, mostMb };
+    return { answers: await answers, count, slowestMs, mostMb, ms: performance.now() - begunAt };
   }
 
   it("of files is read some at a time: all are taken, in memory for a few, and texts go on", async () => {
@@ -64,10 +65,12 @@ describe("what costs much", () => {
         media: { base64: BASE64, filename: `${at}.pdf` },
       }),
     );
-    const { answers, mostMb, slowestMs } = await beside(sends);
+    const { answers, mostMb, slowestMs, ms } = await beside(sends);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
-    expect(mostMb - before).toBeLessThan(300);
-    expect(slowestMs).toBeLessThan(2_000);
+    // 240 to 310 on a quiet machine; all twelve at once take 840.
+    expect(mostMb - before).toBeLessThan(500);
+    // Whatever else the machine does: none waits for all of them.
+    expect(slowestMs).toBeLessThan(ms / 2);
   });
 
   it("waits for its turn no longer than is said, while small calls go on", async () => {

@@ -8,7 +8,7 @@ const ANY_MS = 5_000;
 /** What waits for its turn to be read, and how long. */
 const [LARGE_BYTES, LARGE_MS] = [64 * 1024, 10_000];
 /**
- * How long calls wait for WhatsApp or a browser, as the engine's own limits are: `runner-client.ts`, `app.ts` and, of a media URL and a
+ * How long calls wait for WhatsApp or a browser, as the engine's own limits are: `connection/client.ts`, `app.ts` and, of a media URL and a
  * send, the settings of the fuzzer's engine.
  */
 export const SEND_SECONDS = 5;

@@ -77,7 +77,7 @@ describe("The process runtime", () => {
     const spec = aRunner();
     await runtime.ensure(spec);
     const { environment } = (await callStub(runtime, spec.runnerId, "/health")) as { environment: string[] };
-    expect(environment.filter((name) => !name.startsWith("RUNNER_"))).toEqual(["PATH", "NODE_OPTIONS"]);
+    expect(environment.filter((name) => !name.startsWith("RUNNER_"))).toEqual(["PATH"]);
   });
 
   test("what a runner started ends with it, however it ends", async () => {
