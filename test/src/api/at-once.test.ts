@@ -67,8 +67,8 @@ describe("what costs much", () => {
     );
     const { answers, mostMb, slowestMs, ms } = await beside(sends);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
-    // 240 to 310 on a quiet machine; all twelve at once take 840.
-    expect(mostMb - before).toBeLessThan(500);
+    // Measured: 240 to 310; without a limit 635 to 710.
+    expect(mostMb - before).toBeLessThan(450);
     // Whatever else the machine does: none waits for all of them.
     expect(slowestMs).toBeLessThan(ms / 2);
   });
