@@ -31,7 +31,7 @@ const EVENTS = `${numbers}
 insert into events (session_id, seq, type, data, at)
 select printf('s-%02d', i % $sessions), $seq + i / $sessions + 1, 'message.status',
   json_object('messageId', ${UUID}, 'clientMessageId', null, 'bulkId', null, 'to', '628' || printf('%010d', i),
-    'type', 'text', 'status', 'sent', 'whatsappId', 'true_628' || printf('%010d', i) || '@c.us_3EB0' || hex(randomblob(9)),
+    'type', 'text', 'status', 'sent', 'waitsFor', null, 'whatsappId', 'true_628' || printf('%010d', i) || '@c.us_3EB0' || hex(randomblob(9)),
     'error', null, 'timestamp', strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
   $now - ${HISTORY_MS} + cast(i * 1.0 * ${HISTORY_MS - DAY_MS} / $all as integer)
 from n`;

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
-import type { Event } from "@whatsapp-engine/contract/api";
+import type { Event, EventData } from "@whatsapp-engine/contract/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startEngine, type Engine } from "../support/engine.ts";
 import { openEventStream } from "../support/event-stream.ts";
@@ -28,8 +28,25 @@ function seed(engine: Engine, count: number, { at = Date.now(), text = "" } = {}
     `insert into events (session_id, seq, type, data, at)
      values (?, (select coalesce(max(seq), 0) + 1 from events where session_id = ?), 'message.received', ?, ?)`,
   );
+  const data: EventData<"message.received"> = {
+    whatsappId: "false_6281200000001@c.us_3EB0",
+    chatId: "6281200000001@c.us",
+    from: "6281200000001@c.us",
+    author: null,
+    phoneNumber: "6281200000001",
+    timestamp: new Date(at).toISOString(),
+    type: "text",
+    pushName: null,
+    isGroup: false,
+    body: text,
+    hasMedia: false,
+    mimetype: null,
+    filename: null,
+    quotedId: null,
+    location: null,
+  };
   sqlite.transaction(() => {
-    for (let i = 0; i < count; i++) insert.run("seeded", "seeded", JSON.stringify({ i, text }), at);
+    for (let i = 0; i < count; i++) insert.run("seeded", "seeded", JSON.stringify(data), at);
   })();
   sqlite.close();
 }

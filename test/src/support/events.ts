@@ -35,7 +35,11 @@ export function oddEvent(dataDir: string): string | null {
     const event = {
       ...row,
       at: new Date(Number(row["at"])).toISOString(),
-      data: JSON.parse(String(row["data"])),
+      // What engines before 2026-11-29 did not record is filled in when it is read.
+      data: {
+        ...(row["type"] === "message.status" && { waitsFor: null }),
+        ...JSON.parse(String(row["data"])),
+      },
     };
     const { data: described, error } = eventSchema.safeParse(event);
     if (error) return `${JSON.stringify(event)}: ${problemsAsText(error)}`;
