@@ -167,7 +167,7 @@ describe("many events", () => {
   beforeAll(async () => {
     engine = await startEngine({ runtime: "process", stubs: true });
     await engine.kill("SIGTERM");
-    seed(engine, COUNT, { text: "x".repeat(2_000) });
+    seed(engine, COUNT, { text: "x".repeat(1_650) });
     await engine.restart();
   });
   afterAll(() => engine.stop());

@@ -39,7 +39,7 @@ onEachRuntime("cleaning up", (runtime) => {
       "insert into messages (id, session_id, recipient, type, body, status, created_at, updated_at, media_sha256) values (?, 'gone', '62', 'text', '', ?, ?, ?, ?)",
     );
     const event = sqlite.prepare(
-      "insert into events (session_id, seq, type, data, at) values ('gone', ?, 'session.created', '{"name":null}', ?)",
+      `insert into events (session_id, seq, type, data, at) values ('gone', ?, 'session.created', '{"name":null}', ?)`,
     );
     for (const [id, state, age, sha256] of [
       ["old", "sent", 365, null],
