@@ -19,7 +19,7 @@ async function follow(
     async *stream() {
       connected.push(performance.now());
       if (connected.length === connections) return stopping.abort();
-      for (const line of lines) yield { line };
+      for (const line of lines) yield { line, seq: null };
       throw new Error("the connection breaks");
     },
   } as unknown as RunnerClient;
@@ -39,12 +39,15 @@ const refuse = (line: string) => {
   if (line === "event") throw new Error("database or disk is full");
 };
 
-it("waits longer each time for a runner whose lines cannot be taken, and does not take its connection for broken", async () => {
-  const { pauses, notTaken, broken } = await follow(["state", "event"], { connections: 7, onLine: refuse });
-  for (const [n, pause] of pauses.entries()) expect(pause).toBeGreaterThanOrEqual(50 * 2 ** n - 2);
-  expect(notTaken).toEqual(Array.from({ length: 6 }, () => "Error: database or disk is full"));
-  expect(broken).toBe(0);
-});
+it.each(["state", "unreadable"])(
+  "waits longer each time for a runner whose lines cannot be taken after its %s, and does not take its connection for broken",
+  async (first) => {
+    const { pauses, notTaken, broken } = await follow([first, "event"], { connections: 7, onLine: refuse });
+    for (const [n, pause] of pauses.entries()) expect(pause).toBeGreaterThanOrEqual(50 * 2 ** n - 2);
+    expect(notTaken).toEqual(Array.from({ length: 6 }, () => "Error: database or disk is full"));
+    expect(broken).toBe(0);
+  },
+);
 
 it("waits shortly again once something was taken after the state", async () => {
   const quick = await follow(["state", "event"], { connections: 8 });

@@ -60,8 +60,7 @@ export async function followRunner(options: FollowOptions): Promise<void> {
           longestMs = LONGEST_NOT_TAKEN_PAUSE_MS;
           break;
         }
-        // Every connection begins with a state, which says nothing of what follows it.
-        if (line.line !== "state") pauseMs = FIRST_PAUSE_MS;
+        if (goesOn(line)) pauseMs = FIRST_PAUSE_MS;
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -71,3 +70,7 @@ export async function followRunner(options: FollowOptions): Promise<void> {
     pauseMs = Math.min(pauseMs * 2, longestMs);
   }
 }
+
+/** Every connection begins with a state, readable or not, which says nothing of what follows it. */
+const goesOn = (line: StreamLine | UnreadableLine): boolean =>
+  line.line === "unreadable" ? line.seq !== null : line.line !== "state";

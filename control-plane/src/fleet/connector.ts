@@ -134,7 +134,7 @@ export function createConnector(deps: {
         },
         onNotTaken: (error) => {
           say(error, "what the runner tells cannot be stored");
-          runner.notTaken = databaseTroubleOf(error);
+          runner.notTaken = isDatabaseTrouble(error) ? databaseTroubleOf(error) : null;
         },
         onBroken: (silentMs, error) => {
           // Connections break; anything else is a mistake that must not stay unseen.

@@ -14,20 +14,18 @@ const CODE: Record<string, ErrorCode> = {
 
 /** The error for a message that is proven not to go out, and never to have gone; null: it is not. */
 export function refusalOf(row: MessageRow): AppError | null {
-  const extra = { messageId: row.id };
+  const reason = reasonOf(row);
+  return reason && new AppError(...reason, { extra: { messageId: row.id } });
+}
+
+function reasonOf(row: MessageRow): [ErrorCode, string] | null {
   switch (row.status) {
     case "failed":
-      return new AppError(...failureOf(row), { extra });
+      return failureOf(row);
     case "expired":
-      return new AppError(
-        "message_expired",
-        "The message expired before it could be sent; it was not sent.",
-        {
-          extra,
-        },
-      );
+      return ["message_expired", "The message expired before it could be sent; it was not sent."];
     case "cancelled":
-      return new AppError("message_cancelled", "The message was cancelled before it was sent.", { extra });
+      return ["message_cancelled", "The message was cancelled before it was sent."];
     default:
       return null;
   }

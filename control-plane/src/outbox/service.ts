@@ -216,8 +216,10 @@ export function createMessageService(deps: {
       const startedAt = performance.now();
       const { row, repeated } = await accept(sessionId, input, caller.answered);
       caller.accepted?.();
-      if (input.async || input.scheduledAt !== undefined) return { message: toMessage(row), repeated };
-      const after = await outcomes.of(row, deps.sendTimeoutMs - (performance.now() - startedAt));
+      const isLater = input.async || input.scheduledAt !== undefined;
+      const timeLeft = deps.sendTimeoutMs - (performance.now() - startedAt);
+      const after = isLater ? row : await outcomes.of(row, timeLeft);
+      // Also of a message that was accepted before under the same key, and has ended since.
       const refusal = refusalOf(after);
       if (refusal) throw refusal;
       return { message: toMessage(after), repeated };

@@ -121,6 +121,14 @@ describe("a message that need not go out at once", () => {
       expiresAt: new Date(Date.now() + 800).toISOString(),
     });
     await becomes("never-linked", answer.body.messageId, "expired");
+    const key = { clientMessageId: "ends" };
+    const cancelled = await later("never-linked", "6281400000005", "never mind", key);
+    expect(cancelled.status).toBe(202);
+    await post(`never-linked/messages/${cancelled.body.messageId}/cancel`);
+    expect(await later("never-linked", "6281400000005", "never mind", key)).toMatchObject({
+      status: 409,
+      body: { error: { code: "message_cancelled", messageId: cancelled.body.messageId } },
+    });
     const past = await later("s", "6281400000005", "x", { expiresAt: "2020-01-01T00:00:00Z" });
     expect(past).toMatchObject({ status: 400, body: { error: { details: [{ field: "expiresAt" }] } } });
   });
