@@ -11,6 +11,7 @@ import { measureCrowd } from "./crowd.ts";
 import { measureHeld } from "./held.ts";
 import { measureLibraryAlone } from "./library-alone.ts";
 import { measureOutbox } from "./outbox.ts";
+import { measureOutboxPair } from "./outbox-pair.ts";
 import { measurePair } from "./pair.ts";
 import { measureScale } from "./scale.ts";
 import { measureSessions } from "./sessions.ts";
@@ -19,7 +20,7 @@ import { heading, row, summarise, type timedMany } from "./statistics.ts";
 
 /*
  * `npm run bench [-- docker] [-- process]`: every figure beside the library alone, measured in the same run on the same
- * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`, `-- canary`, `-- held`, `-- crowd`, `-- pair`: see the files of
+ * simulated page with all its delays at 0. `npm run bench -- outbox`, `-- sessions`, `-- scale`, `-- capacity`, `-- program-start`, `-- builds`, `-- canary`, `-- held`, `-- crowd`, `-- pair`, `-- outbox-pair`: see the files of
  * these names. Prints Markdown for bench/README.md.
  */
 
@@ -140,6 +141,7 @@ async function main(): Promise<void> {
   if (wanted.includes("canary")) await measureCanary(makeImage(), say);
   if (wanted.includes("held")) await measureHeld(say);
   if (wanted.includes("crowd")) await measureCrowd(say);
+  if (wanted.includes("outbox-pair")) await measureOutboxPair(say);
   if (wanted.includes("pair")) await measurePair(makeImage(), say);
   const runtimes: RuntimeKind[] = (["process", "docker"] as const).filter(
     (kind) => wanted.length === 0 || wanted.includes(kind),

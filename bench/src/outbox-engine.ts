@@ -19,9 +19,15 @@ const settings = {
 const nodeArgs =
   profileFolder === undefined ? [] : ["--import", new URL("profile-preload.js", import.meta.url).href];
 
-/** The real control plane on the process runtime, with 50 sessions whose runners are stubs; none is connected yet. */
-export async function startStubEngine(): Promise<Engine> {
-  const engine = await startEngine({ runtime: "process", stubs: true, settings, nodeArgs });
+/** The real control plane on the process runtime, with 50 sessions whose runners are stubs; none is connected yet. `folder`: of another build. */
+export async function startStubEngine(folder?: string): Promise<Engine> {
+  const engine = await startEngine({
+    runtime: "process",
+    stubs: true,
+    settings,
+    nodeArgs,
+    ...(folder !== undefined && { folder }),
+  });
   try {
     const call = callerOf(engine);
     const startedAt = Date.now();

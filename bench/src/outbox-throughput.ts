@@ -63,12 +63,17 @@ async function measure(
 
 const phone = (n: number) => `6281${String(n).padStart(8, "0")}`;
 
-/** A bulk of `size` for each session, five calls at a time. */
-export function measureBulks(engine: Engine, size: number, message: string, settled = "sent") {
+/** A bulk of `size` for each of so many sessions, five calls at a time. */
+export function measureBulks(
+  engine: Engine,
+  size: number,
+  message: string,
+  { settled = "sent", sessions = SESSIONS } = {},
+) {
   const call = callerOf(engine);
-  const what = { what: `bulks of ${size}`, messages: SESSIONS * size, settled };
+  const what = { what: `bulks of ${size}`, messages: sessions * size, settled };
   return measure(engine, what, () =>
-    timedMany(SESSIONS, 5, (n) =>
+    timedMany(sessions, 5, (n) =>
       call("POST", `/sessions/${sessionId(n)}/messages/bulk`, 202, {
         recipients: Array.from({ length: size }, (_, i) => phone(n * size + i)),
         message,

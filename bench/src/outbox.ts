@@ -50,7 +50,7 @@ export async function measureOutbox(say: (text: string) => void): Promise<void> 
         engine,
         SMALL_BULK,
         TO_BE_READ + TEXT,
-        "read",
+        { settled: "read" },
       ),
     };
 

@@ -27,7 +27,7 @@ import {
   type StreamLine,
   type WhatsAppPage,
 } from "@whatsapp-engine/contract/runner";
-import { drop, filenameIn, readAll } from "./answer.ts";
+import { drop, endAfter, filenameIn, readAll } from "./answer.ts";
 import {
   createFloodGuard,
   readStream,
@@ -118,13 +118,12 @@ export function createRunnerClient(
   });
   const headers = { authorization: `Bearer ${token}` };
 
-  /** The answer's head; its body is bounded in time, and is to be read or dropped. */
+  /** The answer's head, in time; its body is to be read, with a deadline of its own, or dropped. */
   async function ask(
     method: "GET" | "POST" | "PUT",
     path: string,
     body: string | Buffer | undefined,
     timeoutMs: number,
-    restTimeoutMs = bodyTimeoutMs,
   ) {
     try {
       return await pool.request({
@@ -132,7 +131,6 @@ export function createRunnerClient(
         path,
         headers,
         headersTimeout: timeoutMs,
-        signal: AbortSignal.timeout(timeoutMs + restTimeoutMs),
         ...(body === undefined ? {} : { body }),
       });
     } catch (cause) {
@@ -148,7 +146,10 @@ export function createRunnerClient(
     mostBytes = MAX_ANSWER_BYTES,
   ) {
     const answer = await ask(method, path, body, timeoutMs);
-    return { status: answer.statusCode, text: (await readAll(answer, mostBytes)).toString("utf8") };
+    return {
+      status: answer.statusCode,
+      text: (await readAll(answer, mostBytes, bodyTimeoutMs)).toString("utf8"),
+    };
   }
 
   async function read<S extends z.ZodType>(schema: S, answer: { status: number; text: string }) {
@@ -208,10 +209,11 @@ export function createRunnerClient(
     revoke: (whatsappId) => act(whatsappId, "delete"),
     media: async (whatsappId) => {
       const path = `/messages/${encodeURIComponent(whatsappId)}/media`;
-      const answer = await ask("GET", path, undefined, MEDIA_TIMEOUT_MS, MEDIA_BODY_TIMEOUT_MS);
+      const answer = await ask("GET", path, undefined, MEDIA_TIMEOUT_MS);
       const { statusCode, headers: about, body } = answer;
       const bytes = Number(about["content-length"]);
       if (statusCode === 200 && bytes <= MAX_MEDIA_BYTES) {
+        body.once("close", endAfter(body, MEDIA_BODY_TIMEOUT_MS));
         return {
           body,
           bytes,
@@ -228,7 +230,7 @@ export function createRunnerClient(
     },
     screenshot: async () => {
       const answer = await ask("GET", "/screenshot", undefined, SCREENSHOT_TIMEOUT_MS);
-      const png = await readAll(answer, MAX_SCREENSHOT_BYTES);
+      const png = await readAll(answer, MAX_SCREENSHOT_BYTES, bodyTimeoutMs);
       if (answer.statusCode === 200) return png;
       if (answer.statusCode === 409) return null;
       throw useless(`runner answered ${answer.statusCode}`);
