@@ -4,21 +4,19 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import Sqlite from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { OperatorError } from "@whatsapp-engine/contract/api";
 import { copyBeforeUpgrade } from "./copies.ts";
 import { prepareDatabase } from "./prepare.ts";
+import { journalOf, olderMigrations, readJournal } from "./test-support/older.ts";
 
-const OURS = fileURLToPath(new URL("../migrations", import.meta.url));
 const TIMES = "1, 1";
 
 let dir: string;
@@ -32,25 +30,20 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-type Journal = { entries: { idx: number; when: number; tag: string }[] };
-
 /** The first `count` of our migrations, and others after them. */
 function migrations(count: number, ...more: string[]): string {
-  const folder = mkdtempSync(join(dir, "migrations-"));
-  cpSync(OURS, folder, { recursive: true });
-  const path = join(folder, "meta/_journal.json");
-  const journal = JSON.parse(readFileSync(path, "utf8")) as Journal;
-  journal.entries = journal.entries.slice(0, count);
+  const folder = olderMigrations(dir, count);
+  const journal = readJournal(folder);
   for (const [at, sql] of more.entries()) {
     const last = journal.entries.at(-1)!;
     const tag = `9${at}_more`;
     writeFileSync(join(folder, `${tag}.sql`), sql);
     journal.entries.push({ ...last, idx: last.idx + 1, when: last.when + 1, tag });
   }
-  writeFileSync(path, JSON.stringify(journal));
+  writeFileSync(journalOf(folder), JSON.stringify(journal));
   return folder;
 }
-const all = (JSON.parse(readFileSync(join(OURS, "meta/_journal.json"), "utf8")) as Journal).entries.length;
+const all = readJournal().entries.length;
 
 function run<T>(path: string, work: (sqlite: Sqlite.Database) => T): T {
   const sqlite = new Sqlite(path);

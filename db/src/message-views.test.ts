@@ -1,7 +1,6 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import Sqlite from "better-sqlite3";
 import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
@@ -11,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OpenDatabase } from "./open.ts";
 import { openDatabase } from "./prepare.ts";
 import { bulks, messages, sessions, type MessageRow } from "./schema/index.ts";
+import { olderMigrations } from "./test-support/older.ts";
 
 const DAY = 24 * 60 * 60_000;
 const MIDNIGHT = Date.UTC(2026, 0, 2);
@@ -106,12 +106,7 @@ describe("outcome_by_day", () => {
     database.close();
     rmSync(dir, { recursive: true });
     dir = mkdtempSync(join(tmpdir(), "views-"));
-    const migrations = join(dir, "migrations");
-    cpSync(fileURLToPath(new URL("../migrations", import.meta.url)), migrations, { recursive: true });
-    const journalFile = join(migrations, "meta/_journal.json");
-    const journal = JSON.parse(readFileSync(journalFile, "utf8")) as { entries: { tag: string }[] };
-    const upTo = journal.entries.findIndex(({ tag }) => tag === "0004_outcomes_by_day");
-    writeFileSync(journalFile, JSON.stringify({ ...journal, entries: journal.entries.slice(0, upTo) }));
+    const migrations = olderMigrations(dir, "0004_outcomes_by_day");
     const old = new Sqlite(join(dir, "engine.sqlite"));
     migrate(drizzle(old), { migrationsFolder: migrations });
     old.exec(

@@ -103,6 +103,7 @@ export function createBuilds(deps: {
     status: row.status,
     reason: row.reason,
     detail: row.detail,
+    unlinkedByCaller: row.unlinkOutcome !== null,
     version: row.whatsappVersion,
     pinned: row.whatsappVersionPin !== null,
     connectedAt: row.connectedAt,

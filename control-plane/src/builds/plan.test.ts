@@ -1,4 +1,3 @@
-import { unlinkDetails } from "@whatsapp-engine/contract/api";
 import { describe, expect, it } from "vitest";
 import type { Evidence } from "./evidence.ts";
 import { faultOf, fleetVersion, keepsCopy, planBuilds, type Known, type Sight } from "./plan.ts";
@@ -41,6 +40,7 @@ const session = (change: Partial<Sight> = {}): Sight => ({
   status: "connected",
   reason: null,
   detail: null,
+  unlinkedByCaller: false,
   version: OLD,
   pinned: false,
   connectedAt: NOW - MINUTE,
@@ -206,10 +206,9 @@ describe("a trial", () => {
     expect(plan({ builds: [trying, proven], sessions })).toMatchObject([{ action: "abandon", version: NEW }]);
   });
   it("fails where WhatsApp unlinks its session, and not where a caller does", () => {
-    const byCaller = unlinkDetails.done;
     const loggedOut = { version: NEW, running: false, status: "disconnected", reason: "logged_out" } as const;
     expect(
-      plan({ builds: [trying, proven], sessions: [session({ ...loggedOut, detail: byCaller })] }),
+      plan({ builds: [trying, proven], sessions: [session({ ...loggedOut, unlinkedByCaller: true })] }),
     ).toMatchObject([{ action: "abandon" }]);
     const sessions = [
       session({ version: NEW, running: false, status: "disconnected", reason: "logged_out" }),

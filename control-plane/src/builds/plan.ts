@@ -1,4 +1,4 @@
-import { unlinkDetails, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract/api";
+import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract/api";
 import type { Evidence } from "./evidence.ts";
 import type { WhatsAppBuildRow } from "./store.ts";
 import { compareVersions } from "./versions.ts";
@@ -9,7 +9,10 @@ export type Sight = {
   running: boolean;
   status: SessionStatus;
   reason: SessionReason | null;
+  /** For people. */
   detail: string | null;
+  /** By a logout of the API, and not by WhatsApp or on the phone. */
+  unlinkedByCaller: boolean;
   /** What its page runs, or ran last. */
   version: string | null;
   pinned: boolean;
@@ -76,7 +79,6 @@ const ACCOUNT_REASONS: ReadonlySet<SessionReason | null> = new Set<SessionReason
   "proxy_blocked",
   "deprecated_version",
 ]);
-const UNLINKED_BY_API: ReadonlySet<string | null> = new Set(Object.values(unlinkDetails));
 
 /** A start may fail, and be tried again, for so many times what one may take. */
 const STARTS = 3;
@@ -153,7 +155,7 @@ function judgeTrial(known: Known, build: WhatsAppBuildRow): Step[] {
   if (session.pinned) return abandon("The session that tried it was pinned to another build.");
   if (!known.hasCopy(version)) return abandon("Its copy is gone.");
   const onIt = session.version === version;
-  const unlinked = session.reason === "logged_out" && !UNLINKED_BY_API.has(session.detail);
+  const unlinked = session.reason === "logged_out" && !session.unlinkedByCaller;
   if (onIt && unlinked)
     return reject("WhatsApp unlinked the session that tried it, which may have had another cause.");
   if (onIt && readyAt !== null && (session.status === "qr_ready" || session.reason === "qr_expired"))

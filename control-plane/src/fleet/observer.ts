@@ -44,7 +44,6 @@ export function createObserver({
       pushName: state.account?.pushName ?? row.pushName,
       ...(fate === "end" ? { desired: "stopped" } : {}),
     };
-    if (!differs(row, change)) return fate;
     store.transition(row, change);
     if (row.status !== change.status || row.reason !== change.reason) {
       const level = state.status === "auth_failed" || state.status === "disconnected" ? "warn" : "info";
@@ -68,8 +67,8 @@ export function createObserver({
     /** Something of the session's runner could not be read, maybe its state. */
     unread(sessionId: string, runnerId: string): void {
       const row = store.find(sessionId);
-      if (row?.runnerId !== runnerId || row.desired !== "running" || row.detail !== null) return;
-      store.transition(row, { status: row.status, reason: row.reason, detail: UNREAD });
+      if (row?.runnerId !== runnerId || row.desired !== "running") return;
+      store.transition(row, { status: row.status, reason: row.reason, detail: row.detail ?? UNREAD });
     },
   };
 }
@@ -91,6 +90,3 @@ function checkAccount(row: SessionRow, { account }: RunnerState) {
   if (row.expectedPhoneNumber === null || account === null) return null;
   return compareAccounts(row.expectedPhoneNumber, account.phoneNumber);
 }
-
-const differs = (row: SessionRow, change: SessionChange) =>
-  (Object.keys(change) as (keyof SessionChange)[]).some((key) => row[key] !== change[key]);

@@ -1,5 +1,6 @@
 import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract/api";
-import type { RunnerInfo } from "../runtime/runtime.ts";
+import type { RunnerInfo } from "../runtime/runner-host.ts";
+import type { SessionRow } from "../sessions/store.ts";
 
 export type Step =
   | { action: "start" }
@@ -11,7 +12,7 @@ export type Step =
   | { action: "forget" };
 
 export type Wanted = {
-  desired: "running" | "stopped" | "deleted";
+  desired: SessionRow["desired"];
   status: SessionStatus;
   reason: SessionReason | null;
   runnerId: string | null;
@@ -45,6 +46,7 @@ export function plan(session: Wanted, runners: readonly RunnerInfo[]): Step[] {
         ...(hasPoolName ? [{ action: "rename", runnerId } as const] : []),
       ];
     }
+    case "asleep":
     case "stopped":
       return [...(session.reason === "wrong_number" ? logOut : []), ...runners.map(remove)];
     case "deleted":

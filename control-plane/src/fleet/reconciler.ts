@@ -21,8 +21,7 @@ export const STOP_GRACE_SECONDS = 25;
 /** How much longer than the runner itself allows a start may count as one. */
 const START_MARGIN_MS = 10_000;
 
-/** Of a session whose turn to start has not come. */
-const WAITS = "Waits for its turn to start.";
+const WAITS_FOR_TURN = "Waits for its turn to start.";
 
 export type Reconciler = ReturnType<typeof createReconciler>;
 
@@ -210,9 +209,13 @@ export function createReconciler(deps: {
   }
 
   function waitForTurn(row: SessionRow): void {
-    if (row.status === "connecting" && row.detail === WAITS) return;
-    const reason = startReason(row);
-    store.transition(row, { status: "connecting", reason, detail: WAITS, runnerId: null });
+    store.transition(row, {
+      status: "connecting",
+      reason: startReason(row),
+      detail: WAITS_FOR_TURN,
+      waitsFor: "turn",
+      runnerId: null,
+    });
     live.notify(row.id);
   }
 
@@ -262,8 +265,8 @@ export function createReconciler(deps: {
   function disconnected(sessionId: string, reason: SessionReason, detail: string | null): void {
     const row = store.find(sessionId);
     if (row?.desired !== "running") return;
-    if (row.reason === reason && (detail === null || row.detail === detail)) return;
-    store.transition(row, { status: "disconnected", reason, detail });
+    const known = row.reason === reason ? row.detail : null;
+    store.transition(row, { status: "disconnected", reason, detail: detail ?? known });
     live.notify(sessionId);
   }
 

@@ -34,7 +34,13 @@ export function createBackup(deps: {
   /** The runner that there is ends in order; the next pass starts another where one is wanted. */
   async function pause(row: SessionRow, profileId: string): Promise<void> {
     if (row.desired === "running" && row.runnerId !== null) {
-      store.transition(row, { status: "connecting", reason: "starting", detail: COPYING, runnerId: null });
+      store.transition(row, {
+        status: "connecting",
+        reason: "starting",
+        detail: COPYING,
+        waitsFor: "copy",
+        runnerId: null,
+      });
       live.notify(row.id);
     }
     await runnersOf.end(row.id, profileId);
@@ -42,8 +48,7 @@ export function createBackup(deps: {
 
   function goOn(sessionId: string): void {
     const row = store.find(sessionId);
-    if (row?.detail === COPYING)
-      store.transition(row, { status: row.status, reason: row.reason, detail: null });
+    if (row?.waitsFor === "copy") store.transition(row, { status: row.status, reason: row.reason });
     reconciler.request(sessionId);
   }
 

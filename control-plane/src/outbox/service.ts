@@ -74,8 +74,8 @@ export function createMessageService(deps: {
   });
 
   function refuseUnlessConnected(sessionId: string): void {
-    const { status, reason } = deps.sessions.reachable(sessionId);
-    if (status === "connected" || reason === "hibernated" || reason === "waking") return;
+    const { desired, status, reason } = deps.sessions.reachable(sessionId);
+    if (status === "connected" || desired === "asleep" || reason === "waking") return;
     const message = `Session is not connected: '${sessionId}' is ${status}${reason ? ` (${reason})` : ""}. Send when it is, or with "async": true.`;
     throw new AppError("session_not_connected", message, { extra: { status, reason } });
   }

@@ -1,4 +1,5 @@
 import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract/api";
+import type { SessionRow } from "@whatsapp-engine/db";
 
 /** From which state a session may go to which. Every writer goes through it (`store.transition`). */
 const NEXT = {
@@ -20,8 +21,11 @@ export function pathBetween(from: SessionStatus, to: SessionStatus): readonly Se
 }
 
 /** Of a session that is on its way up: whether its caller may send already, as one that was woken will be connected soon. */
-export const startReason = ({ reason }: { reason: SessionReason | null }): "starting" | "waking" =>
-  reason === "hibernated" || reason === "waking" ? "waking" : "starting";
+export const startReason = ({
+  desired,
+  reason,
+}: Pick<SessionRow, "desired" | "reason">): "starting" | "waking" =>
+  desired === "asleep" || reason === "waking" ? "waking" : "starting";
 
 /** What a reason reported by the runner means for the runner itself. */
 export type RunnerFate = "keep" | "end" | "replace";

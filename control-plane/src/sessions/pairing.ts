@@ -35,7 +35,7 @@ export function createPairing({
 
   function notAvailable({ id, status, reason, desired }: SessionRow): AppError {
     const next =
-      desired === "stopped"
+      desired !== "running"
         ? `POST /sessions/${id}/start starts it again`
         : status === "connected" || status === "authenticated"
           ? "it is linked already"
@@ -60,7 +60,7 @@ export function createPairing({
         () => {
           const { status, desired } = sessions.reachable(sessionId);
           if (status === "qr_ready") return live.get(sessionId)?.client;
-          const never = status === "connected" || status === "authenticated" || desired === "stopped";
+          const never = status === "connected" || status === "authenticated" || desired !== "running";
           return never ? null : undefined;
         },
         { timeoutMs: WAIT_MS, signal },

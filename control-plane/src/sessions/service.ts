@@ -29,7 +29,6 @@ const WAITS_FOR_ROOM = "Messages wait, and there is no room to wake it: ";
 
 const isLinked = ({ status }: SessionRow) => status === "connected" || status === "authenticated";
 
-const isHibernated = ({ desired, reason }: SessionRow) => desired === "stopped" && reason === "hibernated";
 const standing = ({ status, reason }: SessionRow) => `${status}${reason ? ` (${reason})` : ""}`;
 
 export type SessionService = ReturnType<typeof createSessionService>;
@@ -100,18 +99,19 @@ export function createSessionService(deps: {
   }
 
   /** Throws `capacity_exceeded`. */
-  function startedAnew(row: SessionRow): SessionRow {
+  function startedAnew(row: SessionRow, options?: { isVisit?: boolean }): SessionRow {
     if (row.desired !== "running") hooks.admission.check();
-    return started(row);
+    return started(row, options);
   }
 
   /** Wanted to run, by a runner that is started now; the caller asks for the pass. */
-  function started(row: SessionRow): SessionRow {
+  function started(row: SessionRow, { isVisit = false } = {}): SessionRow {
     deps.backoff.reset(row.id);
     const after = store.transition(row, {
       status: "connecting",
       reason: startReason(row),
       desired: "running",
+      isVisit,
       // The runner of before may still be there for a moment; it has nothing more to say.
       runnerId: null,
     });
@@ -216,7 +216,7 @@ export function createSessionService(deps: {
      */
     reconnect: (sessionId: string): Promise<Session> =>
       exclusively(sessionId, (row) => {
-        const isDown = row.desired === "stopped" || row.status === "disconnected";
+        const isDown = row.desired !== "running" || row.status === "disconnected";
         if (!isDown) return shown(row);
         const session = startedAnew(row);
         reconciler.request(sessionId);
@@ -245,7 +245,7 @@ export function createSessionService(deps: {
      */
     stop: (sessionId: string): Promise<Session> =>
       exclusively(sessionId, async (row) => {
-        if (row.desired === "running" || isHibernated(row)) {
+        if (row.desired !== "stopped") {
           store.transition(row, { status: "disconnected", reason: "stopped", desired: "stopped" });
           passStep("session.stop_committed", { sessionId });
           log.info({ sessionId }, "session stopped");
@@ -261,7 +261,7 @@ export function createSessionService(deps: {
      */
     hibernate: (sessionId: string): Promise<Session> =>
       exclusively(sessionId, async (row) => {
-        if (isHibernated(row)) return shown(row);
+        if (row.desired === "asleep") return shown(row);
         if (row.status !== "connected")
           throw new AppError(
             "session_not_connected",
@@ -274,7 +274,7 @@ export function createSessionService(deps: {
             `Session '${sessionId}' has messages in line or under way; it can hibernate when they are out.`,
             { retryAfterSeconds: 10 },
           );
-        store.transition(row, { status: "disconnected", reason: "hibernated", desired: "stopped" });
+        store.transition(row, { status: "disconnected", reason: "hibernated", desired: "asleep" });
         passStep("session.hibernate_committed", { sessionId });
         log.info({ sessionId }, "session hibernates");
         live.notify(sessionId);
@@ -286,26 +286,27 @@ export function createSessionService(deps: {
     /**
      * Starts a session that hibernates; any other stays as it is. Where there is no room it is tried again for as long as it is
      * needed, and the session says so. Waits for no lock: while it is still being closed, the pass comes after.
+     * `isVisit`: it is to sleep again once it has taken in what came.
      */
-    wake(sessionId: string): void {
+    wake(sessionId: string, { isVisit = false } = {}): void {
       const row = store.find(sessionId);
-      if (!row || !isHibernated(row)) return;
+      if (row?.desired !== "asleep") return;
       try {
-        startedAnew(row);
+        startedAnew(row, { isVisit });
         reconciler.request(sessionId);
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== "capacity_exceeded") throw error;
         const { status, reason } = row;
         const detail = WAITS_FOR_ROOM + error.message;
-        if (row.detail === null) log.warn({ sessionId, detail }, "no room to wake a session");
-        if (row.detail !== detail) store.transition(row, { status, reason, detail });
+        if (row.waitsFor !== "room") log.warn({ sessionId, detail }, "no room to wake a session");
+        store.transition(row, { status, reason, detail, waitsFor: "room" });
       }
     },
 
     /** What a hibernated session was to be woken for is not there any more, nor is the note that there was no room. */
     letSleep(sessionId: string): void {
       const row = store.find(sessionId);
-      if (row && isHibernated(row)) store.transition(row, { status: row.status, reason: row.reason });
+      if (row?.desired === "asleep") store.transition(row, { status: row.status, reason: row.reason });
     },
 
     /** A pin counts from the next start, which comes at once for a session that waits to be tried again. */
@@ -334,6 +335,7 @@ export function createSessionService(deps: {
             status: "disconnected",
             reason: "logged_out",
             detail: again ? before.detail : unlinkDetails[unlinked],
+            unlinkOutcome: again ? before.unlinkOutcome : unlinked,
             desired: "stopped",
             linkedPhoneNumber: null,
           });
@@ -371,14 +373,15 @@ export function createSessionService(deps: {
 
 const mayShowCode = (row: SessionRow): boolean =>
   !isLinked(row) &&
-  row.desired !== "stopped" &&
+  row.desired === "running" &&
   row.reason !== "passkey_required" &&
   row.reason !== "runtime_unavailable";
 
 function whyNoCode(row: SessionRow): string {
   if (isLinked(row)) return "The session is linked already; there is nothing to scan.";
   if (row.reason === "passkey_required") return row.detail ?? "WhatsApp asks for a passkey on the phone.";
-  if (isHibernated(row)) return "The session is linked and hibernates; a message wakes it, without a scan.";
+  if (row.desired === "asleep")
+    return "The session is linked and hibernates; a message wakes it, without a scan.";
   if (row.reason === "runtime_unavailable")
     return "The runtime does not answer; the session comes back with it.";
   if (row.desired === "stopped")

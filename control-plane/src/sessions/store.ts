@@ -25,7 +25,19 @@ export type SessionChange = {
   status: SessionStatus;
   reason: SessionReason | null;
   detail?: string | null;
-} & Partial<Pick<SessionRow, "desired" | "runnerId" | "linkedPhoneNumber" | "pushName" | "whatsappVersion">>;
+} & Partial<
+  Pick<
+    SessionRow,
+    | "desired"
+    | "waitsFor"
+    | "unlinkOutcome"
+    | "isVisit"
+    | "runnerId"
+    | "linkedPhoneNumber"
+    | "pushName"
+    | "whatsappVersion"
+  >
+>;
 
 /** Thrown where a row changed between reading and writing it; the caller reads again. */
 export class StaleSession extends Error {
@@ -35,6 +47,9 @@ export class StaleSession extends Error {
 /** When somebody last sent by a session, or else it was connected or made; in milliseconds since 1970. */
 const USED_AT = sql<number>`max(sessions.created_at, coalesce(sessions.connected_at, 0),
   coalesce((select max(m.created_at) from messages m where m.session_id = sessions.id), 0))`;
+
+const differs = (row: SessionRow, change: SessionChange): boolean =>
+  (Object.keys(change) as (keyof SessionChange)[]).some((key) => row[key] !== change[key]);
 
 /** Rows of sessions, profiles and runners. Every write is one synchronous transaction with its event in it. */
 export function createSessionStore({
@@ -154,15 +169,17 @@ export function createSessionStore({
 
     /**
      * Compare and set: writes only if the row is still as `seen`, passes through the transition table, and
-     * records the change as events. Throws `StaleSession`.
+     * records the change as events. What only explains the state before (`detail`, `waitsFor`, `unlinkOutcome`) is
+     * cleared where it is not given. Writes nothing where nothing changes. Throws `StaleSession`.
      */
-    transition(seen: SessionRow, change: SessionChange): SessionRow {
+    transition(seen: SessionRow, given: SessionChange): SessionRow {
+      const change = { detail: null, waitsFor: null, unlinkOutcome: null, ...given };
+      if (!differs(seen, change)) return seen;
       const now = clock.now();
       return db.transaction((tx) => {
         const row = tx
           .update(sessions)
           .set({
-            detail: null,
             ...change,
             ...(change.status === "connected" && seen.status !== "connected" ? { connectedAt: now } : {}),
             version: seen.version + 1,

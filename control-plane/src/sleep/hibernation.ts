@@ -13,7 +13,7 @@ const LOOK_MS = 5_000;
  * hibernates this long is woken once, takes in what came, and hibernates again.
  */
 const LONGEST_SLEEP_MS = 7 * 24 * 60 * 60_000;
-/** How long it stays then; what WhatsApp kept for it is in by that time. Ours. */
+/** How long it stays connected then, in milliseconds: what WhatsApp kept for it is in by that time. Ours. */
 const VISIT_MS = 10 * 60_000;
 
 /** Closes sessions that nobody uses, and wakes those that are needed again. */
@@ -27,8 +27,6 @@ export function createHibernation(deps: {
 }) {
   const { idle, live, sessions, background, clock, log } = deps;
   const closing = new Set<string>();
-  /** Sessions that were woken though nothing needs them: one without an idle time would stay. Each for the runner it got. */
-  const visits = new Map<string, { until: number; runnerId?: string | undefined }>();
   let timer: NodeJS.Timeout | undefined;
 
   /** What was of use in between keeps it open, and is no fault. */
@@ -48,20 +46,9 @@ export function createHibernation(deps: {
   async function look(): Promise<void> {
     const now = clock.now();
     const toWake = idle.toWake(now - LONGEST_SLEEP_MS);
-    for (const sessionId of toWake) {
-      if (idle.isNeeded(sessionId, now)) visits.delete(sessionId);
-      else visits.set(sessionId, { until: now + VISIT_MS });
-      sessions.wake(sessionId);
-    }
+    for (const sessionId of toWake) sessions.wake(sessionId, { isVisit: !idle.isNeeded(sessionId, now) });
     for (const sessionId of idle.notWoken()) if (!toWake.includes(sessionId)) sessions.letSleep(sessionId);
-    for (const [sessionId, visit] of visits) {
-      const runnerId = live.get(sessionId)?.runnerId;
-      visit.runnerId ??= runnerId;
-      if (visit.until > now) continue;
-      visits.delete(sessionId);
-      // With another one it was started, or made, anew since: somebody wants it.
-      if (runnerId !== undefined && runnerId === visit.runnerId) background.run(() => hibernate(sessionId));
-    }
+    for (const sessionId of idle.visited(now - VISIT_MS, now)) background.run(() => hibernate(sessionId));
     for (const { id, mayIdleMs } of idle.idle(now)) {
       const { usedAt, state } = live.get(id) ?? { usedAt: 0, state: null };
       // What its disk did not take is in the runner's memory only.

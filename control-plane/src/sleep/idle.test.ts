@@ -47,7 +47,7 @@ function connected(id: string, hibernateAfterMinutes: number | null = null): voi
 }
 function hibernated(id: string): void {
   connected(id);
-  store.transition(store.find(id)!, { status: "disconnected", reason: "hibernated", desired: "stopped" });
+  store.transition(store.find(id)!, { status: "disconnected", reason: "hibernated", desired: "asleep" });
 }
 type Queued = Partial<typeof messages.$inferInsert>;
 const queue = (sessionId: string, change: Queued = {}) =>

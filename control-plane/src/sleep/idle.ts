@@ -46,16 +46,25 @@ export function createIdle({ db, defaultMinutes }: { db: Db; defaultMinutes: num
         .all<{ id: string }>(
           sql`
             select s.id from sessions s
-            where s.desired = 'stopped' and s.reason = 'hibernated'
+            where s.desired = 'asleep'
               and (${sleepsSince} <= ${sleptSince} or ${inLine(sql`s.id`)} or ${underWay(sql`s.id`)})`,
         )
         .map(({ id }) => id),
 
-    /** Hibernated sessions that say why they were not woken. */
+    /** Sleeping sessions that were to be woken, and had no room. */
     notWoken: (): string[] =>
       db
+        .all<{ id: string }>(sql`select id from sessions where desired = 'asleep' and waits_for = 'room'`)
+        .map(({ id }) => id),
+
+    /** Sessions that were woken for a visit, have been connected since `connectedBefore`, and that nothing needs at `now`. */
+    visited: (connectedBefore: number, now: number): string[] =>
+      db
         .all<{ id: string }>(
-          sql`select id from sessions where desired = 'stopped' and reason = 'hibernated' and detail is not null`,
+          sql`
+            select s.id from sessions s
+            where s.desired = 'running' and s.status = 'connected' and s.is_visit
+              and s.connected_at <= ${connectedBefore} and not ${needed(sql`s.id`, now)}`,
         )
         .map(({ id }) => id),
   };

@@ -1,9 +1,12 @@
 import { sql } from "drizzle-orm";
 import { check, index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { sessionReasons, sessionStatuses } from "@whatsapp-engine/contract/api";
+import { sessionReasons, sessionStatuses, unlinkOutcomes } from "@whatsapp-engine/contract/api";
 
-/** What the operator wants of a session: a runner, none, or nothing of it left at all. */
-export const desiredStates = ["running", "stopped", "deleted"] as const;
+/** What is wanted of a session: a runner, none until the session is needed, none, or nothing of it left at all. */
+export const desiredStates = ["running", "asleep", "stopped", "deleted"] as const;
+
+/** What holds a session up: its turn to start, room on the machine to wake it, the copy of its login for a backup. */
+export const sessionWaits = ["turn", "room", "copy"] as const;
 
 /** One WhatsApp account's link, as the API's caller names it. Times are milliseconds since 1970, UTC. */
 export const sessions = sqliteTable(
@@ -15,8 +18,14 @@ export const sessions = sqliteTable(
     desired: text({ enum: desiredStates }).notNull(),
     status: text({ enum: sessionStatuses }).notNull(),
     reason: text({ enum: sessionReasons }),
-    /** For people: what stands behind `reason`. */
+    /** For people: what stands behind `reason`. No code reads it. */
     detail: text(),
+    /** Null: nothing holds it up. */
+    waitsFor: text("waits_for", { enum: sessionWaits }),
+    /** What a logout by the API came to; null: none did since the session was started. */
+    unlinkOutcome: text("unlink_outcome", { enum: unlinkOutcomes }),
+    /** Woken only so that WhatsApp sees the device; sleeps again when it has taken in what came. */
+    isVisit: integer("is_visit", { mode: "boolean" }).notNull().default(false),
     /** The account that must link, as given at creation: digits, international. */
     expectedPhoneNumber: text("expected_phone_number"),
     /** The account that is linked: digits; null when only a LID is known. */
@@ -39,7 +48,7 @@ export const sessions = sqliteTable(
   (table) => [
     index("sessions_status").on(table.status),
     index("sessions_created").on(table.createdAt, table.id),
-    check("sessions_desired", sql`${table.desired} in ('running', 'stopped', 'deleted')`),
+    check("sessions_desired", sql`${table.desired} in ('running', 'asleep', 'stopped', 'deleted')`),
   ],
 );
 export type SessionRow = typeof sessions.$inferSelect;

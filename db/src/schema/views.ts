@@ -15,6 +15,7 @@ export const sessionOverview = sqliteView("session_overview", {
   reason: text(),
   detail: text(),
   wanted: text(),
+  waitsFor: text("waits_for"),
   phoneNumber: text("phone_number"),
   pushName: text("push_name"),
   whatsappVersion: text("whatsapp_version"),
@@ -26,7 +27,7 @@ export const sessionOverview = sqliteView("session_overview", {
   connected: text(),
   updated: text(),
 }).as(sql`
-  select s.id as session, s.name, s.status, s.reason, s.detail, s.desired as wanted,
+  select s.id as session, s.name, s.status, s.reason, s.detail, s.desired as wanted, s.waits_for,
     coalesce(s.linked_phone_number, s.expected_phone_number) as phone_number, s.push_name,
     s.whatsapp_version, s.runner_id as runner,
     ${counted("'sent', 'delivered', 'read'")} as messages_sent, ${counted("'failed'")} as messages_failed,

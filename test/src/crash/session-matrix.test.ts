@@ -233,7 +233,7 @@ onEachRuntime("a control plane killed at a named step of a session's life", (run
       await isLinkedStill();
     },
     async hibernated() {
-      expect(row()).toMatchObject({ desired: "stopped", status: "disconnected", reason: "hibernated" });
+      expect(row()).toMatchObject({ desired: "asleep", status: "disconnected", reason: "hibernated" });
       await isLinkedStill();
     },
     async unlinked() {
