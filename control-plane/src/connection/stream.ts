@@ -6,6 +6,7 @@ import {
   type StreamLine,
 } from "@whatsapp-engine/contract/runner";
 import { z } from "zod";
+import { linesOf } from "../lib/ndjson.ts";
 
 /*
  * A runner's stream as it is taken: a runner may be of another build than the engine, and the page in it may have been taken over.
@@ -61,37 +62,6 @@ export function createFloodGuard(limits: StreamLimits, nowMs: () => number) {
   };
 }
 
-const NEWLINE = 0x0a;
-/** Of a line that is too long. */
-const KEPT_BYTES = 64 * 1024;
-
-/** Whole lines, without the empty ones; one that is too long is told by its beginning. Throws `RunnerFlooded`. */
-async function* linesOf(
-  chunks: AsyncIterable<Buffer>,
-  guard: FloodGuard,
-): AsyncGenerator<{ text: string; isWhole: boolean }> {
-  let parts: Buffer[] = [];
-  let bytes = 0;
-  const add = (part: Buffer): void => {
-    bytes += part.length;
-    if (bytes <= MAX_LINE_BYTES) parts.push(part);
-    else if (parts.length > 0) parts = [Buffer.concat(parts).subarray(0, KEPT_BYTES)];
-    else parts = [part.subarray(0, KEPT_BYTES)];
-  };
-  for await (const chunk of chunks) {
-    guard.note({ bytes: chunk.length, lines: 0 });
-    let from = 0;
-    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
-      guard.note({ bytes: 0, lines: 1 });
-      add(chunk.subarray(from, end));
-      from = end + 1;
-      if (bytes > 0) yield { text: Buffer.concat(parts).toString("utf8"), isWhole: bytes <= MAX_LINE_BYTES };
-      [parts, bytes] = [[], 0];
-    }
-    if (from < chunk.length) add(chunk.subarray(from));
-  }
-}
-
 const eventHeadSchema = z.object({ line: z.literal("event"), seq: z.int().min(0) });
 /** How a runner begins the line of an event, for one that is no JSON or too long. */
 const EVENT_HEAD = /^\{"line":"event","seq":(\d{1,15}),/;
@@ -119,10 +89,20 @@ function readLine(text: string, isWhole: boolean): StreamLine | UnreadableLine {
   return data ?? unreadable(text, problemsAsText(error!), eventHeadSchema.safeParse(told).data?.seq ?? null);
 }
 
+async function* counted(chunks: AsyncIterable<Buffer>, guard: FloodGuard): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    guard.note({ bytes: chunk.length, lines: 0 });
+    yield chunk;
+  }
+}
+
 /** What a runner's stream says, line by line. Throws `RunnerFlooded`, and what `chunks` throws. */
 export async function* readStream(
   chunks: AsyncIterable<Buffer>,
   guard: FloodGuard,
 ): AsyncGenerator<StreamLine | UnreadableLine> {
-  for await (const { text, isWhole } of linesOf(chunks, guard)) yield readLine(text, isWhole);
+  for await (const { text, isWhole } of linesOf(counted(chunks, guard), MAX_LINE_BYTES)) {
+    guard.note({ bytes: 0, lines: 1 });
+    yield readLine(text, isWhole);
+  }
 }

@@ -90,7 +90,7 @@ describe("a backup's tar", () => {
   });
 
   it("is read back: what it says of itself, its journal's last number, and the profile as it was", async () => {
-    const journal = { name: "profile/journal.ndjson", body: '{"seq":7}\n{"seq":9}\n{"se\n' };
+    const journal = { name: "profile/journal.ndjson", body: '{"seq":7}\n{"seq":9}\n{"se\n{"seq":12}' };
     const files = [manifest, linked, journal, { name: "profile/browser", type: "directory" as const }];
     expect(await checkBackup(tarOf(files))).toEqual({ manifest: MANIFEST, lastSeq: 9 });
     const profile = await read(profileOf(tarOf(files)));

@@ -1,10 +1,10 @@
 import { posix } from "node:path";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract/runner";
+import { MAX_LINE_BYTES, REMADE_BY_CHROMIUM } from "@whatsapp-engine/contract/runner";
 import type { Header } from "tar-stream";
 import { z } from "zod";
+import { linesOf } from "../lib/ndjson.ts";
 import { invalidBackup } from "./invalid-backup.ts";
 import { copy, entriesOf, isPlain, nameOf, packed, type Entry } from "./tar.ts";
 
@@ -95,9 +95,8 @@ async function readManifest(entry: Entry): Promise<Manifest> {
 /** 0: it has no line. */
 async function readLastSeq(journal: Entry): Promise<number> {
   let last = 0;
-  for await (const line of createInterface({ input: Readable.from(journal) })) {
-    last = Math.max(last, seqOf(line));
-  }
+  for await (const { text } of linesOf(journal as AsyncIterable<Uint8Array>, MAX_LINE_BYTES))
+    last = Math.max(last, seqOf(text));
   return last;
 }
 

@@ -11,7 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
 import type { People } from "../people/people.ts";
 import { toRecipient } from "../people/recipient.ts";
-import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import { ageCursor, pageOf } from "../lib/paging.ts";
 import type { SessionService } from "../sessions/service.ts";
 import { toContent } from "./content.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -229,21 +229,12 @@ export function createMessageService(deps: {
 
     /** A page of a session's messages, newest first; also of a session that is deleted. Throws `invalid_cursor`. */
     list(sessionId: string, query: ListMessagesQuery): { messages: Message[]; nextCursor: string | null } {
-      const { status, to, bulkId, limit, cursor } = query;
-      const rows = store.list({
-        sessionId,
-        limit: limit + 1,
-        ...(status ? { status } : {}),
-        ...(to === undefined ? {} : { to: toRecipient(to, "to", deps.defaultCountry) }),
-        ...(bulkId === undefined ? {} : { bulkId }),
-        ...(cursor === undefined ? {} : { cursor: decodeCursor(cursor) }),
-      });
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        messages: page.map(toMessage),
-        nextCursor: rows.length > limit && last ? encodeCursor(last) : null,
-      };
+      const { status, bulkId, ...page } = query;
+      const to = query.to === undefined ? undefined : toRecipient(query.to, "to", deps.defaultCountry);
+      const { rows, nextCursor } = pageOf(page, ageCursor, (limit, after) =>
+        store.list({ sessionId, status, to, bulkId, limit, after }),
+      );
+      return { messages: rows.map(toMessage), nextCursor };
     },
 
     /** Takes a message out of the line. Throws `message_not_queued` where it is too late. */

@@ -1,9 +1,18 @@
-import { and, desc, eq, inArray, isNull, lt, lte, or, sql } from "drizzle-orm";
-import { bulks, createGroupCommit, isUnsent, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
+import { and, desc, eq, inArray, isNull, lte, or, sql } from "drizzle-orm";
+import {
+  bulks,
+  createGroupCommit,
+  isUnsent,
+  messages,
+  rowsBefore,
+  type BulkRow,
+  type Db,
+} from "@whatsapp-engine/db";
 import type { MessageStatus } from "@whatsapp-engine/contract/api";
 import type { SendRecord } from "@whatsapp-engine/contract/runner";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import { iso, type Clock } from "../lib/clock.ts";
+import type { Age } from "../lib/paging.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { People } from "../people/people.ts";
 import { createBulkStore } from "./bulks/store.ts";
@@ -277,16 +286,16 @@ export function createMessageStore(deps: {
       db.update(messages).set(change).where(row).run();
     },
 
-    /** A page, newest first, after `cursor` (creation time and id of the last one seen). */
+    /** Newest first, those after `after`. */
     list(query: {
       sessionId: string;
-      status?: MessageStatus;
-      to?: string;
-      bulkId?: string;
+      status?: MessageStatus | undefined;
+      to?: string | undefined;
+      bulkId?: string | undefined;
       limit: number;
-      cursor?: { createdAt: number; id: string };
+      after?: Age | undefined;
     }): MessageRow[] {
-      const { sessionId, status, to, bulkId, limit, cursor } = query;
+      const { sessionId, status, to, bulkId, limit, after } = query;
       return db
         .select()
         .from(messages)
@@ -298,11 +307,7 @@ export function createMessageStore(deps: {
             status && UNSENT.includes(status) ? isUnsent : undefined, // so that their index is used
             to === undefined ? undefined : inArray(messages.recipient, people.formsOf(to)),
             bulkId === undefined ? undefined : eq(messages.bulkId, bulkId),
-            cursor &&
-              or(
-                lt(messages.createdAt, cursor.createdAt),
-                and(eq(messages.createdAt, cursor.createdAt), lt(messages.id, cursor.id)),
-              ),
+            rowsBefore([messages.createdAt, messages.id], after),
           ),
         )
         .orderBy(desc(messages.createdAt), desc(messages.id))

@@ -1,8 +1,9 @@
-import { and, asc, eq, gt, inArray, or, sql } from "drizzle-orm";
+import { and, asc, eq, inArray, sql } from "drizzle-orm";
 import { AppError, type Suppression } from "@whatsapp-engine/contract/api";
-import { suppressions, type Db, type SuppressionRow } from "@whatsapp-engine/db";
+import { rowsAfter, suppressions, type Db, type SuppressionRow } from "@whatsapp-engine/db";
 import { z } from "zod";
 import { iso, type Clock } from "../lib/clock.ts";
+import { cursorOf, pageOf } from "../lib/paging.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../lib/logger.ts";
 import type { People } from "../people/people.ts";
@@ -10,7 +11,10 @@ import type { People } from "../people/people.ts";
 /** Stands for all sessions in the table. */
 const ALL = "";
 
-const cursorSchema = z.tuple([z.string(), z.string()]);
+const placeCursor = cursorOf(
+  z.tuple([z.string(), z.string()]),
+  ({ sessionId, recipient }: SuppressionRow): [string, string] => [sessionId, recipient],
+);
 
 /** What counts of a message that came in. */
 export type Inbound = {
@@ -114,31 +118,25 @@ export function createSuppressions(deps: {
       limit: number;
       cursor?: string | undefined;
     }): { suppressions: Suppression[]; nextCursor: string | null } {
-      const { sessionId, recipient, limit, cursor } = query;
-      const after = cursor === undefined ? undefined : decodeCursor(cursor);
-      const rows = db
-        .select()
-        .from(suppressions)
-        .where(
-          and(
-            sessionId === undefined ? undefined : inArray(suppressions.sessionId, [ALL, sessionId]),
-            recipient === undefined ? undefined : inArray(suppressions.recipient, people.formsOf(recipient)),
-            after &&
-              or(
-                gt(suppressions.sessionId, after.sessionId),
-                and(eq(suppressions.sessionId, after.sessionId), gt(suppressions.recipient, after.recipient)),
-              ),
-          ),
-        )
-        .orderBy(asc(suppressions.sessionId), asc(suppressions.recipient))
-        .limit(limit + 1)
-        .all();
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        suppressions: page.map(toSuppression),
-        nextCursor: rows.length > limit && last ? encodeCursor(last) : null,
-      };
+      const { sessionId, recipient, ...page } = query;
+      const { rows, nextCursor } = pageOf(page, placeCursor, (limit, after) =>
+        db
+          .select()
+          .from(suppressions)
+          .where(
+            and(
+              sessionId === undefined ? undefined : inArray(suppressions.sessionId, [ALL, sessionId]),
+              recipient === undefined
+                ? undefined
+                : inArray(suppressions.recipient, people.formsOf(recipient)),
+              rowsAfter([suppressions.sessionId, suppressions.recipient], after),
+            ),
+          )
+          .orderBy(asc(suppressions.sessionId), asc(suppressions.recipient))
+          .limit(limit)
+          .all(),
+      );
+      return { suppressions: rows.map(toSuppression), nextCursor };
     },
 
     /**
@@ -199,18 +197,3 @@ const toSuppression = (row: SuppressionRow): Suppression => ({
   note: row.note,
   createdAt: iso(row.createdAt),
 });
-
-const encodeCursor = ({ sessionId, recipient }: SuppressionRow): string =>
-  Buffer.from(JSON.stringify([sessionId, recipient])).toString("base64url");
-
-function decodeCursor(text: string): { sessionId: string; recipient: string } {
-  try {
-    const [sessionId, recipient] = cursorSchema.parse(JSON.parse(Buffer.from(text, "base64url").toString()));
-    return { sessionId, recipient };
-  } catch (cause) {
-    throw new AppError("invalid_cursor", "cursor is not one that this API gave.", {
-      details: [{ field: "cursor", message: "use nextCursor of the page before, or leave it out" }],
-      cause,
-    });
-  }
-}

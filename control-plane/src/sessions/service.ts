@@ -16,7 +16,7 @@ import type { Log } from "../lib/logger.ts";
 import { isSameNumber } from "../people/forms.ts";
 import { toDigits } from "../people/recipient.ts";
 import type { createBackoff } from "../lib/backoff.ts";
-import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import { ageCursor, pageOf } from "../lib/paging.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import type { Locks } from "../lib/locks.ts";
 import type { SessionHooks } from "./hooks.ts";
@@ -171,18 +171,19 @@ export function createSessionService(deps: {
 
     get: (sessionId: string): Session => shown(required(sessionId)),
 
-    list(query: { status?: SessionStatus | undefined; limit: number; cursor?: string | undefined }) {
-      const rows = store.list({
-        limit: query.limit + 1,
-        ...(query.status ? { status: query.status } : {}),
-        ...(query.cursor === undefined ? {} : { cursor: decodeCursor(query.cursor) }),
-      });
-      const page = rows.slice(0, query.limit);
-      const last = page.at(-1);
-      return {
-        sessions: page.map(shown),
-        nextCursor: rows.length > page.length && last ? encodeCursor(last) : null,
-      };
+    /** A page in order of creation. Throws `invalid_cursor`. */
+    list({
+      status,
+      ...page
+    }: {
+      status?: SessionStatus | undefined;
+      limit: number;
+      cursor?: string | undefined;
+    }) {
+      const { rows, nextCursor } = pageOf(page, ageCursor, (limit, after) =>
+        store.list({ status, limit, after }),
+      );
+      return { sessions: rows.map(shown), nextCursor };
     },
 
     /**

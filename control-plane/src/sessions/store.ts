@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, count, desc, eq, gt, lt, ne, notInArray, or, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, lt, ne, notInArray, sql } from "drizzle-orm";
 import {
   profiles,
+  rowsAfter,
   runners,
   sessions,
   unreadLines,
@@ -13,6 +14,7 @@ import {
 import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../lib/clock.ts";
+import type { Age } from "../lib/paging.ts";
 import type { AppendEvent } from "../events/store.ts";
 import { pathBetween } from "./lifecycle.ts";
 import { takeWarmRunner, WARM_GENERATION, type WarmRunnerRow } from "./warm-store.ts";
@@ -337,13 +339,13 @@ export function createSessionStore({
       });
     },
 
-    /** A page in order of creation, after `cursor` (creation time and id of the last one seen). */
+    /** In order of creation, those after `after`. */
     list(query: {
-      status?: SessionStatus;
+      status?: SessionStatus | undefined;
       limit: number;
-      cursor?: { createdAt: number; id: string };
+      after?: Age | undefined;
     }): SessionRow[] {
-      const { status, limit, cursor } = query;
+      const { status, limit, after } = query;
       return db
         .select()
         .from(sessions)
@@ -351,11 +353,7 @@ export function createSessionStore({
           and(
             ne(sessions.desired, "deleted"),
             status && eq(sessions.status, status),
-            cursor &&
-              or(
-                gt(sessions.createdAt, cursor.createdAt),
-                and(eq(sessions.createdAt, cursor.createdAt), gt(sessions.id, cursor.id)),
-              ),
+            rowsAfter([sessions.createdAt, sessions.id], after),
           ),
         )
         .orderBy(asc(sessions.createdAt), asc(sessions.id))

@@ -153,14 +153,14 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
       });
     },
 
-    /** A page of a webhook's deliveries with the type of their events, newest first, before the id `cursor`. */
+    /** A webhook's deliveries with the type of their events, newest first, before the id `before`. */
     list(query: {
       webhookId: string;
       state?: DeliveryState | undefined;
       limit: number;
-      cursor?: number | undefined;
+      before?: number | undefined;
     }) {
-      const { webhookId, state, limit, cursor } = query;
+      const { webhookId, state, limit, before } = query;
       // Each state apart, as the index has them.
       return (state === undefined ? (["waiting", "delivered", "dead"] as const) : [state])
         .flatMap((state) =>
@@ -172,7 +172,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
               and(
                 eq(deliveries.webhookId, webhookId),
                 eq(deliveries.state, state),
-                cursor === undefined ? undefined : lt(deliveries.id, cursor),
+                before === undefined ? undefined : lt(deliveries.id, before),
               ),
             )
             .orderBy(desc(deliveries.id))

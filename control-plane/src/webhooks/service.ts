@@ -13,7 +13,7 @@ import {
 import { AddressRefused } from "../lib/address-guard.ts";
 import { iso, type Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import { decodeCursor, encodeCursor } from "../lib/cursor.ts";
+import { ageCursor, createCursor, pageOf } from "../lib/paging.ts";
 import type { WebhookCaller } from "./caller.ts";
 import type { DeliveryRow, DeliveryStore } from "./deliveries.ts";
 import { deliveryIdOf, numberOfDelivery } from "./delivery-id.ts";
@@ -23,6 +23,8 @@ import type { WebhookRow, WebhookStore } from "./store.ts";
 
 /** Of a receiver's answer to a test call. */
 const SHOWN_CHARACTERS = 1_000;
+
+const deliveryCursor = createCursor(deliveryIdOf, numberOfDelivery);
 
 export type WebhookService = ReturnType<typeof createWebhookService>;
 
@@ -68,17 +70,9 @@ export function createWebhookService(deps: {
     get: (webhookId: string): Webhook => toWebhook(required(webhookId)),
 
     /** A page in order of creation. Throws `invalid_cursor`. */
-    list({ limit, cursor }: ListWebhooksQuery): { webhooks: Webhook[]; nextCursor: string | null } {
-      const rows = store.list({
-        limit: limit + 1,
-        ...(cursor === undefined ? {} : { cursor: decodeCursor(cursor) }),
-      });
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        webhooks: page.map(toWebhook),
-        nextCursor: rows.length > limit && last ? encodeCursor(last) : null,
-      };
+    list(query: ListWebhooksQuery): { webhooks: Webhook[]; nextCursor: string | null } {
+      const { rows, nextCursor } = pageOf(query, ageCursor, store.list);
+      return { webhooks: rows.map(toWebhook), nextCursor };
     },
 
     /** Changes what is given; what waits is tried at once. Throws `webhook_not_found`, `webhook_url_refused`. */
@@ -136,22 +130,13 @@ export function createWebhookService(deps: {
     /** A page of deliveries, newest first. Throws `webhook_not_found`, `invalid_cursor`. */
     deliveries(
       webhookId: string,
-      { state, limit, cursor }: ListDeliveriesQuery,
+      { state, ...page }: ListDeliveriesQuery,
     ): { deliveries: Delivery[]; nextCursor: string | null } {
       required(webhookId);
-      const before = cursor === undefined ? undefined : numberOfDelivery(cursor);
-      if (cursor !== undefined && before === undefined) {
-        throw new AppError("invalid_cursor", "cursor is not one that this API gave.", {
-          details: [{ field: "cursor", message: "use nextCursor of the page before, or leave it out" }],
-        });
-      }
-      const rows = deliveries.list({ webhookId, state, limit: limit + 1, cursor: before });
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      return {
-        deliveries: page.map(toDelivery),
-        nextCursor: rows.length > limit && last ? deliveryIdOf(last) : null,
-      };
+      const { rows, nextCursor } = pageOf(page, deliveryCursor, (limit, before) =>
+        deliveries.list({ webhookId, state, limit, before }),
+      );
+      return { deliveries: rows.map(toDelivery), nextCursor };
     },
 
     /** Has one dead delivery wait again. Throws `webhook_not_found`, `delivery_not_found`, `delivery_not_dead`. */

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { and, asc, eq, gt, isNotNull, isNull, or } from "drizzle-orm";
-import { webhooks, type Db, type WebhookRow } from "@whatsapp-engine/db";
+import { and, asc, eq, isNotNull, isNull } from "drizzle-orm";
+import { rowsAfter, webhooks, type Db, type WebhookRow } from "@whatsapp-engine/db";
 import type { EventType } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../lib/clock.ts";
+import type { Age } from "../lib/paging.ts";
 
 export type { WebhookRow };
 export type WebhookStore = ReturnType<typeof createWebhookStore>;
@@ -60,21 +61,12 @@ export function createWebhookStore({ db, clock }: { db: Db; clock: Clock }) {
         .get();
     },
 
-    /** A page in order of creation, after `cursor` (creation time and id of the last one seen). */
-    list({ limit, cursor }: { limit: number; cursor?: { createdAt: number; id: string } }): WebhookRow[] {
+    /** In order of creation, those after `after`. */
+    list(limit: number, after?: Age): WebhookRow[] {
       return db
         .select()
         .from(webhooks)
-        .where(
-          and(
-            isNull(webhooks.deletedAt),
-            cursor &&
-              or(
-                gt(webhooks.createdAt, cursor.createdAt),
-                and(eq(webhooks.createdAt, cursor.createdAt), gt(webhooks.id, cursor.id)),
-              ),
-          ),
-        )
+        .where(and(isNull(webhooks.deletedAt), rowsAfter([webhooks.createdAt, webhooks.id], after)))
         .orderBy(asc(webhooks.createdAt), asc(webhooks.id))
         .limit(limit)
         .all();

@@ -22,7 +22,7 @@ import { hashOf, refuseIfOther, type MessageService } from "../service.ts";
 import type { MessageStore } from "../store.ts";
 import type { People } from "../../people/people.ts";
 import type { LiveSessions } from "../../connection/live.ts";
-import { decodeCursor, encodeCursor } from "../../lib/cursor.ts";
+import { ageCursor, pageOf } from "../../lib/paging.ts";
 import type { SessionService } from "../../sessions/service.ts";
 import { giveWay } from "../../lib/turns.ts";
 import { dryRun } from "./dry-run.ts";
@@ -233,16 +233,11 @@ export function createBulkService(deps: {
     },
 
     /** A page of a session's bulks, newest first; also of a session that is deleted. Throws `invalid_cursor`. */
-    list(sessionId: string, { state, limit, cursor }: ListBulksQuery) {
-      const rows = store.bulks.list({
-        sessionId,
-        ...(state && { state }),
-        limit: limit + 1,
-        ...(cursor !== undefined && { cursor: decodeCursor(cursor) }),
-      });
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return { bulks: page.map(show), nextCursor: last ? encodeCursor(last) : null };
+    list(sessionId: string, { state, ...page }: ListBulksQuery) {
+      const { rows, nextCursor } = pageOf(page, ageCursor, (limit, after) =>
+        store.bulks.list({ sessionId, state, limit, after }),
+      );
+      return { bulks: rows.map(show), nextCursor };
     },
 
     /** What became of each recipient, as CSV. */

@@ -1,7 +1,8 @@
-import { and, asc, count, desc, eq, inArray, lt, notExists, or, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, inArray, notExists, sql } from "drizzle-orm";
 import type { BulkState, MessageStatus } from "@whatsapp-engine/contract/api";
-import { bulks, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
+import { bulks, messages, rowsBefore, type BulkRow, type Db } from "@whatsapp-engine/db";
 import type { Clock } from "../../lib/clock.ts";
+import type { Age } from "../../lib/paging.ts";
 import type { AppendEvent } from "../../events/store.ts";
 import { ROWID, type MessageRow } from "../rows.ts";
 
@@ -70,14 +71,14 @@ export function createBulkStore({
     messagesOf: (bulkId: string): MessageRow[] =>
       db.select().from(messages).where(eq(messages.bulkId, bulkId)).orderBy(asc(ROWID)).all(),
 
-    /** A page of a session's bulks, newest first, after `cursor` (creation time and id of the last one seen). */
+    /** A session's bulks, newest first, those after `after`. */
     list(query: {
       sessionId: string;
-      state?: BulkState;
+      state?: BulkState | undefined;
       limit: number;
-      cursor?: { createdAt: number; id: string };
+      after?: Age | undefined;
     }): BulkRow[] {
-      const { sessionId, state, limit, cursor } = query;
+      const { sessionId, state, limit, after } = query;
       return db
         .select()
         .from(bulks)
@@ -85,11 +86,7 @@ export function createBulkStore({
           and(
             eq(bulks.sessionId, sessionId),
             state && eq(bulks.state, state),
-            cursor &&
-              or(
-                lt(bulks.createdAt, cursor.createdAt),
-                and(eq(bulks.createdAt, cursor.createdAt), lt(bulks.id, cursor.id)),
-              ),
+            rowsBefore([bulks.createdAt, bulks.id], after),
           ),
         )
         .orderBy(desc(bulks.createdAt), desc(bulks.id))
