@@ -8,7 +8,7 @@ import { createDatabaseCheck, newestTime, openDataDir, openPrepared } from "@wha
 import { openAlive } from "./lib/alive.ts";
 import { steadyClock, systemClock } from "./lib/clock.ts";
 import { createClockCheck } from "./lib/clock-check.ts";
-import { createCleanup, inBatches, type CleanupStep } from "./lib/cleanup.ts";
+import { createJanitor, inBatches, type CleanupStep } from "./lib/janitor.ts";
 import type { Config } from "./settings/config.ts";
 import { createEventFeed } from "./events/feed.ts";
 import { createEventRetention } from "./events/retention.ts";
@@ -26,7 +26,6 @@ import { selectRuntime } from "./select-runtime.ts";
 import { createSessions } from "./sessions.ts";
 import { createWhatsAppHealth } from "./fleet/whatsapp-health.ts";
 import { isInCompose } from "./settings/environment.ts";
-import { createSweeper } from "./lib/sweeper.ts";
 import { createVitals } from "./lib/vitals.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
 
@@ -123,17 +122,12 @@ export async function startService(deps: {
       events,
       allowPrivate: config.webhookAllowPrivate,
       keepEventsMs: config.eventRetentionMs,
-      requestSweep: () => sweeper.request(),
+      requestCleanup: () => void janitor.request("deliveries"),
       random: Math.random,
       clock,
       log,
     });
     opened.push(() => webhooks.close());
-    const sweeper = createSweeper({
-      steps: webhooks.sweepSteps.map((step) => () => (clockCheck.isPlausible() ? step() : 0)),
-      log,
-    });
-    opened.push(() => sweeper.close());
     const sessions = createSessions({
       db,
       appendEvent: events.append,
@@ -158,7 +152,7 @@ export async function startService(deps: {
       limitOf: (sessionId) => messages.limitOf(sessionId),
       letGoOfBuilds: (kept, heldBefore) => messages.letGoOfBuilds(kept, heldBefore),
       onForget: (sessionId) => messages.endSession(sessionId),
-      onRunnerRemoved: () => cleanup.count("containers", 1),
+      onRunnerRemoved: () => janitor.count("containers", 1),
       onDatabaseError: databaseCheck.note,
       onJournalLost: (sessionId) => messages.giveUpSending(sessionId),
     });
@@ -183,13 +177,15 @@ export async function startService(deps: {
         if (why !== null) throw new Error(why);
         return step(signal);
       };
-    const cleanup = createCleanup({
+    const janitor = createJanitor({
       steps: [
         ["containers", sessions.cleanup.containers],
         ["profiles", sessions.cleanup.profiles],
         ["messages", byAge(messages.cleanup.messages)],
         ["events", byAge(inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs })))],
         ["events", byAge(async () => sessions.unread.removeOld(config.eventRetentionMs))],
+        ["deliveries", webhooks.cleanup.ofDeleted],
+        ...webhooks.cleanup.byAge.map((step) => ["deliveries", byAge(step)] as const),
         ["media", byAge(messages.cleanup.media)],
         ["files", byAge(messages.cleanup.files)],
       ],
@@ -234,7 +230,7 @@ export async function startService(deps: {
       toRecipient: messages.toRecipient,
       feed,
       webhooks: webhooks.service,
-      cleanup: cleanup.status,
+      cleanup: janitor.status,
       whatsappHealth: createWhatsAppHealth({
         db,
         live: sessions.live,
@@ -274,7 +270,7 @@ export async function startService(deps: {
       const ended = closeServer(server);
       await Promise.race([ended, sleep(config.shutdownTimeoutMs, undefined, { ref: false })]);
       // What has no answer by now stays `sending`; the next start asks the runners about it.
-      await Promise.all([cleanup.close(), messages.close(LAST_ANSWERS_MS)]);
+      await Promise.all([janitor.close(), messages.close(LAST_ANSWERS_MS)]);
       await sessions.close();
       await Promise.race([ended, sleep(LAST_ANSWERS_MS, undefined, { ref: false })]);
       server.closeAllConnections();
@@ -285,11 +281,10 @@ export async function startService(deps: {
       log.warn({ messages: givenUp }, "what waited in the backup that was restored is unknown now");
     messages.open();
     webhooks.open();
-    sweeper.open();
     await sessions.open();
     if (alive.before) messages.resumeRepeats(alive.before);
     alive.begin();
-    cleanup.open();
+    janitor.open();
     vitals.open();
     answer = app.fetch as Fetch;
     starting.open(answer);

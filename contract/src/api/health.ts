@@ -76,7 +76,15 @@ export const whatsappHealthAnswerSchema = z.object({
   whatsapp: whatsappHealthSchema,
 });
 
-export const cleanupKinds = ["containers", "profiles", "media", "events", "messages", "files"] as const;
+export const cleanupKinds = [
+  "containers",
+  "profiles",
+  "media",
+  "events",
+  "deliveries",
+  "messages",
+  "files",
+] as const;
 export type CleanupKind = (typeof cleanupKinds)[number];
 
 /** What was removed since the engine's start, as nobody needed it any more, and what is kept though no session has it. */

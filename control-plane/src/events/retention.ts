@@ -1,7 +1,7 @@
 import { asc, inArray, lt, sql, and } from "drizzle-orm";
 import { deliveries, eventRetention, events, withoutSync, type Db } from "@whatsapp-engine/db";
 import type { Clock } from "../lib/clock.ts";
-import type { SweepStep } from "../lib/sweeper.ts";
+import type { CleanupBatch } from "../lib/janitor.ts";
 
 const BATCH = 500;
 
@@ -17,7 +17,7 @@ export function createEventRetention({
   db: Db;
   clock: Clock;
   keepMs: number;
-}): SweepStep {
+}): CleanupBatch {
   const old = db
     .select({ id: events.id })
     .from(events)

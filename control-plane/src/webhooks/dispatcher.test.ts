@@ -43,7 +43,7 @@ function start() {
     events,
     allowPrivate: true,
     keepEventsMs: 0,
-    requestSweep: () => undefined,
+    requestCleanup: () => undefined,
     random: () => 0,
     clock,
     log: pino({ level: "silent" }),
@@ -238,7 +238,7 @@ describe("the dispatcher", { timeout: 60_000 }, () => {
     webhooks.service.remove(id);
     expect(() => webhooks.service.get(id)).toThrow(/no webhook/);
     happen("a");
-    for (const step of webhooks.sweepSteps) while (step() > 0);
+    await webhooks.cleanup.ofDeleted(new AbortController().signal);
     expect(rows()).toEqual([]);
   });
 });

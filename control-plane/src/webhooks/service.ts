@@ -35,7 +35,7 @@ export function createWebhookService(deps: {
   dispatcher: WebhookDispatcher;
   caller: WebhookCaller;
   /** Has what a deleted webhook left removed. */
-  requestSweep: () => void;
+  requestCleanup: () => void;
   clock: Clock;
   log: Log;
 }) {
@@ -91,7 +91,7 @@ export function createWebhookService(deps: {
     remove(webhookId: string): void {
       found(store.change(webhookId, { enabled: false, deletedAt: clock.now() }), webhookId);
       dispatcher.forget(webhookId);
-      deps.requestSweep();
+      deps.requestCleanup();
       log.info({ webhookId }, "webhook deleted");
     },
 

@@ -3,7 +3,7 @@ import { isPublicAddress } from "../lib/address-guard.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EventStore } from "../events/store.ts";
 import type { Log } from "../lib/logger.ts";
-import type { SweepStep } from "../lib/sweeper.ts";
+import { inBatches, type CleanupBatch } from "../lib/janitor.ts";
 import { createWebhookCaller } from "./caller.ts";
 import { createDeliveryStore } from "./deliveries.ts";
 import { createWebhookDispatcher } from "./dispatcher.ts";
@@ -20,7 +20,8 @@ export function createWebhooks(deps: {
   allowPrivate: boolean;
   /** How long events are kept; 0: for ever. */
   keepEventsMs: number;
-  requestSweep: () => void;
+  /** Has what a deleted webhook leaves behind removed soon. */
+  requestCleanup: () => void;
   random: () => number;
   clock: Clock;
   log: Log;
@@ -48,13 +49,13 @@ export function createWebhooks(deps: {
     for (const [id, sessions] of lines) for (const sessionId of sessions) dispatcher.touch(id, sessionId);
   });
 
-  const removeDelivered: SweepStep = () => {
+  const removeDelivered: CleanupBatch = () => {
     const before = clock.now() - DELIVERED_KEPT_MS;
     return store.all().reduce((rows, { id }) => rows + deliveries.removeDelivered(id, before), 0);
   };
 
   /** What a disabled webhook would keep for ever: its deliveries, and with them their events. */
-  const giveUpDisabled: SweepStep = () => {
+  const giveUpDisabled: CleanupBatch = () => {
     if (deps.keepEventsMs === 0) return 0;
     const before = clock.now() - deps.keepEventsMs;
     const why = "the webhook was disabled for as long as events are kept";
@@ -64,7 +65,7 @@ export function createWebhooks(deps: {
       .reduce((rows, { id }) => rows + deliveries.giveUpWaiting(id, before, why), 0);
   };
 
-  const removeDeleted: SweepStep = () => {
+  const removeDeleted: CleanupBatch = () => {
     const [id] = store.deletedIds();
     if (id === undefined) return 0;
     const rows = deliveries.removeSome(id);
@@ -74,8 +75,11 @@ export function createWebhooks(deps: {
 
   return {
     service,
-    /** What of this is to be removed in time. */
-    sweepSteps: [removeDeleted, removeDelivered, giveUpDisabled],
+    /** Remove deliveries that are no longer kept: those of deleted webhooks, and by their age. */
+    cleanup: {
+      ofDeleted: inBatches(removeDeleted),
+      byAge: [inBatches(removeDelivered), inBatches(giveUpDisabled)],
+    },
     open: () => dispatcher.open(),
     async close(): Promise<void> {
       unsubscribe();
