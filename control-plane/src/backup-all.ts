@@ -26,13 +26,13 @@ async function main(): Promise<void> {
         `${file} would be within ${dataDir}, which is what is backed up; name another place.`,
       );
     if (runtime) await endRunners(runtime);
-    const profileIds = runtime ? await runtime.listProfiles() : [];
+    const profileIds = runtime ? await runtime.profiles.list() : [];
     const still = holdStill(dataDir);
     try {
       const tar = packWhole({
         dataDir,
         profileIds,
-        profile: (profileId) => runtime!.exportProfile(profileId),
+        profile: (profileId) => runtime!.profiles.read(profileId),
         createdAt: new Date().toISOString(),
       });
       const zipped = createGzip({ level: 1 });

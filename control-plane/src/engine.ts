@@ -114,7 +114,7 @@ export async function startService(deps: {
     const inUse = database.hasProfiles();
     const install = openInstall(config.dataDir, { inUse });
     const runtime = await selectRuntime({ config, install, inUse, environment, log });
-    opened.push(() => runtime.close());
+    opened.push(() => runtime.host.close());
     const events = createEventStore({ db, clock });
     const feed = createEventFeed({ store: events });
     const webhooks = createWebhooks({
@@ -131,7 +131,7 @@ export async function startService(deps: {
     const sessions = createSessions({
       db,
       appendEvent: events.append,
-      runtime,
+      ...runtime,
       runnerToken: install.runnerToken,
       startConcurrency: config.runner.startConcurrency,
       startTimeoutMs: config.runner.startTimeoutSeconds * 1000,
@@ -190,7 +190,7 @@ export async function startService(deps: {
         ["files", byAge(messages.cleanup.files)],
       ],
       kept: sessions.keptProfiles,
-      otherRunners: () => runtime.listOthers(),
+      otherRunners: () => runtime.host.listOthers(),
       clock,
       log,
     });
@@ -199,7 +199,7 @@ export async function startService(deps: {
     const vitals = createVitals({
       vitals: [
         { name: "database", code: "database_unavailable", look: databaseCheck.look },
-        { name: "runtime", code: "runtime_unavailable", look: () => runtime.check().then(() => null) },
+        { name: "runtime", code: "runtime_unavailable", look: () => runtime.host.check().then(() => null) },
         { name: "events", code: "database_unavailable", look: sessions.notTaken },
         { name: "profiles", code: "runtime_unavailable", look: sessions.diskTrouble },
       ],
@@ -289,7 +289,7 @@ export async function startService(deps: {
     answer = app.fetch as Fetch;
     starting.open(answer);
 
-    return { url, runtime: runtime.kind, apiKey, close: closeAll };
+    return { url, runtime: runtime.host.kind, apiKey, close: closeAll };
   } catch (error) {
     await closeAll();
     throw error;

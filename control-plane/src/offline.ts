@@ -46,7 +46,7 @@ export async function onInstallation(
     try {
       await work({ config, runtime });
     } finally {
-      await runtime?.close();
+      await runtime?.host.close();
     }
   } finally {
     hold.release();
@@ -72,13 +72,13 @@ export async function runtimeOf(
 /** Ends every runner in order, as a stop of its session would; says how many. Throws `OperatorError` where one could not be ended. */
 export async function endRunners(runtime: Runtime): Promise<void> {
   // Child processes end with their engine; those of one that was killed are waited for, and ended.
-  if (runtime.kind === "process") await runtime.prepare();
-  const runners = await runtime.list();
+  if (runtime.host.kind === "process") await runtime.host.prepare();
+  const runners = await runtime.host.list();
   const turns = new Semaphore(AT_ONCE);
   const ended = await Promise.allSettled(
     runners.map(({ runnerId, liveness }) =>
       turns.runExclusive(() =>
-        runtime.remove(runnerId, { graceSeconds: liveness === "alive" ? STOP_GRACE_SECONDS : 0 }),
+        runtime.host.remove(runnerId, { graceSeconds: liveness === "alive" ? STOP_GRACE_SECONDS : 0 }),
       ),
     ),
   );

@@ -53,7 +53,7 @@ async function main(): Promise<void> {
       async profile(profileId, tar) {
         runtime ??= await emptyRuntime(draft, settings);
         imported.push(profileId);
-        await runtime.importProfile(profileId, tar);
+        await runtime.profiles.write(profileId, tar);
       },
     });
     if (!existsSync(join(draft, "install.json")))
@@ -72,11 +72,11 @@ async function main(): Promise<void> {
     );
   } catch (error) {
     // What cannot be removed now the next try names; why it failed comes first.
-    await Promise.allSettled(imported.map(async (profileId) => runtime?.removeProfile(profileId)));
+    await Promise.allSettled(imported.map(async (profileId) => runtime?.profiles.remove(profileId)));
     await rm(draft, { recursive: true, force: true });
     throw asSentence(error);
   } finally {
-    await runtime?.close();
+    await runtime?.host.close();
     hold.release();
   }
 }
@@ -95,9 +95,9 @@ async function emptyRuntime(draft: string, settings: ReturnType<typeof readConfi
     throw new OperatorError(
       "The file is no backup that can be restored: it has logins, and names no runtime.",
     );
-  const [runners, profiles] = await Promise.all([runtime.list(), runtime.listProfiles()]);
+  const [runners, profiles] = await Promise.all([runtime.host.list(), runtime.profiles.list()]);
   if (runners.length === 0 && profiles.length === 0) return runtime;
-  await runtime.close();
+  await runtime.host.close();
   throw new OperatorError(
     `This machine has ${profiles.length} logins and ${runners.length} runners of the installation in the backup, which would be mixed with it; docs/operate.md says how to remove them.`,
   );

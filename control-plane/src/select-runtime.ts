@@ -67,7 +67,7 @@ export async function selectRuntime(deps: {
   if (install.runtime !== null) return create[install.runtime]();
 
   const docker = await create.docker();
-  const unavailable = await docker.ping().then(
+  const unavailable = await docker.host.ping().then(
     () => null,
     (error: unknown) => {
       if (error instanceof AppError) return error;

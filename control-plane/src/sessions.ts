@@ -5,7 +5,8 @@ import type { Db } from "@whatsapp-engine/db";
 import { steadyClock, type Clock } from "./lib/clock.ts";
 import type { AppendEvent } from "./events/store.ts";
 import type { Log } from "./lib/logger.ts";
-import type { Runtime } from "./runtime/runtime.ts";
+import type { ProfileStore } from "./runtime/profile-store.ts";
+import type { RunnerHost } from "./runtime/runner-host.ts";
 import { createAdmission, type AdmissionLimits, type Machine } from "./fleet/admission.ts";
 import { createBuilds, type CanarySettings } from "./builds/builds.ts";
 import { createUnusedProfiles } from "./logins/unused-profiles.ts";
@@ -43,7 +44,8 @@ const STRAY_MS = 10 * 60_000;
 /** Puts the parts of this folder together. */
 export function createSessions(deps: {
   db: Db;
-  runtime: Runtime;
+  host: RunnerHost;
+  profiles: ProfileStore;
   runnerToken: (runnerId: string) => string;
   startConcurrency: number;
   startTimeoutMs: number;
@@ -82,13 +84,13 @@ export function createSessions(deps: {
   /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
   settle: (sessionId: string) => Promise<void>;
 }) {
-  const { runtime, clock, log } = deps;
+  const { host, clock, log } = deps;
   const store = createSessionStore(deps);
   const live = createLiveSessions();
   const locks = createLocks();
   const backoff = createBackoff({ clock: steadyClock, random: deps.random });
   const background = createBackground(log);
-  const listRunners = shareNextCall(() => runtime.list());
+  const listRunners = shareNextCall(() => host.list());
 
   const copies = createPageCopies({
     ...deps,
@@ -196,7 +198,7 @@ export function createSessions(deps: {
     pairing: createPairing({ live, sessions: service, defaultCountry: deps.defaultCountry }),
     /** Each removes what no session has, and answers how much. Throw `runtime_unavailable`. */
     cleanup: {
-      containers: () => runtime.removeStrays(STRAY_MS),
+      containers: () => host.removeStrays(STRAY_MS),
       profiles: () => recovery.removeUnused(),
     },
     keptProfiles: () => recovery.kept(),

@@ -10,7 +10,8 @@ import {
 import { iso, type Clock } from "../lib/clock.ts";
 import type { AppendEvent } from "../events/store.ts";
 import type { Log } from "../lib/logger.ts";
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import type { Background } from "../lib/background.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import type { PageCopies } from "./page-copies.ts";
@@ -55,7 +56,8 @@ export type Builds = ReturnType<typeof createBuilds>;
 export function createBuilds(deps: {
   db: Db;
   appendEvent: AppendEvent;
-  runtime: Runtime;
+  host: RunnerHost;
+  profiles: ProfileStore;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   rows: WarmStore;
   live: LiveSessions;

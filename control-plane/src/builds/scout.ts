@@ -3,7 +3,8 @@ import type { RunnerState, WhatsAppPage } from "@whatsapp-engine/contract/runner
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
 import type { RunnerClient } from "../connection/client.ts";
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import { followWarmRunner } from "../connection/warm-follow.ts";
 import { WARM_GENERATION, type WarmStore } from "../sessions/warm-store.ts";
 
@@ -18,7 +19,8 @@ export type Scout = ReturnType<typeof createScout>;
  */
 export function createScout(deps: {
   rows: WarmStore;
-  runtime: Runtime;
+  host: RunnerHost;
+  profiles: ProfileStore;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   runnerToken: (runnerId: string) => string;
   /** From start to a code; the runner gives up then. */
@@ -26,11 +28,11 @@ export function createScout(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { rows, runtime, clock, log } = deps;
+  const { rows, host, profiles, clock, log } = deps;
 
   /** The document, once its page is up; null: it did not come to that. */
   async function served(runnerId: string, signal: AbortSignal): Promise<WhatsAppPage | null> {
-    const endpoint = await runtime.endpoint(runnerId);
+    const endpoint = await host.endpoint(runnerId);
     const token = deps.runnerToken(runnerId);
     const late = AbortSignal.any([signal, AbortSignal.timeout(deps.startTimeoutMs + MARGIN_MS)]);
     let unfollow = async (): Promise<void> => {};
@@ -67,8 +69,8 @@ export function createScout(deps: {
   }
 
   async function remove({ profileId, runnerId }: { profileId: string; runnerId: string }): Promise<void> {
-    await runtime.remove(runnerId, { graceSeconds: 0 });
-    await runtime.removeProfile(profileId);
+    await host.remove(runnerId, { graceSeconds: 0 });
+    await profiles.remove(profileId);
     rows.remove(profileId);
   }
 
@@ -91,7 +93,7 @@ export function createScout(deps: {
       try {
         const token = deps.runnerToken(names.runnerId);
         const spec = { ...names, generation: WARM_GENERATION, sessionId: null, token };
-        await runtime.ensure({ ...spec, expectsLogin: false, whatsappVersion: null });
+        await host.ensure({ ...spec, expectsLogin: false, whatsappVersion: null });
         return await served(names.runnerId, signal);
       } finally {
         await removeOrSay(names);

@@ -6,7 +6,9 @@ import { AppError } from "@whatsapp-engine/contract/api";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { Runtime, RuntimeEvent } from "../runtime/runtime.ts";
+import type { RunnerHost, RuntimeEvent } from "../runtime/runner-host.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { createSessions } from "../sessions.ts";
 
 const FOR_ALL = "2.3000.100";
@@ -39,12 +41,11 @@ function createRuntime(): Runtime {
     if (away) throw new AppError("runtime_unavailable", "The runtime does not answer.");
     return answer;
   };
-  return {
+  const host: Partial<RunnerHost> = {
     kind: "process",
     prepare: () => ifThere(undefined),
     ping: () => ifThere(undefined),
     list: () => ifThere([]),
-    listProfiles: () => ifThere([]),
     ensure: async ({ whatsappVersion }) => void started.push(whatsappVersion),
     endpoint: async () => {
       throw new AppError("runner_unavailable", "The runner does not run.");
@@ -54,14 +55,16 @@ function createRuntime(): Runtime {
       listener({ type: "relist" });
     },
     close: async () => undefined,
-  } as Partial<Runtime> as Runtime;
+  };
+  const profiles: Partial<ProfileStore> = { list: () => ifThere([]) };
+  return { host: host as RunnerHost, profiles: profiles as ProfileStore };
 }
 
 function createWith(whatsappVersion: string | null) {
   const ignore = () => undefined;
   sessions = createSessions({
     db: database.db,
-    runtime: createRuntime(),
+    ...createRuntime(),
     runnerToken: (runnerId) => runnerId,
     startConcurrency: 1,
     startTimeoutMs: 1_000,

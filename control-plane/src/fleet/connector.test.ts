@@ -43,7 +43,7 @@ async function follow(failures: Error[]) {
         cursor = seq;
       },
     } as never,
-    runtime: { endpoint: async () => ({ host: "127.0.0.1", port }) } as never,
+    host: { endpoint: async () => ({ host: "127.0.0.1", port }) } as never,
     live,
     observe: { state: nothing, unread: nothing } as never,
     runnerToken: () => "t",

@@ -6,7 +6,7 @@ import type { Log } from "../lib/logger.ts";
 import { createRunnerClient } from "../connection/client.ts";
 import { RunnerFlooded, type UnreadableLine } from "../connection/stream.ts";
 import { RunnerUnavailable } from "../connection/unavailable.ts";
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import { followRunner } from "../connection/follow.ts";
 import type { RunnerFate } from "../sessions/lifecycle.ts";
 import { canSend, type LiveRunner, type LiveSessions } from "../connection/live.ts";
@@ -23,7 +23,7 @@ export type Connector = ReturnType<typeof createConnector>;
 /** Connects to a session's present runner and keeps reading what it tells. */
 export function createConnector(deps: {
   store: SessionStore;
-  runtime: Runtime;
+  host: RunnerHost;
   live: LiveSessions;
   observe: ReturnType<typeof createObserver>;
   runnerToken: (runnerId: string) => string;
@@ -44,7 +44,7 @@ export function createConnector(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { store, runtime, live, clock, log } = deps;
+  const { store, host, live, clock, log } = deps;
 
   /** Also for a state that was seen before: what was written over it meanwhile is set right again. */
   function observe(sessionId: string, runnerId: string, state: RunnerState): void {
@@ -93,7 +93,7 @@ export function createConnector(deps: {
         return;
       }
       await live.detach(sessionId);
-      const client = createRunnerClient(await runtime.endpoint(runnerId), deps.runnerToken(runnerId));
+      const client = createRunnerClient(await host.endpoint(runnerId), deps.runnerToken(runnerId));
       const stopping = new AbortController();
 
       const following = followRunner({

@@ -6,7 +6,7 @@ import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createEventStore } from "../events/store.ts";
-import type { RunnerInfo, RunnerSpec } from "../runtime/runtime.ts";
+import type { RunnerInfo, RunnerSpec } from "../runtime/runner-host.ts";
 import { createBackground, type Background } from "../lib/background.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import { createLiveSessions } from "../connection/live.ts";
@@ -39,7 +39,7 @@ beforeEach(() => {
   background = createBackground(log);
   reconciler = createReconciler({
     store,
-    runtime: {
+    host: {
       ensure: async ({ runnerId, profileId }: RunnerSpec) =>
         void runners.push({
           runnerId,
@@ -49,8 +49,8 @@ beforeEach(() => {
           createdAt: new Date().toISOString(),
         }),
       remove: async (gone: string) => void (runners = runners.filter(({ runnerId }) => runnerId !== gone)),
-      removeProfile: async () => undefined,
     } as never,
+    profiles: { remove: async () => undefined } as never,
     live: createLiveSessions(),
     locks: createLocks(),
     connector: { attach: (_session, _profile, runnerId) => attach(runnerId) },

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { AppError, type SessionReason } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Log } from "../lib/logger.ts";
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import type { createBackoff } from "../lib/backoff.ts";
 import type { Background } from "../lib/background.ts";
 import type { Connector } from "./connector.ts";
@@ -31,7 +32,8 @@ export type Reconciler = ReturnType<typeof createReconciler>;
  */
 export function createReconciler(deps: {
   store: SessionStore;
-  runtime: Runtime;
+  host: RunnerHost;
+  profiles: ProfileStore;
   live: LiveSessions;
   locks: Locks;
   connector: Connector;
@@ -45,7 +47,7 @@ export function createReconciler(deps: {
   versionPins: Pick<VersionPins, "versionToStart">;
   log: Log;
 }) {
-  const { store, runtime, live, locks, connector, backoff, background, listRunners, log } = deps;
+  const { store, host, profiles, live, locks, connector, backoff, background, listRunners, log } = deps;
   const starts = createStartQueue({
     limit: deps.startConcurrency,
     usedAt: store.usedAt,
@@ -102,7 +104,7 @@ export function createReconciler(deps: {
         return;
       case "rename":
         // For people's eyes: nobody waits for it, and the next pass tries it again.
-        return background.run(() => runtime.rename(step.runnerId, sessionId));
+        return background.run(() => host.rename(step.runnerId, sessionId));
       case "log_out":
         // Where WhatsApp cannot be told the phone shows the link until its owner removes it; what follows goes on.
         await connector
@@ -116,11 +118,11 @@ export function createReconciler(deps: {
         return passStep("runner.logged_out", { sessionId });
       case "remove_runner":
         await live.detach(sessionId, step.runnerId);
-        await runtime.remove(step.runnerId, { graceSeconds: step.graceful ? STOP_GRACE_SECONDS : 0 });
+        await host.remove(step.runnerId, { graceSeconds: step.graceful ? STOP_GRACE_SECONDS : 0 });
         passStep("runner.removed", { sessionId });
         return store.dropRunner(step.runnerId);
       case "remove_profile":
-        await runtime.removeProfile(profileId);
+        await profiles.remove(profileId);
         return passStep("profile.removed", { sessionId });
       case "forget":
         store.forget(sessionId);
@@ -177,7 +179,7 @@ export function createReconciler(deps: {
     try {
       const token = deps.runnerToken(runnerId);
       const expectsLogin = row.linkedPhoneNumber !== null;
-      await runtime.ensure({
+      await host.ensure({
         runnerId,
         profileId,
         generation,
@@ -300,7 +302,7 @@ export function createReconciler(deps: {
     /** Throws `runtime_unavailable` where a pass would come to nothing now: asked before anything is changed for one. */
     async reachable(): Promise<void> {
       refuseUnlessReady();
-      await runtime.ping();
+      await host.ping();
     },
 
     reconcile,

@@ -22,7 +22,7 @@ unusedProfiles("the process runtime", async () => {
   return {
     runtime,
     async dispose() {
-      await runtime.close();
+      await runtime.host.close();
       await rm(dataDir, { recursive: true });
     },
   };

@@ -1,7 +1,8 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
 import type { ProfileContents } from "../runtime/profile-contents.ts";
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { RunnerInfo } from "../runtime/runner-host.ts";
 import type { Locks } from "../lib/locks.ts";
 import type { SessionRow, SessionStore } from "../sessions/store.ts";
 
@@ -27,13 +28,13 @@ const UNREAD = "What is in it could not be read; it is tried again.";
  */
 export function createRecovery(deps: {
   store: SessionStore;
-  runtime: Runtime;
+  profiles: ProfileStore;
   locks: Locks;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   clock: Clock;
   log: Log;
 }) {
-  const { store, runtime, locks, listRunners, clock, log } = deps;
+  const { store, profiles, locks, listRunners, clock, log } = deps;
   /** Why a profile is kept that no session has. Looked at once, as a session that is deleted must not come back by it. */
   const kept = new Map<string, string>();
   /** Profiles that were never anybody's, and since when this is known. */
@@ -42,7 +43,7 @@ export function createRecovery(deps: {
   /** Profiles that neither the database of before the list nor that of after it knows, so that none is on its way. */
   async function unknownProfiles(): Promise<string[]> {
     const before = store.profileIds();
-    const all = await runtime.listProfiles();
+    const all = await profiles.list();
     const after = store.profileIds();
     const unknown = all.filter((id) => !before.has(id) && !after.has(id));
     for (const known of [kept, unused])
@@ -59,7 +60,7 @@ export function createRecovery(deps: {
   /** Undefined: it has no claim to a session, and was dealt with. */
   async function look(profileId: string): Promise<Claimed | undefined> {
     try {
-      const contents = await runtime.readProfile(profileId);
+      const contents = await profiles.inspect(profileId);
       if (contents === undefined) return undefined;
       const { claim, linked } = contents;
       kept.delete(profileId);
@@ -89,7 +90,7 @@ export function createRecovery(deps: {
     const { profileId, contents } = found;
     const { sessionId, claimedAt } = contents.claim;
     // A deletion that ended meanwhile left no session, and no profile either.
-    if (!(await runtime.listProfiles()).includes(profileId)) return;
+    if (!(await profiles.list()).includes(profileId)) return;
     const runners = await runnersOf(profileId);
     const desired = contents.hasRunner || runners.length > 0 ? "running" : "stopped";
     const present = newestAlive(runners);
@@ -139,14 +140,14 @@ export function createRecovery(deps: {
       let removed = 0;
       for (const [profileId, since] of unused) {
         if (clock.now() - since < UNUSED_MS) continue;
-        const contents = await runtime.readProfile(profileId);
+        const contents = await profiles.inspect(profileId);
         const isUnused = contents?.claim === null && !contents.linked;
         const runners = await runnersOf(profileId);
         if (!isUnused || runners.length > 0 || store.profileIds().has(profileId)) {
           unused.delete(profileId);
           continue;
         }
-        await runtime.removeProfile(profileId);
+        await profiles.remove(profileId);
         unused.delete(profileId);
         removed += 1;
         log.info({ profileId }, "a profile that was never used is removed");

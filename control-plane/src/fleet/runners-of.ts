@@ -1,4 +1,4 @@
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import { STOP_GRACE_SECONDS } from "./reconciler.ts";
 
@@ -6,7 +6,7 @@ export type RunnersOf = ReturnType<typeof createRunnersOf>;
 
 /** The runners on a profile; whoever ends them holds the session's lock, and has seen to it that none is wanted. */
 export const createRunnersOf = (deps: {
-  runtime: Runtime;
+  host: RunnerHost;
   live: LiveSessions;
   listRunners: () => Promise<readonly RunnerInfo[]>;
 }) => ({
@@ -15,7 +15,7 @@ export const createRunnersOf = (deps: {
     for (const runner of await deps.listRunners()) {
       if (runner.profileId !== profileId) continue;
       await deps.live.detach(sessionId, runner.runnerId);
-      await deps.runtime.remove(runner.runnerId, { graceSeconds: STOP_GRACE_SECONDS });
+      await deps.host.remove(runner.runnerId, { graceSeconds: STOP_GRACE_SECONDS });
     }
   },
 });

@@ -1,7 +1,7 @@
 import { AppError } from "@whatsapp-engine/contract/api";
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
-import type { RuntimeEvent } from "../runtime/runtime.ts";
+import type { RuntimeEvent } from "../runtime/runner-host.ts";
 import { createBackground } from "../lib/background.ts";
 import { createSupervisor } from "./supervisor.ts";
 
@@ -16,7 +16,7 @@ it("is prepared once, though it is asked again while the engine that was away pr
   const background = createBackground(log);
   const supervisor = createSupervisor({
     store: { ids: () => [] } as never,
-    runtime: {
+    host: {
       prepare: () =>
         isAway
           ? Promise.reject(new AppError("runtime_unavailable", "The engine is away."))

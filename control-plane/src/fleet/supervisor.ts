@@ -1,7 +1,7 @@
 import { AppError } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { RunnerInfo, Runtime, RuntimeEvent } from "../runtime/runtime.ts";
+import type { RunnerHost, RunnerInfo, RuntimeEvent } from "../runtime/runner-host.ts";
 import type { Background } from "../lib/background.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import type { Recovery } from "./recovery.ts";
@@ -17,7 +17,7 @@ const OUT_OF_MEMORY_MS = 10_000;
 /** Watches the runtime, and has sessions reconciled: at start, on every event, and from time to time. */
 export function createSupervisor(deps: {
   store: SessionStore;
-  runtime: Runtime;
+  host: RunnerHost;
   live: LiveSessions;
   reconciler: Reconciler;
   recovery: Recovery;
@@ -33,8 +33,7 @@ export function createSupervisor(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { clock, store, runtime, live, reconciler, recovery, warmRunners, background, listRunners, log } =
-    deps;
+  const { clock, store, host, live, reconciler, recovery, warmRunners, background, listRunners, log } = deps;
   /** When a process of a runner was last killed for memory. */
   const outOfMemory = new Map<string, number>();
   let resync: NodeJS.Timeout | undefined;
@@ -42,7 +41,7 @@ export function createSupervisor(deps: {
 
   /** Once: it would take what is under way since then for what an earlier start left. */
   function prepare(): Promise<void> {
-    prepared ??= runtime
+    prepared ??= host
       .prepare()
       .then(deps.clearUp)
       .catch((error: unknown) => {
@@ -78,7 +77,7 @@ export function createSupervisor(deps: {
     for (const { runnerId, profileId } of leftovers) {
       log.warn({ runnerId, profileId }, "a runner of no session is removed; its profile is kept");
       background.run(async () => {
-        await runtime.remove(runnerId, { graceSeconds: STOP_GRACE_SECONDS });
+        await host.remove(runnerId, { graceSeconds: STOP_GRACE_SECONDS });
         deps.onRunnerRemoved();
       });
     }
@@ -120,7 +119,7 @@ export function createSupervisor(deps: {
         log.warn({ err: error }, "the runtime does not answer yet");
       }
       const first = new Promise<void>((resolve) => {
-        runtime.watch((event) => {
+        host.watch((event) => {
           background.run(() => onEvent(event));
           resolve();
         }, background.stopping);

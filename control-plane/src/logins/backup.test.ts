@@ -8,7 +8,8 @@ import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { pack } from "tar-stream";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import { createBackup } from "./backup.ts";
 import { createLiveSessions } from "../connection/live.ts";
 import type { Reconciler } from "../fleet/reconciler.ts";
@@ -63,26 +64,28 @@ function exported(): Readable {
 }
 
 function takeBackup() {
-  const runtime = {
-    listProfiles: async () => [profileId],
+  const host = {
     async remove(runnerId: string) {
       await delay(20);
       if (removeFails) throw away;
       runners = runners.filter((runner) => runner.runnerId !== runnerId);
       done.push(`removed ${runnerId}`);
     },
-    exportProfile(id: string) {
+  } as Partial<RunnerHost> as RunnerHost;
+  const profiles = {
+    list: async () => [profileId],
+    read(id: string) {
       done.push(id === profileId ? "copied" : `copied ${id}`);
       return exported();
     },
-  } as Partial<Runtime> as Runtime;
+  } as Partial<ProfileStore> as ProfileStore;
   const live = createLiveSessions();
   const backup = createBackup({
     store,
     live,
-    runtime,
+    profiles,
     reconciler: { request: (id: string) => void done.push(`asked for ${id}`) } as Reconciler,
-    runnersOf: createRunnersOf({ runtime, live, listRunners: async () => runners }),
+    runnersOf: createRunnersOf({ host, live, listRunners: async () => runners }),
     sessions: { exclusively: async (id, work) => work(store.find(id)!) },
     dataDir,
     maxBytes: 1024 * 1024,

@@ -4,7 +4,7 @@ import { packBackup, type Manifest } from "./archive.ts";
 import { spool, type Spooled } from "./spool.ts";
 import { iso, type Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import type { Reconciler } from "../fleet/reconciler.ts";
 import type { RunnersOf } from "../fleet/runners-of.ts";
@@ -20,7 +20,7 @@ export function createBackup(deps: {
   store: SessionStore;
   live: LiveSessions;
   reconciler: Reconciler;
-  runtime: Runtime;
+  profiles: ProfileStore;
   runnersOf: RunnersOf;
   sessions: Pick<SessionService, "exclusively">;
   /** Where the file grows; encrypted, and without a name. */
@@ -29,7 +29,7 @@ export function createBackup(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { store, live, reconciler, runtime, runnersOf, maxBytes, clock, log } = deps;
+  const { store, live, reconciler, profiles, runnersOf, maxBytes, clock, log } = deps;
 
   /** The runner that there is ends in order; the next pass starts another where one is wanted. */
   async function pause(row: SessionRow, profileId: string): Promise<void> {
@@ -53,7 +53,7 @@ export function createBackup(deps: {
   }
 
   async function copy(manifest: Manifest, passphrase: string): Promise<Backup> {
-    const { tar, linked } = packBackup(runtime.exportProfile(manifest.profileId), manifest);
+    const { tar, linked } = packBackup(profiles.read(manifest.profileId), manifest);
     const tooLarge = () =>
       new AppError(
         "backup_too_large",
@@ -72,7 +72,7 @@ export function createBackup(deps: {
   return (sessionId: string, passphrase: string): Promise<Backup> =>
     deps.sessions.exclusively(sessionId, async (row) => {
       const profile = store.profileOf(sessionId);
-      const isThere = profile !== undefined && (await runtime.listProfiles()).includes(profile.id);
+      const isThere = profile !== undefined && (await profiles.list()).includes(profile.id);
       if (row.status === "qr_ready" || !isThere) throw notLinked(sessionId);
       const startedAt = clock.now();
       try {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { RunnerHost } from "../runtime/runner-host.ts";
 import type { Connector } from "../fleet/connector.ts";
 import { createLiveSessions } from "../connection/live.ts";
 import { createLogout } from "./logout.ts";
@@ -53,13 +53,13 @@ afterEach(async () => {
 });
 
 function createWith() {
-  const runtime = {
+  const host = {
     ensure: async ({ generation }) => void generations.push(generation),
     endpoint: async () => ({ host: "127.0.0.1", port: (server.address() as AddressInfo).port }),
-  } as Partial<Runtime> as Runtime;
+  } as Partial<RunnerHost> as RunnerHost;
   return createLogout({
     store,
-    runtime,
+    host,
     live: createLiveSessions(),
     connector: {} as Connector,
     runnerToken: (runnerId) => runnerId,

@@ -5,7 +5,7 @@ import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Log } from "../lib/logger.ts";
 import { createRunnerClient, type RunnerClient } from "../connection/client.ts";
 import { RunnerUnavailable, StaleClaimFound } from "../connection/unavailable.ts";
-import type { RunnerInfo, Runtime } from "../runtime/runtime.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import type { Connector } from "../fleet/connector.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import { STOP_GRACE_SECONDS } from "../fleet/reconciler.ts";
@@ -22,7 +22,7 @@ const TRY_AGAIN_MS = 100;
  */
 export function createLogout(deps: {
   store: SessionStore;
-  runtime: Runtime;
+  host: RunnerHost;
   live: LiveSessions;
   connector: Connector;
   runnerToken: (runnerId: string) => string;
@@ -30,7 +30,7 @@ export function createLogout(deps: {
   versionPins: Pick<VersionPins, "versionFor" | "giveTo">;
   log: Log;
 }) {
-  const { store, runtime, live, connector, runnerToken, listRunners, versionPins, log } = deps;
+  const { store, host, live, connector, runnerToken, listRunners, versionPins, log } = deps;
 
   /** The line of messages does not hear of this runner: it is not followed, so nothing is handed to it. */
   async function byRunnerOfItsOwn(session: SessionRow, profileId: string): Promise<UnlinkOutcome> {
@@ -42,7 +42,7 @@ export function createLogout(deps: {
     passStep("runner.row_written", { sessionId });
     // A login that is gone needs no logout.
     const expectsLogin = false;
-    await runtime.ensure({
+    await host.ensure({
       runnerId,
       profileId,
       generation,
@@ -52,7 +52,7 @@ export function createLogout(deps: {
       whatsappVersion,
     });
     passStep("runner.started", { sessionId });
-    const client = createRunnerClient(await runtime.endpoint(runnerId), token);
+    const client = createRunnerClient(await host.endpoint(runnerId), token);
     try {
       // Without a copy nothing is opened: the login is deleted, and the answer says that WhatsApp was not asked.
       if (whatsappVersion !== null) await onceListening(() => versionPins.giveTo(client, whatsappVersion));
@@ -84,7 +84,7 @@ export function createLogout(deps: {
       }
       if (present) return await onceListening(present.logout);
       for (const runner of runners) {
-        await runtime.remove(runner.runnerId, { graceSeconds: STOP_GRACE_SECONDS });
+        await host.remove(runner.runnerId, { graceSeconds: STOP_GRACE_SECONDS });
         passStep("runner.removed", { sessionId });
       }
       return await byRunnerOfItsOwn(session, profile.id);

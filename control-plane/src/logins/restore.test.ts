@@ -62,8 +62,8 @@ it("a setting that is changed while the old login is removed does not keep the s
     store,
     locks: createLocks(),
     reconciler: { reachable: async () => undefined, request: nothing } as never,
-    runtime: {
-      async importProfile(_: string, tar: Readable) {
+    profiles: {
+      async write(_: string, tar: Readable) {
         for await (const chunk of tar) void chunk;
       },
     } as never,

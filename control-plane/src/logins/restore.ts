@@ -7,7 +7,7 @@ import { checkBackup, profileOf, type Manifest } from "./archive.ts";
 import type { Spooled } from "./spool.ts";
 import type { UnusedProfiles } from "./unused-profiles.ts";
 import type { Log } from "../lib/logger.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
 import { compareAccounts } from "../people/account.ts";
 import type { Admission } from "../fleet/admission.ts";
 import type { Locks } from "../lib/locks.ts";
@@ -23,21 +23,21 @@ export function createRestore(deps: {
   store: SessionStore;
   locks: Locks;
   reconciler: Reconciler;
-  runtime: Runtime;
+  profiles: ProfileStore;
   runnersOf: RunnersOf;
   admission: Admission;
   unused: UnusedProfiles;
   sessions: Pick<SessionService, "started" | "shown">;
   log: Log;
 }) {
-  const { store, reconciler, runtime, unused, log } = deps;
+  const { store, reconciler, profiles, unused, log } = deps;
 
   /** The new profile is whole before the session gets it, in one transaction; a crash leaves the one or the other. Starts it. */
   async function replaceProfile(sessionId: string, read: () => Readable, content: Content) {
     const profileId = randomUUID();
     await unused.note(profileId);
     try {
-      await runtime.importProfile(profileId, profileOf(read()));
+      await profiles.write(profileId, profileOf(read()));
       passStep("restore.imported", {});
       // Somebody may have scanned its code meanwhile.
       refuseUnfit(store.find(sessionId), content.manifest);

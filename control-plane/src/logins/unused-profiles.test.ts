@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
 import { createUnusedProfiles, type UnusedProfiles } from "./unused-profiles.ts";
 
 let dataDir: string;
@@ -15,15 +15,15 @@ let unused: UnusedProfiles;
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), "unused-profiles-"));
   [removed, away, ofSessions] = [[], false, new Set()];
-  const runtime: Partial<Runtime> = {
-    async removeProfile(id) {
+  const profiles: Partial<ProfileStore> = {
+    async remove(id) {
       if (away) throw new Error("The runtime does not answer.");
       removed.push(id);
     },
   };
   const log = pino({ level: "silent" });
   const profileIds = () => ofSessions;
-  unused = createUnusedProfiles({ dataDir, runtime: runtime as Runtime, profileIds, log });
+  unused = createUnusedProfiles({ dataDir, profiles: profiles as ProfileStore, profileIds, log });
 });
 afterEach(() => rmSync(dataDir, { recursive: true }));
 

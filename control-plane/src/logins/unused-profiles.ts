@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../lib/logger.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore } from "../runtime/profile-store.ts";
 
 /**
  * Notes of profiles that are to go unless a session has them: a profile is removed on what was written down before,
@@ -18,17 +18,17 @@ export type UnusedProfiles = {
 
 export function createUnusedProfiles(deps: {
   dataDir: string;
-  runtime: Runtime;
+  profiles: ProfileStore;
   /** Profiles that sessions have. */
   profileIds: () => ReadonlySet<string>;
   log: Log;
 }): UnusedProfiles {
-  const { runtime, log } = deps;
+  const { profiles, log } = deps;
   const dir = join(deps.dataDir, "unused-profiles");
 
   async function settle(profileId: string): Promise<void> {
     if (!deps.profileIds().has(profileId)) {
-      await runtime.removeProfile(profileId);
+      await profiles.remove(profileId);
       log.info({ profileId }, "a profile that no session has was removed");
     }
     await rm(join(dir, profileId), { force: true });

@@ -1,5 +1,5 @@
 import { encodeRunnerEnvironment, type RunnerEnvironment } from "@whatsapp-engine/contract/runner";
-import type { RunnerSpec } from "./runtime.ts";
+import type { RunnerSpec } from "./runner-host.ts";
 
 /** What every runner is told, whoever it is for. */
 export type RunnerSettings = {

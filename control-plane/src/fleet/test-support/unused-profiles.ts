@@ -5,6 +5,8 @@ import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEventStore } from "../../events/store.ts";
+import type { ProfileStore } from "../../runtime/profile-store.ts";
+import type { RunnerHost } from "../../runtime/runner-host.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { aRunner } from "../../runtime/test-support/conformance.ts";
 import { callStub } from "../../runtime/test-support/stub-client.ts";
@@ -21,15 +23,16 @@ export const unusedProfiles = (
 ): void => {
   describe(`Profiles that were never anybody's, on ${name}`, () => {
     let subject: Awaited<ReturnType<typeof makeSubject>>;
-    let runtime: Runtime;
+    let host: RunnerHost;
+    let profiles: ProfileStore;
     let dir: string;
     let database: OpenDatabase;
     beforeAll(async () => {
       dir = mkdtempSync(join(tmpdir(), "unused-profiles-"));
       database = openDatabase(dir);
       subject = await makeSubject();
-      ({ runtime } = subject);
-      await runtime.prepare();
+      ({ host, profiles } = subject.runtime);
+      await host.prepare();
     });
     afterAll(async () => {
       await subject.dispose();
@@ -40,10 +43,10 @@ export const unusedProfiles = (
     /** A profile that a runner was on; with what it wrote there. */
     async function plant(files: Record<string, string> = {}, { leave = false } = {}): Promise<string> {
       const spec = aRunner();
-      await runtime.ensure(spec);
+      await host.ensure(spec);
       for (const [path, text] of Object.entries(files))
-        await callStub(runtime, spec.runnerId, `/write?path=${path}&text=${encodeURIComponent(text)}`);
-      if (!leave) await runtime.remove(spec.runnerId, { graceSeconds: 5 });
+        await callStub(host, spec.runnerId, `/write?path=${path}&text=${encodeURIComponent(text)}`);
+      if (!leave) await host.remove(spec.runnerId, { graceSeconds: 5 });
       return spec.profileId;
     }
 
@@ -61,9 +64,9 @@ export const unusedProfiles = (
       });
       const recovery = createRecovery({
         store,
-        runtime,
+        profiles,
         locks: createLocks(),
-        listRunners: () => runtime.list(),
+        listRunners: () => host.list(),
         clock,
         log: pino({ level: "silent" }),
       });
@@ -80,14 +83,14 @@ export const unusedProfiles = (
       expect(await recovery.removeUnused()).toBe(0);
       // A login that is there now counts, whatever was seen before.
       const second = { ...aRunner(later), profileId: later };
-      await runtime.ensure(second);
-      await callStub(runtime, second.runnerId, "/write?path=browser/linked&text=now");
-      await runtime.remove(second.runnerId, { graceSeconds: 5 });
+      await host.ensure(second);
+      await callStub(host, second.runnerId, "/write?path=browser/linked&text=now");
+      await host.remove(second.runnerId, { graceSeconds: 5 });
       now += 2 * MINUTE_MS;
       expect(await recovery.removeUnused()).toBe(1);
       expect(await recovery.removeUnused()).toBe(0);
 
-      const left = await runtime.listProfiles();
+      const left = await profiles.list();
       expect(left).not.toContain(never);
       expect(left.toSorted()).toEqual([linked, inUse, later, claimed].toSorted());
       expect(recovery.kept().map(({ profileId }) => profileId)).toEqual([linked]);

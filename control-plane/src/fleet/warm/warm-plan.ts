@@ -1,5 +1,5 @@
 import type { RunnerState } from "@whatsapp-engine/contract/runner";
-import type { RunnerInfo } from "../../runtime/runtime.ts";
+import type { RunnerInfo } from "../../runtime/runner-host.ts";
 import type { WarmRunnerRow } from "../../sessions/warm-store.ts";
 
 /**

@@ -6,7 +6,8 @@ import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createProcessRuntime } from "../../runtime/process/process.ts";
-import type { Runtime } from "../../runtime/runtime.ts";
+import type { ProfileStore } from "../../runtime/profile-store.ts";
+import type { RunnerHost } from "../../runtime/runner-host.ts";
 import { createBackground, type Background } from "../../lib/background.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import { createWarmRunners, type WarmRunners } from "./warm-runners.ts";
@@ -20,7 +21,8 @@ const WAITED_MS = 1_000;
 let dir: string;
 let database: OpenDatabase;
 let rows: WarmStore;
-let runtime: Runtime;
+let host: RunnerHost;
+let profiles: ProfileStore;
 let background: Background;
 let pool: WarmRunners;
 let now: number;
@@ -33,7 +35,7 @@ beforeEach(() => {
   chmodSync(dir, 0o711);
   database = openDatabase(dir);
   rows = createWarmStore(database.db);
-  runtime = createProcessRuntime({
+  ({ host, profiles } = createProcessRuntime({
     dataDir: dir,
     // It starts no browser and shows no code: it stays on its way to one.
     runnerEntry: join(import.meta.dirname, "../../runtime/test-support/stub-runner.mjs"),
@@ -42,13 +44,13 @@ beforeEach(() => {
     uids: { first: 1_900_000_000, last: 1_999_999_999 },
     environment: { PATH: process.env["PATH"] },
     log,
-  });
+  }));
   [now, wanted, room, startingSessions] = [1_000_000, 1, true, 0];
   open();
 });
 afterEach(async () => {
   await close();
-  await runtime.close();
+  await host.close();
   database.close();
   rmSync(dir, { recursive: true });
 });
@@ -59,8 +61,9 @@ function open() {
   background = createBackground(log);
   pool = createWarmRunners({
     rows,
-    runtime,
-    listRunners: () => runtime.list(),
+    host,
+    profiles,
+    listRunners: () => host.list(),
     runnerToken: () => "token-of-a-stub-runner",
     get wanted() {
       return wanted;
@@ -93,7 +96,8 @@ async function fill() {
   now += WAITED_MS;
   await look();
 }
-const profiles = () => readdirSync(dir).includes("profiles") && readdirSync(join(dir, "profiles")).length;
+const profileFolders = () =>
+  readdirSync(dir).includes("profiles") && readdirSync(join(dir, "profiles")).length;
 
 it("starts none before the sessions of the engine's start, while sessions start, or without room", async () => {
   await look();
@@ -108,7 +112,7 @@ it("starts none before the sessions of the engine's start, while sessions start,
   room = true;
   await look();
   expect(pool.counts()).toEqual({ ready: 0, starting: 1 });
-  expect(await runtime.list()).toMatchObject([{ runnerId: rows.all()[0]!.runnerId, liveness: "alive" }]);
+  expect(await host.list()).toMatchObject([{ runnerId: rows.all()[0]!.runnerId, liveness: "alive" }]);
 });
 
 it("gives no session one that shows no code", async () => {
@@ -124,8 +128,8 @@ it("gives up for a session also what is just being started, and leaves nothing o
   // A call to an engine that has not made the container yet.
   let begin = (): void => {};
   const begun = new Promise<void>((resolve) => (begin = resolve));
-  const ensure = runtime.ensure.bind(runtime);
-  const called = vi.spyOn(runtime, "ensure").mockImplementation((spec) => begun.then(() => ensure(spec)));
+  const ensure = host.ensure.bind(host);
+  const called = vi.spyOn(host, "ensure").mockImplementation((spec) => begun.then(() => ensure(spec)));
   pool.request();
   await vi.waitFor(() => expect(called).toHaveBeenCalled());
   room = false;
@@ -133,9 +137,9 @@ it("gives up for a session also what is just being started, and leaves nothing o
   expect(pool.counts()).toEqual({ ready: 0, starting: 0 });
   begin();
   await background.idle();
-  expect(await runtime.list()).toEqual([]);
+  expect(await host.list()).toEqual([]);
   expect(rows.all()).toEqual([]);
-  expect(profiles()).toBe(0);
+  expect(profileFolders()).toBe(0);
 });
 
 it("adopts what an earlier control plane left, and removes what has no runner any more", async () => {
@@ -146,25 +150,25 @@ it("adopts what an earlier control plane left, and removes what has no runner an
   open();
   await look();
   expect(rows.all()).toEqual([mine]);
-  expect(await runtime.list()).toHaveLength(1);
+  expect(await host.list()).toHaveLength(1);
   expect(pool.counts()).toEqual({ ready: 0, starting: 1 });
 });
 
 it("changes nothing while the runtime does not answer, and removes all where none is wanted any more", async () => {
   await fill();
   wanted = 0;
-  const away = vi.spyOn(runtime, "list").mockRejectedValue(new AppError("runtime_unavailable", "away"));
+  const away = vi.spyOn(host, "list").mockRejectedValue(new AppError("runtime_unavailable", "away"));
   await look();
   expect(rows.all()).toHaveLength(1);
   away.mockRestore();
   await look();
   expect(rows.all()).toEqual([]);
-  expect(await runtime.list()).toEqual([]);
-  expect(profiles()).toBe(0);
+  expect(await host.list()).toEqual([]);
+  expect(profileFolders()).toBe(0);
 });
 
 it("waits longer from one failure to the next", async () => {
-  const ensure = vi.spyOn(runtime, "ensure").mockRejectedValue(new Error("no memory"));
+  const ensure = vi.spyOn(host, "ensure").mockRejectedValue(new Error("no memory"));
   await fill();
   // At once a second time, then after a second.
   expect(ensure).toHaveBeenCalledTimes(2);
@@ -183,8 +187,8 @@ it("keeps the profile that became a session's meanwhile", async () => {
   rows.remove(warm!.profileId); // as the claim does
   pool.giveUp(1);
   await background.idle();
-  expect(await runtime.listProfiles()).toEqual([warm!.profileId]);
-  expect(await runtime.list()).toMatchObject([{ runnerId: warm!.runnerId, liveness: "alive" }]);
+  expect(await profiles.list()).toEqual([warm!.profileId]);
+  expect(await host.list()).toMatchObject([{ runnerId: warm!.runnerId, liveness: "alive" }]);
 });
 
 it("keeps a profile that says whose it is, though an older database takes it for the pool's", async () => {
@@ -193,12 +197,12 @@ it("keeps a profile that says whose it is, though an older database takes it for
   const claim = { sessionId: "a", claimedAt: "2026-01-02T03:04:05.000Z" };
   writeFileSync(join(dir, "profiles", warm!.profileId, "claim.json"), JSON.stringify(claim));
   wanted = 0;
-  const unread = vi.spyOn(runtime, "readProfile").mockRejectedValue(new AppError("runtime_unavailable", ""));
+  const unread = vi.spyOn(profiles, "inspect").mockRejectedValue(new AppError("runtime_unavailable", ""));
   await look();
   expect(rows.all()).toHaveLength(1); // unknown is not "nobody's"
   unread.mockRestore();
   await look();
   expect(rows.all()).toEqual([]);
-  expect(await runtime.list()).toEqual([]);
-  expect(await runtime.listProfiles()).toEqual([warm!.profileId]);
+  expect(await host.list()).toEqual([]);
+  expect(await profiles.list()).toEqual([warm!.profileId]);
 });

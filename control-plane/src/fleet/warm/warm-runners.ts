@@ -4,7 +4,8 @@ import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/logger.ts";
-import type { RunnerInfo, Runtime } from "../../runtime/runtime.ts";
+import type { ProfileStore } from "../../runtime/profile-store.ts";
+import type { RunnerHost, RunnerInfo } from "../../runtime/runner-host.ts";
 import type { createBackoff } from "../../lib/backoff.ts";
 import type { Background } from "../../lib/background.ts";
 import { STOP_GRACE_SECONDS } from "../reconciler.ts";
@@ -50,7 +51,8 @@ export type WarmRunners = ReturnType<typeof createWarmRunners>;
  */
 export function createWarmRunners(deps: {
   rows: WarmStore;
-  runtime: Runtime;
+  host: RunnerHost;
+  profiles: ProfileStore;
   listRunners: () => Promise<readonly RunnerInfo[]>;
   runnerToken: (runnerId: string) => string;
   /** How many the operator wants; 0: none. */
@@ -72,7 +74,7 @@ export function createWarmRunners(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { rows, runtime, backoff, background, clock, log } = deps;
+  const { rows, host, profiles, backoff, background, clock, log } = deps;
   const entries = new Map<string, Entry>();
   const passes = new Mutex();
   let asked = false;
@@ -188,7 +190,7 @@ export function createWarmRunners(deps: {
     try {
       const token = deps.runnerToken(runnerId);
       const names = { runnerId, profileId, generation: WARM_GENERATION, sessionId: null };
-      await runtime.ensure({ ...names, token, expectsLogin: false, whatsappVersion: deps.versionForNew() });
+      await host.ensure({ ...names, token, expectsLogin: false, whatsappVersion: deps.versionForNew() });
       passStep("warm.started", {});
     } catch (err) {
       log.warn({ runnerId, err }, "a warm runner could not be started");
@@ -206,7 +208,7 @@ export function createWarmRunners(deps: {
     )
       return;
     const { runnerId } = entry;
-    const endpoint = await runtime.endpoint(runnerId).catch(() => null);
+    const endpoint = await host.endpoint(runnerId).catch(() => null);
     // Claimed meanwhile, or not to be reached; the next pass looks again.
     if (endpoint === null || entry.leaving || entries.get(entry.profileId) !== entry) return;
     entry.unfollow = followWarmRunner({
@@ -240,7 +242,7 @@ export function createWarmRunners(deps: {
 
   /** An older copy of the database may take what is a session's by now for the pool's. Throws where it cannot be told. */
   async function isSomebodys(profileId: string): Promise<boolean> {
-    const contents = await runtime.readProfile(profileId);
+    const contents = await profiles.inspect(profileId);
     return contents !== undefined && (contents.linked || contents.claim !== null);
   }
 
@@ -257,12 +259,12 @@ export function createWarmRunners(deps: {
       const keep = keepProfile || entry.linked;
       // Without a row nobody deletes the profile, whenever this breaks off.
       if (keep) rows.remove(profileId);
-      await runtime.remove(runnerId, { graceSeconds: keep ? STOP_GRACE_SECONDS : 0 });
+      await host.remove(runnerId, { graceSeconds: keep ? STOP_GRACE_SECONDS : 0 });
       passStep("warm.runner_removed", {});
       if (!keep) {
         if (await isSomebodys(profileId))
           log.warn({ profileId }, "a warm runner's profile is a session's by what stands in it, and is kept");
-        else await runtime.removeProfile(profileId);
+        else await profiles.remove(profileId);
         passStep("warm.profile_removed", {});
         rows.remove(profileId);
       }

@@ -1,7 +1,7 @@
 import { RUNNER_CONTAINER_PORT, labels } from "@whatsapp-engine/contract/runner";
 import type { ContainerCreateOptions, HostConfig, MountSettings } from "dockerode";
 import { runnerEnvironment, type RunnerSettings } from "../runner-environment.ts";
-import { RUNNER_UID, type RunnerSpec } from "../runtime.ts";
+import { RUNNER_UID, type RunnerSpec } from "../runner-host.ts";
 
 export type Limits = {
   memoryMb: number;

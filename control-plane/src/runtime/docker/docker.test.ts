@@ -31,117 +31,120 @@ describe.runIf(hasDocker)("Docker", () => {
 
   describe("The Docker runtime", () => {
     const subject = aDockerRuntime();
-    const { runtime, installId } = subject;
+    const {
+      runtime: { host, profiles },
+      installId,
+    } = subject;
     const ofInstall = `label=io.whatsapp-engine.install=${installId}`;
-    beforeAll(() => runtime.prepare());
+    beforeAll(() => host.prepare());
     afterAll(() => subject.dispose());
 
     test("containers stay up when the control plane lets go, and the next one adopts them", async () => {
       const spec = aRunner();
       const first = aDockerRuntime({ installId });
-      await first.runtime.ensure(spec);
-      await first.runtime.close();
-      expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
-      await runtime.remove(spec.runnerId, { graceSeconds: 5 });
+      await first.runtime.host.ensure(spec);
+      await first.runtime.host.close();
+      expect(await host.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+      await host.remove(spec.runnerId, { graceSeconds: 5 });
     });
 
     test("a runner that is killed is told soon, and one that fills its memory is told as such", async () => {
       const spec = aRunner();
-      const watch = watching(runtime);
+      const watch = watching(host);
       await watch.event("relist");
-      await runtime.ensure(spec);
+      await host.ensure(spec);
       const [container = ""] = await docker("ps", "--quiet", "--filter", ofRunner(spec));
       await docker("kill", container);
       expect(await watch.event("exited", { runnerId: spec.runnerId, withinMs: 10_000 })).toMatchObject({
         exitCode: 137,
       });
       const from = watch.seen.length;
-      await runtime.ensure(spec);
-      await callStub(runtime, spec.runnerId, "/fill");
+      await host.ensure(spec);
+      await callStub(host, spec.runnerId, "/fill");
       await watch.event("out_of_memory", { runnerId: spec.runnerId, from });
-      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      await host.remove(spec.runnerId, { graceSeconds: 1 });
       watch.stop();
     });
 
     test("a runner that was started for no session is named after the one that has it", async () => {
       const spec = { ...aRunner(), sessionId: null };
-      await runtime.ensure(spec);
+      await host.ensure(spec);
       const names = () => docker("ps", "--format", "{{.Names}}", "--filter", ofRunner(spec));
       expect(await names()).toEqual([`whatsapp-warm-${spec.runnerId.slice(0, 8)}`]);
-      await runtime.rename(spec.runnerId, "session-123");
+      await host.rename(spec.runnerId, "session-123");
       expect(await names()).toEqual([`whatsapp-session-123-${spec.runnerId.slice(0, 8)}`]);
-      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      await host.remove(spec.runnerId, { graceSeconds: 1 });
     });
 
     test("every session id is a part of its container's name, and another installation may have the same session", async () => {
       const other = aDockerRuntime();
-      await other.runtime.prepare();
+      await other.runtime.host.prepare();
       for (const sessionId of ["-", "_", "a", "A", "0-_", "x".repeat(64)]) {
         const specs = [
           { ...aRunner(), sessionId },
           { ...aRunner(), sessionId },
         ] as const;
-        await Promise.all([runtime.ensure(specs[0]), other.runtime.ensure(specs[1])]);
+        await Promise.all([host.ensure(specs[0]), other.runtime.host.ensure(specs[1])]);
         for (const spec of specs)
           expect(await docker("ps", "--format", "{{.Names}}", "--filter", ofRunner(spec))).toEqual([
             `whatsapp-${sessionId}-${spec.runnerId.slice(0, 8)}`,
           ]);
-        await runtime.remove(specs[0].runnerId, { graceSeconds: 1 });
+        await host.remove(specs[0].runnerId, { graceSeconds: 1 });
       }
       await other.dispose();
     });
 
     test("a container with a name of former versions is this runner's as before", async () => {
       const spec = aRunner();
-      await runtime.ensure(spec);
+      await host.ensure(spec);
       const [id = ""] = await docker("ps", "--quiet", "--filter", ofRunner(spec));
       await docker("rename", id, `whatsapp-${spec.sessionId}-${randomUUID()}`);
-      expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
-      expect(await callStub(runtime, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
-      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
-      expect(await runtime.list()).toEqual([]);
+      expect(await host.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+      expect(await callStub(host, spec.runnerId, "/health")).toMatchObject({ runnerId: spec.runnerId });
+      await host.remove(spec.runnerId, { graceSeconds: 1 });
+      expect(await host.list()).toEqual([]);
     });
 
     test("a name that somebody else's container has is not taken for the runner's own", async () => {
       const spec = aRunner();
       const name = `whatsapp-${spec.sessionId}-${spec.runnerId.slice(0, 8)}`;
       await docker("create", "--name", name, STUB_IMAGE);
-      await expect(runtime.ensure(spec)).rejects.toThrow(`Another container has the name ${name}`);
+      await expect(host.ensure(spec)).rejects.toThrow(`Another container has the name ${name}`);
       expect(await docker("ps", "--quiet", "--filter", `name=${name}`)).toEqual([]);
       await docker("rm", name);
-      await runtime.ensure(spec);
-      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      await host.ensure(spec);
+      await host.remove(spec.runnerId, { graceSeconds: 1 });
     });
 
     test("an address that was learned is forgotten with its container", async () => {
       const spec = aRunner();
-      const watch = watching(runtime);
+      const watch = watching(host);
       await watch.event("relist");
-      await runtime.ensure(spec);
+      await host.ensure(spec);
       await watch.event("started", { runnerId: spec.runnerId });
-      const address = await runtime.endpoint(spec.runnerId);
-      expect(await runtime.endpoint(spec.runnerId)).toEqual(address);
-      await callStub(runtime, spec.runnerId, "/exit?code=0");
+      const address = await host.endpoint(spec.runnerId);
+      expect(await host.endpoint(spec.runnerId)).toEqual(address);
+      await callStub(host, spec.runnerId, "/exit?code=0");
       await watch.event("exited", { runnerId: spec.runnerId });
-      await expect(runtime.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
-      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      await expect(host.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
+      await host.remove(spec.runnerId, { graceSeconds: 1 });
       watch.stop();
     });
 
     test("a missing image, and a sandbox given up, are refused with one sentence", async () => {
       const missing = aDockerRuntime({ installId, image: "no-such-image:latest" }).runtime;
-      await expect(missing.prepare()).rejects.toThrow(
+      await expect(missing.host.prepare()).rejects.toThrow(
         "The runner image no-such-image:latest is missing; build it with: npm run setup",
       );
       const bare = aDockerRuntime({
         installId,
         runner: { ...runnerSettings, browserArgs: ["--no-sandbox"] },
       }).runtime;
-      await expect(bare.prepare()).rejects.toThrow("RUNNER_BROWSER_ARGS must not hold --no-sandbox");
+      await expect(bare.host.prepare()).rejects.toThrow("RUNNER_BROWSER_ARGS must not hold --no-sandbox");
     });
 
     test("the check of the sandbox leaves no container behind", async () => {
-      await runtime.prepare();
+      await host.prepare();
       const purposes = await docker(
         "ps",
         "--all",
@@ -156,74 +159,74 @@ describe.runIf(hasDocker)("Docker", () => {
     test("docker volume prune leaves a profile that no runner is on; docker container prune before it does not, until the next start", async () => {
       const spec = aRunner();
       const prune = (what: string) => docker(what, "prune", "--force", "--filter", ofInstall);
-      await runtime.ensure(spec);
-      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
-      expect(await runtime.removeStrays(0)).toBe(0);
+      await host.ensure(spec);
+      await host.remove(spec.runnerId, { graceSeconds: 1 });
+      expect(await host.removeStrays(0)).toBe(0);
       await prune("volume");
-      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      expect(await profiles.list()).toContain(spec.profileId);
       await prune("container");
-      await runtime.prepare();
+      await host.prepare();
       await prune("volume");
-      expect(await runtime.listProfiles()).toContain(spec.profileId);
+      expect(await profiles.list()).toContain(spec.profileId);
       await prune("container");
       await prune("volume");
-      expect(await runtime.listProfiles()).toEqual([]);
+      expect(await profiles.list()).toEqual([]);
     });
 
     test("what keeps a profile goes with it, and holds on to no image that is no longer used", async () => {
       const spec = aRunner();
-      await runtime.ensure(spec);
-      await runtime.remove(spec.runnerId, { graceSeconds: 1 });
+      await host.ensure(spec);
+      await host.remove(spec.runnerId, { graceSeconds: 1 });
       const keepers = () =>
         docker("ps", "--all", "--filter", `name=whatsapp-keeps-${spec.profileId}`, "--format", "{{.Image}}");
       expect(await keepers()).toEqual([STUB_IMAGE]);
       const newer = `${STUB_IMAGE}-newer`;
       await docker("build", "--quiet", "--label", `of=${installId}`, "--tag", newer, STUB_FOLDER);
-      await aDockerRuntime({ installId, image: newer }).runtime.prepare();
+      await aDockerRuntime({ installId, image: newer }).runtime.host.prepare();
       expect(await keepers()).toEqual([newer]);
-      await runtime.removeProfile(spec.profileId);
+      await profiles.remove(spec.profileId);
       expect(await docker("ps", "--all", "--quiet", "--filter", ofInstall)).toEqual([]);
       await docker("rmi", newer);
     });
   });
 
   describe("The Docker runtime without its engine", () => {
-    const callsOf = (runtime: Runtime, runnerId: string) => ({
-      prepare: () => runtime.prepare(),
-      ping: () => runtime.ping(),
-      ensure: () => runtime.ensure(aRunner()),
-      rename: () => runtime.rename(runnerId, "session-1"),
-      listOthers: () => runtime.listOthers(),
-      remove: () => runtime.remove(runnerId, { graceSeconds: 1 }),
-      removeProfile: () => runtime.removeProfile("p1"),
-      list: () => runtime.list(),
-      listProfiles: () => runtime.listProfiles(),
-      readProfile: () => runtime.readProfile("p1"),
-      endpoint: () => runtime.endpoint(runnerId),
+    const callsOf = ({ host, profiles }: Runtime, runnerId: string) => ({
+      prepare: () => host.prepare(),
+      ping: () => host.ping(),
+      ensure: () => host.ensure(aRunner()),
+      rename: () => host.rename(runnerId, "session-1"),
+      listOthers: () => host.listOthers(),
+      remove: () => host.remove(runnerId, { graceSeconds: 1 }),
+      removeProfile: () => profiles.remove("p1"),
+      list: () => host.list(),
+      listProfiles: () => profiles.list(),
+      readProfile: () => profiles.inspect("p1"),
+      endpoint: () => host.endpoint(runnerId),
     });
 
     test("every call is runtime_unavailable, nothing is deleted, and all heals", async () => {
       const proxy = await createEngineProxy();
       const subject = aDockerRuntime({ dockerHost: proxy.dockerHost });
-      const { runtime } = subject;
+      const { host, profiles } = subject.runtime;
       const spec = aRunner();
-      const watch = watching(runtime);
-      await runtime.prepare();
-      await runtime.ensure(spec);
-      await runtime.endpoint(spec.runnerId);
+      const watch = watching(host);
+      await host.prepare();
+      await host.ensure(spec);
+      await host.endpoint(spec.runnerId);
       await watch.event("started", { runnerId: spec.runnerId });
 
       await proxy.cut();
       await watch.event("unavailable");
-      for (const call of Object.values(callsOf(runtime, spec.runnerId)))
+      for (const call of Object.values(callsOf(subject.runtime, spec.runnerId)))
         await expect(call()).rejects.toMatchObject({ name: "AppError", code: "runtime_unavailable" });
 
       const from = watch.seen.length;
       await proxy.mend();
       await watch.event("relist", { from });
-      expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
-      expect(await runtime.listProfiles()).toEqual([spec.profileId]);
-      await callStub(runtime, spec.runnerId, "/exit?code=3");
+      expect(await host.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+      expect(await profiles.list()).toEqual([spec.profileId]);
+      await callStub(host, spec.runnerId, "/exit?code=3");
       expect(await watch.event("exited", { from })).toMatchObject({ runnerId: spec.runnerId, exitCode: 3 });
       watch.stop();
       await subject.dispose();
@@ -234,16 +237,16 @@ describe.runIf(hasDocker)("Docker", () => {
       const proxy = await createEngineProxy();
       const subject = aDockerRuntime({ dockerHost: proxy.dockerHost });
       proxy.silence(true);
-      const ping = subject.runtime.ping();
-      const list = subject.runtime.list();
+      const ping = subject.runtime.host.ping();
+      const list = subject.runtime.host.list();
       await expect(ping).rejects.toMatchObject({ code: "runtime_unavailable" });
       await Promise.all([proxy.cut(), expect(list).rejects.toMatchObject({ code: "runtime_unavailable" })]);
-      await subject.runtime.close();
+      await subject.runtime.host.close();
     });
 
     test("a socket that does not exist is an engine that does not answer", async () => {
       const { runtime } = aDockerRuntime({ dockerHost: "unix:///nowhere/docker.sock" });
-      await expect(runtime.ping()).rejects.toMatchObject({ code: "runtime_unavailable" });
+      await expect(runtime.host.ping()).rejects.toMatchObject({ code: "runtime_unavailable" });
       expect(() => aDockerRuntime({ dockerHost: "nonsense" })).toThrow('DOCKER_HOST "nonsense" is not');
     });
   });

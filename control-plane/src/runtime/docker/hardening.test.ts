@@ -17,18 +17,18 @@ const NONE = "0000000000000000";
 
 describe.runIf(hasDocker)("A runner's container", () => {
   const subject = aDockerRuntime({ image: IMAGE, limits: { memoryMb: 768, cpus: 1, pids: 256 } });
-  const { runtime } = subject;
+  const { host } = subject.runtime;
   const first = { ...aRunner(), token: "token-of-a-test-runner" };
   const second = { ...aRunner(), token: "token-of-a-test-runner" };
   const containers: string[] = [];
   beforeAll(async () => {
-    await runtime.prepare();
-    await Promise.all([runtime.ensure(first), runtime.ensure(second)]);
+    await host.prepare();
+    await Promise.all([host.ensure(first), host.ensure(second)]);
     for (const { runnerId } of [first, second])
       containers.push(
         ...(await docker("ps", "-q", "--filter", `label=io.whatsapp-engine.runner=${runnerId}`)),
       );
-    await Promise.all([first, second].map(({ runnerId }) => callStub(runtime, runnerId, "/health")));
+    await Promise.all([first, second].map(({ runnerId }) => callStub(host, runnerId, "/health")));
   });
   afterAll(() => subject.dispose());
 
@@ -100,7 +100,7 @@ describe.runIf(hasDocker)("A runner's container", () => {
   });
 
   test("it reaches neither another session's container nor what the host keeps on its loopback", async () => {
-    const other = await runtime.endpoint(second.runnerId);
+    const other = await host.endpoint(second.runnerId);
     expect(await connect(other.host, other.port)).not.toBe("connected");
 
     const [gateway = ""] = await docker(

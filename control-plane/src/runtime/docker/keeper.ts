@@ -1,7 +1,7 @@
 import { labels } from "@whatsapp-engine/contract/runner";
 import { Semaphore } from "async-mutex";
+import type { AccessOptions } from "./access.ts";
 import { hardening, profileMount } from "./container.ts";
-import type { Engine } from "./engine.ts";
 
 /** What `labels.purpose` says of a container that holds a profile's volume, and is never started. */
 export const KEEPING = "keep-profile";
@@ -9,15 +9,15 @@ export const KEEPING = "keep-profile";
 /** Each takes the engine some 50 ms; the start of the control plane waits for all. */
 const AT_ONCE = 8;
 
-type Options = { engine: Engine; installId: string; image: string; seccomp: string };
-
 const keeperName = (profileId: string): string => `whatsapp-keeps-${profileId}`;
+
+export type Keepers = ReturnType<typeof createKeepers>;
 
 /**
  * Volumes that no container has are removed by `docker volume prune` (up to Docker 22, with `--all` in later ones), logins of
  * sessions that sleep among them. A container that is made and never started holds each; it costs no memory.
  */
-export const createKeepers = ({ engine, installId, image, seccomp }: Options) => {
+export const createKeepers = ({ engine, installId, image, seccomp }: AccessOptions) => {
   /** Does nothing where there is one. The volume is made if it is missing. */
   async function keep(profileId: string): Promise<void> {
     await engine.call<unknown>(

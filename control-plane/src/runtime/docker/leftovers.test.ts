@@ -13,11 +13,15 @@ import {
 const OTHER_INSTALL = "0123456789ab";
 
 describe.runIf(hasDocker)("The Docker runtime's leftovers", () => {
-  const { installId, runtime, dispose } = aDockerRuntime();
+  const {
+    installId,
+    runtime: { host },
+    dispose,
+  } = aDockerRuntime();
   const made: string[] = [];
   beforeAll(async () => {
     await buildStubImage();
-    await runtime.prepare();
+    await host.prepare();
   });
   afterAll(async () => {
     if (made.length > 0) await docker("rm", "--force", ...made);
@@ -34,16 +38,16 @@ describe.runIf(hasDocker)("The Docker runtime's leftovers", () => {
 
   test("what a read or a check left is removed once it is old; runners, foreign and unlabelled ones are not", async () => {
     const spec = aRunner();
-    await runtime.ensure(spec);
+    await host.ensure(spec);
     const ours = await leftover(...ofInstall(installId), "--label", `${labels.purpose}=read-profile`);
     const others = [await leftover(...ofInstall(OTHER_INSTALL)), await leftover()];
-    expect(await runtime.removeStrays(600_000)).toBe(0);
+    expect(await host.removeStrays(600_000)).toBe(0);
     expect(await docker("ps", "-aq", "--no-trunc")).toContain(ours);
-    expect(await runtime.removeStrays(0)).toBe(1);
+    expect(await host.removeStrays(0)).toBe(1);
     const left = await docker("ps", "-aq", "--no-trunc");
     expect(left).not.toContain(ours);
     expect(left).toEqual(expect.arrayContaining(others));
-    expect(await runtime.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
+    expect(await host.list()).toMatchObject([{ runnerId: spec.runnerId, liveness: "alive" }]);
     made.splice(made.indexOf(ours), 1);
   });
 });

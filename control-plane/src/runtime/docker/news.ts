@@ -1,4 +1,4 @@
-import type { RuntimeEvent } from "../runtime.ts";
+import type { RuntimeEvent } from "../runner-host.ts";
 
 type Address = { host: string; port: number };
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { labels } from "@whatsapp-engine/contract/runner";
 import type { Engine } from "./engine.ts";
 import type { Log } from "../../lib/logger.ts";
-import type { RuntimeEvent } from "../runtime.ts";
+import type { RuntimeEvent } from "../runner-host.ts";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;

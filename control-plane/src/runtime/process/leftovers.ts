@@ -1,7 +1,7 @@
 import { findOnProfiles, identify } from "@whatsapp-engine/processes";
 import type { Log } from "../../lib/logger.ts";
 import { groupEnded, signalGroup } from "./group.ts";
-import type { ProfileStore } from "./profile.ts";
+import type { ProfileFolders } from "./profile-folders.ts";
 
 /** What a runner gets to close its browser by itself, once the control plane that started it is gone. */
 const GRACE_MS = 10_000;
@@ -12,14 +12,14 @@ const KILL_TIMEOUT_MS = 5_000;
  * else is on a profile: two browsers on one would spoil its login. What cannot be ended is told by the start that it forbids.
  */
 export const endLeftovers = async (
-  profiles: ProfileStore,
+  folders: ProfileFolders,
   clear: (profileId: string) => Promise<void>,
   log: Log,
 ): Promise<void> => {
-  const profileIds = await profiles.list();
+  const profileIds = await folders.list();
   await Promise.all(
     profileIds.map(async (profileId) => {
-      const owner = await profiles.readOwner(profileId);
+      const owner = await folders.readOwner(profileId);
       const pid = Number.parseInt(owner ?? "", 10);
       if (!(pid > 1) || identify(pid) !== owner) return;
       log.info({ profileId, pid }, "Waiting for a runner of an earlier start to end");
@@ -29,7 +29,7 @@ export const endLeftovers = async (
     }),
   );
   // One look for all of them: at most of the starts there is nothing.
-  const found = await findOnProfiles(await Promise.all(profileIds.map(profiles.place)));
+  const found = await findOnProfiles(await Promise.all(profileIds.map(folders.place)));
   const used = profileIds.filter((_, index) => found[index]!.pids.length > 0);
   await Promise.all(
     used.map((profileId) =>

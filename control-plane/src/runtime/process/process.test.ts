@@ -11,8 +11,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { aRunner, conformance } from "../test-support/conformance.ts";
 import { findChromium } from "./chromium.ts";
 import { groupEnded } from "./group.ts";
-import { checkCanEnter } from "./profile.ts";
+import { checkCanEnter } from "./profile-folders.ts";
 import { createProcessRuntime } from "./process.ts";
+import type { ProfileStore } from "../profile-store.ts";
+import type { RunnerHost } from "../runner-host.ts";
 import type { Runtime } from "../runtime.ts";
 import { callStub } from "../test-support/stub-client.ts";
 import { watching } from "../test-support/watching.ts";
@@ -54,7 +56,7 @@ conformance("The process runtime", async () => {
     runtime,
     other,
     async dispose() {
-      await Promise.all([runtime.close(), other.close()]);
+      await Promise.all([runtime.host.close(), other.host.close()]);
       await Promise.all(folders.map((folder) => rm(folder, { recursive: true })));
     },
   };
@@ -62,43 +64,48 @@ conformance("The process runtime", async () => {
 
 describe("The process runtime", () => {
   let dataDir: string;
-  let runtime: Runtime;
+  let host: RunnerHost;
+  let profiles: ProfileStore;
   beforeEach(async () => {
     dataDir = await aDataFolder();
-    runtime = createProcessRuntime({ ...options, dataDir });
-    await runtime.prepare();
+    ({ host, profiles } = createProcessRuntime({ ...options, dataDir }));
+    await host.prepare();
   });
   afterEach(async () => {
-    await runtime.close();
+    await host.close();
     await rm(dataDir, { recursive: true });
   });
 
   test("a runner sees none of the engine's own settings", async () => {
     const spec = aRunner();
-    await runtime.ensure(spec);
-    const { environment } = (await callStub(runtime, spec.runnerId, "/health")) as { environment: string[] };
+    await host.ensure(spec);
+    const { environment } = (await callStub(host, spec.runnerId, "/health")) as { environment: string[] };
     expect(environment.filter((name) => !name.startsWith("RUNNER_"))).toEqual(["PATH"]);
   });
 
   test("what a runner started ends with it, however it ends", async () => {
     const spec = aRunner();
-    await runtime.ensure(spec);
-    const { pid } = (await callStub(runtime, spec.runnerId, "/spawn")) as { pid: number };
+    await host.ensure(spec);
+    const { pid } = (await callStub(host, spec.runnerId, "/spawn")) as { pid: number };
     expect(await runs(pid)).toBe(true);
-    await runtime.remove(spec.runnerId, { graceSeconds: 5 });
+    await host.remove(spec.runnerId, { graceSeconds: 5 });
     expect(await runs(pid)).toBe(false);
   });
 
   test("closing ends every child and refuses new ones; closing twice is fine", async () => {
     const spec = aRunner();
-    await runtime.ensure(spec);
-    await Promise.all([runtime.close(), runtime.close()]);
-    expect(await runtime.list()).toEqual([]);
-    await expect(runtime.ensure(spec)).rejects.toMatchObject({ code: "shutting_down" });
+    await host.ensure(spec);
+    await Promise.all([host.close(), host.close()]);
+    expect(await host.list()).toEqual([]);
+    await expect(host.ensure(spec)).rejects.toMatchObject({ code: "shutting_down" });
   });
 
   test("a runner whose program fails at once is an unavailable runner, not a waiting one", async () => {
-    const broken = createProcessRuntime({ ...options, dataDir, runnerEntry: join(dataDir, "missing.js") });
+    const broken = createProcessRuntime({
+      ...options,
+      dataDir,
+      runnerEntry: join(dataDir, "missing.js"),
+    }).host;
     const spec = aRunner();
     await broken.ensure(spec);
     await expect(broken.endpoint(spec.runnerId)).rejects.toMatchObject({ code: "runner_unavailable" });
@@ -110,10 +117,10 @@ describe("The process runtime", () => {
       import { createProcessRuntime } from ${JSON.stringify(join(import.meta.dirname, "../../../dist/runtime/process/process.js"))};
       const log = { debug() {}, info() {}, warn() {}, error() {} };
       const runtime = createProcessRuntime({ ...${JSON.stringify({ ...options, log: undefined, dataDir })}, log });
-      await runtime.prepare();
-      await runtime.ensure({ runnerId: "r1", profileId: "p1", generation: 1, sessionId: "s1", token: "token-of-a-stub-runner", expectsLogin: false, whatsappVersion: null });
-      await runtime.endpoint("r1");
-      console.log((await runtime.list())[0].liveness);
+      await host.prepare();
+      await host.ensure({ runnerId: "r1", profileId: "p1", generation: 1, sessionId: "s1", token: "token-of-a-stub-runner", expectsLogin: false, whatsappVersion: null });
+      await host.endpoint("r1");
+      console.log((await host.list())[0].liveness);
     `;
     const engine = spawn(process.execPath, ["--input-type=module", "--eval", program], {
       stdio: ["ignore", "pipe", "inherit"],
@@ -123,7 +130,7 @@ describe("The process runtime", () => {
     const { stdout } = await promisify(execFile)("pgrep", ["--parent", String(engine.pid)]);
     engine.kill("SIGKILL");
     expect(await groupEnded(Number(stdout), 5000)).toBe(true);
-    await runtime.prepare();
+    await host.prepare();
   });
 
   describe("something else on the profile of a runner that is gone, such as its browser", () => {
@@ -132,8 +139,8 @@ describe("The process runtime", () => {
     const isThere = () => runs(stranger.pid!);
     beforeEach(async () => {
       spec = aRunner();
-      await runtime.ensure(spec);
-      await callStub(runtime, spec.runnerId, "/note?text=kept");
+      await host.ensure(spec);
+      await callStub(host, spec.runnerId, "/note?text=kept");
     });
     afterEach(() => void stranger.kill("SIGKILL"));
     const startStranger = async ({ again = false } = {}) => {
@@ -161,61 +168,61 @@ describe("The process runtime", () => {
 
     test("ends with it", async () => {
       await startStranger();
-      await runtime.remove(spec.runnerId, GRACE);
+      await host.remove(spec.runnerId, GRACE);
       expect(await isThere()).toBe(false);
     });
 
     test("ends with a runner that is killed", async () => {
       await startStranger();
-      const watch = watching(runtime);
-      await callStub(runtime, spec.runnerId, "/exit?code=1");
+      const watch = watching(host);
+      await callStub(host, spec.runnerId, "/exit?code=1");
       await watch.event("exited", { runnerId: spec.runnerId });
       expect(await isThere()).toBe(false);
       watch.stop();
     });
 
     test.each([
-      ["another runner is started", () => runtime.ensure(aRunner(spec.profileId))],
-      ["the profile is removed", () => runtime.removeProfile(spec.profileId)],
-      ["the profile is copied", () => drained(runtime.exportProfile(spec.profileId))],
-      ["the profile is written", () => runtime.importProfile(spec.profileId, emptyTar())],
-      ["a control plane begins", () => runtime.prepare()],
+      ["another runner is started", () => host.ensure(aRunner(spec.profileId))],
+      ["the profile is removed", () => profiles.remove(spec.profileId)],
+      ["the profile is copied", () => drained(profiles.read(spec.profileId))],
+      ["the profile is written", () => profiles.write(spec.profileId, emptyTar())],
+      ["a control plane begins", () => host.prepare()],
     ])("ends before %s", async (_what, work) => {
-      await runtime.remove(spec.runnerId, GRACE);
+      await host.remove(spec.runnerId, GRACE);
       await startStranger();
       await work();
       expect(await isThere()).toBe(false);
     });
 
     test("comes again and again: nothing is started, copied, written or removed, and what to do is said", async () => {
-      await runtime.remove(spec.runnerId, GRACE);
+      await host.remove(spec.runnerId, GRACE);
       await startStranger({ again: true });
       const wanted = {
         code: "runner_unavailable",
         message: expect.stringMatching(/^Process \d+ is on .* End it/),
       };
-      await runtime.prepare();
-      await expect(runtime.ensure(aRunner(spec.profileId))).rejects.toMatchObject(wanted);
-      await expect(runtime.removeProfile(spec.profileId)).rejects.toMatchObject(wanted);
-      await expect(drained(runtime.exportProfile(spec.profileId))).rejects.toMatchObject(wanted);
-      await expect(runtime.importProfile(spec.profileId, emptyTar())).rejects.toMatchObject(wanted);
+      await host.prepare();
+      await expect(host.ensure(aRunner(spec.profileId))).rejects.toMatchObject(wanted);
+      await expect(profiles.remove(spec.profileId)).rejects.toMatchObject(wanted);
+      await expect(drained(profiles.read(spec.profileId))).rejects.toMatchObject(wanted);
+      await expect(profiles.write(spec.profileId, emptyTar())).rejects.toMatchObject(wanted);
       stranger.kill("SIGTERM");
       await once(stranger, "exit");
       const next = aRunner(spec.profileId);
-      await runtime.ensure(next);
-      expect(await callStub(runtime, next.runnerId, "/note")).toEqual({ note: "kept" });
+      await host.ensure(next);
+      expect(await callStub(host, next.runnerId, "/note")).toEqual({ note: "kept" });
     });
   });
 
   test("a process that was given the number of a runner of before is let be", async () => {
     const spec = aRunner();
-    await runtime.ensure(spec);
-    await runtime.remove(spec.runnerId, { graceSeconds: 5 });
+    await host.ensure(spec);
+    await host.remove(spec.runnerId, { graceSeconds: 5 });
     const stranger = spawn(process.execPath, ["--eval", "setInterval(() => {}, 1000)"], { detached: true });
     try {
       const owner = `${stranger.pid} 1`; // another start time than its own
       await writeFile(join(dataDir, "runners", spec.profileId), owner);
-      await runtime.prepare();
+      await host.prepare();
       expect(await runs(stranger.pid!)).toBe(true);
     } finally {
       stranger.kill("SIGKILL");
@@ -226,7 +233,7 @@ describe("The process runtime", () => {
     const outside = join(dataDir, "outside");
     await mkdir(outside);
     for (const id of ["../outside", "", ".", "..", outside])
-      await expect((async () => runtime.removeProfile(id))()).rejects.toThrow("A profile id is");
+      await expect((async () => profiles.remove(id))()).rejects.toThrow("A profile id is");
     expect((await stat(outside)).isDirectory()).toBe(true);
   });
 

@@ -44,7 +44,7 @@ export const aDockerRuntime = (options: Partial<DockerRuntimeOptions> = {}) => {
     installId,
     runtime,
     async dispose() {
-      await runtime.close();
+      await runtime.host.close();
       const ofInstall = ["--filter", `label=${labels.install}=${installId}`];
       const containers = await docker("ps", "--all", "--quiet", ...ofInstall);
       if (containers.length > 0) await docker("rm", "--force", ...containers);

@@ -1,11 +1,11 @@
-import type { Runtime, RuntimeEvent } from "../runtime.ts";
+import type { RunnerHost, RuntimeEvent } from "../runner-host.ts";
 
 /** Collects a runtime's events, and lets a test wait for one. */
-export const watching = (runtime: Runtime) => {
+export const watching = (host: Pick<RunnerHost, "watch">) => {
   const controller = new AbortController();
   const seen: RuntimeEvent[] = [];
   const waiting = new Set<() => void>();
-  runtime.watch((event) => {
+  host.watch((event) => {
     seen.push(event);
     for (const look of waiting) look();
   }, controller.signal);

@@ -7,19 +7,19 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { extract, pack } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createProfileStore, type ProfileStore } from "./profile.ts";
+import { createProfileFolders, type ProfileFolders } from "./profile-folders.ts";
 
 /** What a browser that was taken over may have made of its profile, and an engine that is root. */
 describe.runIf(process.getuid?.() === 0)("a profile whose user means harm", () => {
   let folder: string;
-  let profiles: ProfileStore;
+  let profiles: ProfileFolders;
   let dir: string;
   let uid: number;
   let outside: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "process-profile-"));
     await chmod(folder, 0o711);
-    profiles = createProfileStore({
+    profiles = createProfileFolders({
       dataDir: folder,
       uids: { first: 1_900_000_000, last: 1_999_999_999 },
       searchPath: process.env["PATH"]!,

@@ -32,7 +32,7 @@ import {
  * where the engine is root: then the engine touches nothing in it but as that user. `<data folder>/runners/<profile id>`
  * says which process uses it.
  */
-export type ProfileStore = {
+export type ProfileFolders = {
   dir(profileId: string): string;
   /** Where to look for what is on it. */
   place(profileId: string): Promise<Place>;
@@ -66,7 +66,7 @@ type Options = {
   searchPath: string;
 };
 
-export const createProfileStore = ({ dataDir, uids, searchPath }: Options): ProfileStore => {
+export const createProfileFolders = ({ dataDir, uids, searchPath }: Options): ProfileFolders => {
   const root = join(dataDir, "profiles");
   const owners = join(dataDir, "runners");
   const users = uids && createProfileUsers(root, uids);
@@ -80,7 +80,7 @@ export const createProfileStore = ({ dataDir, uids, searchPath }: Options): Prof
   const readOwner = (profileId: string) => readFile(ownerFile(profileId), "utf8").catch(ifMissing(undefined));
   const exists = async (profileId: string) =>
     (await lstat(dir(profileId)).catch(ifMissing(undefined))) !== undefined;
-  const store: ProfileStore = {
+  const folders: ProfileFolders = {
     dir,
     async place(profileId) {
       const folder = dir(profileId);
@@ -104,7 +104,7 @@ export const createProfileStore = ({ dataDir, uids, searchPath }: Options): Prof
       yield* files.pack(await users?.ensure(profileId), dir(profileId));
     },
     async unpack(profileId, tar) {
-      await files.unpack(await store.create(profileId), dir(profileId), tar);
+      await files.unpack(await folders.create(profileId), dir(profileId), tar);
     },
     async list() {
       const entries = await readdir(root, { withFileTypes: true }).catch(ifMissing([]));
@@ -122,7 +122,7 @@ export const createProfileStore = ({ dataDir, uids, searchPath }: Options): Prof
     async adopt() {
       await mkdir(owners, { recursive: true, mode: 0o700 });
       const taken = new Set<number>();
-      for (const profileId of await store.list()) {
+      for (const profileId of await folders.list()) {
         const uid = await users?.userOf(profileId);
         if (uid !== undefined) {
           // What runs as this user would be ended as if it were on both.
@@ -151,7 +151,7 @@ export const createProfileStore = ({ dataDir, uids, searchPath }: Options): Prof
       };
     },
   };
-  return store;
+  return folders;
 };
 
 /** Throws an `OperatorError` naming the first folder on the way to `path` that `uid` cannot enter. */
