@@ -1,8 +1,5 @@
 import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
-import { shortIdOf } from "./send-outcome.ts";
-
-/** What others did in a chat: what came in, as against what became of what went out. */
-export type InboundEvent = Exclude<RunnerEvent, { type: "message_ack" | "send_settled" }>;
+import { shortIdOf } from "./message-key.ts";
 
 /** The same for the same happening, told live or found later; null for what is not inbound. */
 const inboundId = (event: RunnerEvent): string | null => {

@@ -1,6 +1,7 @@
 import { accountLimits, type AccountLimit } from "@whatsapp-engine/contract/api";
 import { NOT_TAKEN_BY_PAGE, type SendCommand, type SendRecord } from "@whatsapp-engine/contract/runner";
 import type { JournaledSend } from "./journal-entries.ts";
+import { shortIdOf } from "./message-key.ts";
 import { readPageError } from "./page-errors.ts";
 import { LIMIT_REACHED, NotSendable, RESTRICTED, type FoundMessage } from "./whatsapp/client.ts";
 
@@ -126,9 +127,6 @@ export const whyNotTaken = (command: SendCommand, cause: unknown): Change => {
   if (command.media !== null) return notSent("invalid_media", `${NOT_TAKEN_BY_PAGE} the file: ${reason}.`);
   return notSent("page_error", `${NOT_TAKEN_BY_PAGE} the message: ${reason}.`);
 };
-
-/** The part of a key that stays the same under every id of the chat: `true_628…@c.us_<this>`. */
-export const shortIdOf = (key: string): string => key.split("_")[2] ?? key;
 
 const takenAt = ({ unixSeconds }: FoundMessage): string =>
   new Date(unixSeconds === null ? Date.now() : unixSeconds * 1000).toISOString();

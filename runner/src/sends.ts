@@ -15,10 +15,10 @@ import {
   notWritten,
   pageErrorMessage,
   settledBy,
-  shortIdOf,
   unknownOutcome,
   whyNotTaken,
 } from "./send-outcome.ts";
+import { shortIdOf } from "./message-key.ts";
 import { createWaiters } from "./waiters.ts";
 import type { FoundMessage, WhatsAppClient, WhatsAppListener } from "./whatsapp/client.ts";
 

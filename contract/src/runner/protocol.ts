@@ -352,6 +352,8 @@ export const runnerEventSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("send_settled"), record: sendRecordSchema }),
 ]);
 export type RunnerEvent = z.infer<typeof runnerEventSchema>;
+/** What others did in a chat: what came in, as against what became of what went out. */
+export type InboundEvent = Exclude<RunnerEvent, { type: "message_ack" | "send_settled" }>;
 
 /** Longest line of the stream, in bytes. In JSON a unit of the longest body may take six. */
 export const MAX_LINE_BYTES = 2 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
-import type { InboundEvent } from "../inbound.ts";
+import type { InboundEvent } from "@whatsapp-engine/contract/runner";
 import { eventually } from "../test-support/eventually.ts";
 import type { RunnerUnderTest } from "../test-support/run-runner.ts";
 import { sha256 } from "../test-support/kinds.ts";

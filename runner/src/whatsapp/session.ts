@@ -1,7 +1,7 @@
 import { unlinkDetails, type UnlinkOutcome } from "@whatsapp-engine/contract/api";
 import type { PairingResult, WhatsAppPage } from "@whatsapp-engine/contract/runner";
 import type { Config } from "../config.ts";
-import { createDeadline, within } from "../deadline.ts";
+import { createDeadline, within, type Deadline } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
 import type { OomKills } from "../memory/oom-kills.ts";
 import type { Relief } from "../memory/soft-mark.ts";
@@ -9,10 +9,19 @@ import type { Profile } from "../profile.ts";
 import type { StateHolder } from "../runner-state.ts";
 import { createBrowserLife } from "./browser-life.ts";
 import type { PageHealth, WhatsAppClient, WhatsAppListener } from "./client.ts";
-import { createLogin } from "./login.ts";
 import type { Cause } from "./ladder.ts";
 import { createMender } from "./mending.ts";
 import { createPageWait, type PinnedPage } from "./pinned-page.ts";
+import {
+  disconnected,
+  initialModel,
+  isConnected,
+  isLinked,
+  type Effect,
+  type Signal,
+  type TimerName,
+} from "./session-model.ts";
+import { PAIRING_CODE_MS, reduce } from "./session-reducer.ts";
 import type { Standing } from "./states.ts";
 
 /** What WhatsApp's account is to this runner, from start to end. It starts once; a new start is a new runner. */
@@ -73,177 +82,46 @@ type Deps = {
 const LOG_OUT_MS = 4_000;
 /** How long a login gets to connect, so that WhatsApp can be told that it ends. */
 const REACH_MS = 10_000;
-/** WhatsApp takes a pairing code for three minutes (whatsapp-web.js, `requestPairingCode`). */
-const PAIRING_CODE_MS = 180_000;
-/** From the login to the end of the sync, which takes minutes for an account with a long history. */
-const READY_MS = 300_000;
-/** A login younger than this may not be on the disk yet; longest wait for it. */
-const FRESH_LOGIN_MS = 30_000;
+/** Longest wait for a login of just now to be on the disk. */
 const SETTLE_MS = 8_000;
 /** Longest wait for the disk to have the note of a login. */
 const MARK_MS = 2_000;
-/** Longest wait for the page to say that it was unlinked, once its socket has no account any more. */
-const UNPAIRED_MS = 10_000;
-
-const DOUBTED =
-  "WhatsApp Web says that it is not linked any more, of which WhatsApp told nothing; the login is kept, and tried again by the next start.";
 
 const LOST =
   "The login of this session is gone: its profile was removed or emptied. POST /sessions/:id/start shows a code to link it again; POST /sessions/:id/restore brings a backup back.";
 
-type End = { standing: Standing; before?: () => Promise<unknown>; hard?: boolean; forget?: boolean };
+type End = {
+  standing: Standing;
+  /** Done while the page is there still. */
+  before?: () => Promise<unknown>;
+  hard?: boolean;
+  deleteLogin?: boolean;
+};
 
 /** Causes behind which the kernel may stand. */
 const isDeath = (cause: Cause): boolean => cause === "page_crashed" || cause === "browser_gone";
 
+/** Hears what page and browser say, and does what `session-reducer.ts` makes of it. */
 export const createSession = (deps: Deps): Session => {
   const { config, profile, state, log } = deps;
+  let model = initialModel;
   let ending: Promise<void> | undefined;
-  let linkedAt: string | null = null;
-  let freshUntil = 0;
-  /** The page left as after an unlinking; the next document shows whether there is a login still. */
-  let inDoubt = false;
-  let documents = 0;
+  /** What stands of the login in the profile; it is on the disk before the runner ends. */
+  let marked: Promise<unknown> = Promise.resolve();
   let networkFailure: string | null = null;
   let pinned: PinnedPage | null = null;
   /** The next browser begins without what it makes anew. */
   let withoutCaches = false;
-  const pageWait = createPageWait(config.whatsappVersion, (awaitsPage) => state.set({ awaitsPage }));
   const mendCounts: Record<string, number> = {};
-
-  const background = (task: Promise<unknown>, failure: string): void => {
-    task.catch((cause: unknown) => {
-      if (ending === undefined) log.warn({ err: cause }, failure);
-    });
+  const pageWait = createPageWait(config.whatsappVersion, (awaitsPage) => state.set({ awaitsPage }));
+  const timer = (name: TimerName): Deadline => createDeadline(() => dispatch({ type: "timer", name }));
+  const timers: Readonly<Record<TimerName, Deadline>> = {
+    ready: timer("ready"),
+    connect: timer("connect"),
+    unpaired: timer("unpaired"),
+    expiry: timer("expiry"),
+    next_code: timer("next_code"),
   };
-
-  /** Ends browser and page, once; the state is told when nothing of them is left. */
-  const end = (options: End): Promise<void> => {
-    ending ??= endNow(options).catch((cause: unknown) =>
-      log.error({ err: cause }, "the browser was not ended in order"),
-    );
-    return ending;
-  };
-  const endNow = async ({ standing, before, hard, forget }: End): Promise<void> => {
-    log.info({ status: standing.status, reason: standing.reason }, "session ends");
-    for (const waiting of [readyDeadline, connectDeadline, unpairedDeadline, login, mender, pageWait])
-      waiting.stop();
-    await before?.().catch((cause: unknown) =>
-      log.warn({ err: cause }, "not everything was done before the browser was closed"),
-    );
-    await Promise.all([mender.end({ hard: hard === true }), within(MARK_MS, marked)]);
-    try {
-      if (forget === true) await forgetLogin();
-    } finally {
-      state.set({ ...standing, qr: null });
-    }
-  };
-  const settle = async () => (Date.now() < freshUntil ? profile.settled(SETTLE_MS) : undefined);
-  const forgetLogin = async (): Promise<void> => {
-    await profile.deleteLogin();
-    linkedAt = null;
-    deps.onUnlinked();
-    state.set({ account: null });
-  };
-  const disconnected = (reason: NonNullable<Standing["reason"]>, detail: string | null): Standing => ({
-    status: "disconnected",
-    reason,
-    detail,
-  });
-
-  const readyDeadline = createDeadline(() =>
-    mender.trouble("start_timeout", `Logged in, but not ready to send within ${READY_MS / 1000} s.`),
-  );
-  // WhatsApp Web connects again by itself, as a rule; a page that does not is of no use any more.
-  const connectDeadline = createDeadline(() =>
-    mender.trouble("connect_timeout", `No connection to WhatsApp for ${config.connectTimeoutMs / 1000} s.`),
-  );
-  // The page unlinks itself in steps; where the last one does not come, the login is not deleted.
-  const unpairedDeadline = createDeadline(
-    () =>
-      void end({ standing: disconnected("logged_out", "WhatsApp has no account for this login any more.") }),
-  );
-  const loggedOut = (): void => {
-    if (linkedAt === null) return;
-    void end({ standing: disconnected("logged_out", "The phone unlinked this session."), forget: true });
-  };
-
-  const loginInDoubt = (): void => {
-    if (linkedAt === null || ending !== undefined) return;
-    inDoubt = true;
-    log.warn("the page left as after an unlinking, of which WhatsApp told nothing");
-  };
-
-  /** What stands of the login in the profile; it is on the disk before the runner ends. */
-  let marked: Promise<unknown> = Promise.resolve();
-  const markLinked = (at: string | null): void => {
-    linkedAt = at;
-    marked = marked
-      .then(() => profile.markLinked(at))
-      .catch((cause: unknown) => log.warn({ err: cause }, "profile not written"));
-  };
-
-  const publish = (change: Parameters<StateHolder["set"]>[0]): void => {
-    if (ending !== undefined) return;
-    const mending = mender.mending();
-    const why = mending !== null && change.status === "connecting";
-    const shown = why ? { ...change, reason: mending.cause, detail: mending.detail } : change;
-    const mends = [...(mender.client()?.mends ?? []), ...Object.keys(mendCounts)];
-    const connected = state.get().status !== "connecting";
-    const failedMends = [...(mender.client()?.failedMends ?? [])];
-    state.set({ ...shown, mends, failedMends, mendCounts: { ...mendCounts } });
-    if (state.get().status !== "connecting") connectDeadline.stop();
-    else if (connected) connectDeadline.start(config.connectTimeoutMs);
-  };
-  const login = createLogin({
-    qrTimeoutMs: config.qrTimeoutMs,
-    publish,
-    refreshQr: () => background(mender.client()!.refreshQr(), "WhatsApp gave no new QR code"),
-    onQr: (number) => {
-      // No proof of an unlinking: the login stays, and the next start looks again.
-      if (inDoubt) return void end({ standing: disconnected("logged_out", DOUBTED) });
-      mender.answered();
-      back();
-      log.info({ number }, "QR code issued");
-      if (linkedAt === null) return;
-      // A login was here, and WhatsApp does not take it any more.
-      markLinked(null);
-      deps.onUnlinked();
-    },
-    onPairingFailed: () => log.warn("WhatsApp turned a pairing down"),
-    onExpired: () => void end({ standing: disconnected("qr_expired", "No code was scanned in time.") }),
-    onConnected: (fresh) => {
-      inDoubt = false;
-      mender.answered();
-      unpairedDeadline.stop();
-      if (!login.isConnected()) readyDeadline.start(READY_MS);
-      if (fresh || linkedAt === null) {
-        freshUntil = Date.now() + FRESH_LOGIN_MS;
-        markLinked(new Date().toISOString());
-      }
-      background(
-        mender
-          .client()!
-          .account()
-          .then((account) => publish({ account })),
-        "the account could not be read",
-      );
-    },
-    onUnpaired: () => unpairedDeadline.start(UNPAIRED_MS),
-  });
-
-  const ready = async (): Promise<void> => {
-    const document = documents;
-    const client = mender.client()!;
-    const account = await client.account();
-    if (document !== documents || ending !== undefined) return; // the page went on meanwhile, and will be ready again
-    readyDeadline.stop();
-    back();
-    login.ready(account);
-    log.info("connected");
-    await deps.onReady(client, linkedAt);
-  };
-
   const mender = createMender({
     startTimeoutMs: config.startTimeoutMs,
     log,
@@ -252,9 +130,7 @@ export const createSession = (deps: Deps): Session => {
     onMend: (mend) => {
       const name = { page: "page_reloaded", browser: "browser_restarted" }[mend];
       mendCounts[name] = (mendCounts[name] ?? 0) + 1;
-      documents += 1;
-      for (const deadline of [readyDeadline, connectDeadline, unpairedDeadline]) deadline.stop();
-      login.pageGone();
+      dispatch({ type: "page_gone" });
     },
     onGiveUp: ({ cause, detail }) => void end({ standing: disconnected(cause, detail), hard: true }),
     createLife: (onTrouble) =>
@@ -268,18 +144,14 @@ export const createSession = (deps: Deps): Session => {
         },
         listener: {
           ...deps.messages,
-          socketState: login.socketState,
-          newDocument: () => {
-            documents += 1;
-            readyDeadline.stop();
-            login.newDocument();
-          },
+          socketState: (name) => dispatch({ type: "socket_state", name }),
+          newDocument: () => dispatch({ type: "new_document" }),
           version: (whatsappVersion) => publish({ whatsappVersion }),
-          qr: login.qr,
-          passkey: login.passkey,
-          ready: () => background(ready(), "the page was ready and could not be read"),
-          loggedOut,
-          loginInDoubt,
+          qr: (code) => dispatch({ type: "code", code }),
+          passkey: (asked) => dispatch({ type: "passkey", asked }),
+          ready: () => dispatch({ type: "synced" }),
+          loggedOut: () => dispatch({ type: "logged_out" }),
+          loginInDoubt: () => dispatch({ type: "login_in_doubt" }),
           requestFailed: (failure, host) => (networkFailure = `${failure} (${host})`),
           mended: () => publish({}),
           fault: (cause) => log.warn({ err: cause }, "fault in the page"),
@@ -287,27 +159,119 @@ export const createSession = (deps: Deps): Session => {
       }),
   });
 
-  const back = (): void => {
-    mender.back();
-    deps.oomKills.forget();
-  };
+  function dispatch(signal: Signal): void {
+    const reduced = reduce(model, signal, config, Date.now());
+    model = reduced.model;
+    for (const effect of reduced.effects) carryOut(effect);
+  }
+
+  function carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "publish":
+        return publish(effect.change);
+      case "start_timer":
+        return timers[effect.name].start(effect.ms);
+      case "stop_timer":
+        return timers[effect.name].stop();
+      case "refresh_codes":
+        return background(mender.client()!.refreshQr(), "WhatsApp gave no new QR code");
+      case "read_account":
+        return background(readAccount(effect), "the account could not be read");
+      case "page_answered":
+        return mender.answered();
+      case "back":
+        mender.back();
+        return deps.oomKills.forget();
+      case "ready":
+        return background(
+          deps.onReady(mender.client()!, model.linkedAt),
+          "the page was ready and could not be read",
+        );
+      case "mark_linked":
+        marked = marked
+          .then(() => profile.markLinked(effect.at))
+          .catch((cause: unknown) => log.warn({ err: cause }, "profile not written"));
+        return;
+      case "unlinked":
+        return deps.onUnlinked();
+      case "trouble":
+        return mender.trouble(effect.cause, effect.detail);
+      case "end":
+        return void end(effect);
+      case "log":
+        return log[effect.level](effect.fields ?? {}, effect.text);
+    }
+  }
+
+  function background(task: Promise<unknown>, failure: string): void {
+    task.catch((cause: unknown) => {
+      if (ending === undefined) log.warn({ err: cause }, failure);
+    });
+  }
+
+  async function readAccount({ document, synced }: Extract<Effect, { type: "read_account" }>): Promise<void> {
+    const account = await mender.client()!.account();
+    dispatch({ type: "account_read", account, document, synced });
+  }
+
+  function publish(change: Parameters<StateHolder["set"]>[0]): void {
+    if (ending !== undefined) return;
+    const mending = mender.mending();
+    const why = mending !== null && change.status === "connecting";
+    const shown = why ? { ...change, reason: mending.cause, detail: mending.detail } : change;
+    const mends = [...(mender.client()?.mends ?? []), ...Object.keys(mendCounts)];
+    const failedMends = [...(mender.client()?.failedMends ?? [])];
+    state.set({ ...shown, mends, failedMends, mendCounts: { ...mendCounts } });
+  }
+
+  /** Ends browser and page, once; the state is told when nothing of them is left. */
+  function end(options: End): Promise<void> {
+    ending ??= endNow(options).catch((cause: unknown) =>
+      log.error({ err: cause }, "the browser was not ended in order"),
+    );
+    dispatch({ type: "ended" });
+    return ending;
+  }
+
+  async function endNow({ standing, before, hard, deleteLogin }: End): Promise<void> {
+    log.info({ status: standing.status, reason: standing.reason }, "session ends");
+    for (const waiting of [...Object.values(timers), mender, pageWait]) waiting.stop();
+    await before?.().catch((cause: unknown) =>
+      log.warn({ err: cause }, "not everything was done before the browser was closed"),
+    );
+    await Promise.all([mender.end({ hard: hard === true }), within(MARK_MS, marked)]);
+    try {
+      if (deleteLogin === true) await forgetLogin();
+    } finally {
+      state.set({ ...standing, qr: null });
+    }
+  }
+
+  async function forgetLogin(): Promise<void> {
+    await profile.deleteLogin();
+    dispatch({ type: "login_deleted" });
+    deps.onUnlinked();
+    state.set({ account: null });
+  }
+
+  const settle = async () => (Date.now() < model.freshUntil ? profile.settled(SETTLE_MS) : undefined);
 
   /** Whether WhatsApp can be asked to unlink the account, now or soon; `not_linked` where it turns out that there is none. */
-  const reachLogin = async (): Promise<"linked" | "not_linked" | "unreachable"> => {
+  async function reachLogin(): Promise<"linked" | "not_linked" | "unreachable"> {
     await ending; // what ends it already may delete the login
     // A scan of this moment may not be written down yet.
-    if (linkedAt === null && (await profile.linkedAt()) === null) return "not_linked";
-    const decided = () => ending !== undefined || login.isLinked() || state.get().qr !== null;
+    if (model.linkedAt === null && (await profile.linkedAt()) === null) return "not_linked";
+    const decided = () => ending !== undefined || isLinked(model) || state.get().qr !== null;
     let stop = (): void => {};
     const told = new Promise<void>((resolve) => {
       stop = state.subscribe(() => decided() && resolve());
     });
     if (!decided()) await within(REACH_MS, told);
     stop();
-    if (ending !== undefined || !login.isLinked())
+    if (ending !== undefined || !isLinked(model))
       return state.get().qr === null ? "unreachable" : "not_linked";
     return "linked";
-  };
+  }
 
   return {
     start: async () => {
@@ -316,12 +280,12 @@ export const createSession = (deps: Deps): Session => {
       if (config.expectsLogin && !(await profile.mayHoldLogin()))
         return end({ standing: disconnected("login_lost", LOST) });
       await mender.start(async () => {
-        linkedAt = await profile.linkedAt();
-        if (await profile.isClaimed()) login.claimed();
+        const [linkedAt, claimed] = [await profile.linkedAt(), await profile.isClaimed()];
+        dispatch({ type: "profile_read", linkedAt, claimed });
         pinned = await pageWait.page();
       });
     },
-    connected: () => (ending === undefined && login.isConnected() ? mender.client()! : null),
+    connected: () => (ending === undefined && isConnected(model) ? mender.client()! : null),
     health: async (timeoutMs) => (await mender.client()?.answers(timeoutMs)) ?? "gone",
     screenshot: async (timeoutMs) => {
       const client = mender.client();
@@ -331,14 +295,14 @@ export const createSession = (deps: Deps): Session => {
     },
     servedPage: async () => (await mender.client()?.servedPage()) ?? null,
     givePage: pageWait.give,
-    claimed: login.claimed,
+    claimed: () => dispatch({ type: "claimed" }),
     pairingCode: async (phoneNumber) => {
       const canLink = () => ending === undefined && state.get().qr !== null;
       if (!canLink()) return null;
       const given = await mender.client()!.pairingCode(phoneNumber);
       if (!canLink()) return null; // linked or ended meanwhile
       if (given.outcome !== "code") return given;
-      login.pairingCodeGiven(PAIRING_CODE_MS);
+      dispatch({ type: "pairing_code_given" });
       return { ...given, expiresAt: new Date(Date.now() + PAIRING_CODE_MS).toISOString() };
     },
     logOut: async () => {
@@ -362,8 +326,8 @@ export const createSession = (deps: Deps): Session => {
       return unlinked;
     },
     mayRelieve: () => {
-      const up = login.isConnected() || state.get().qr !== null;
-      return ending === undefined && up && Date.now() >= freshUntil;
+      const up = isConnected(model) || state.get().qr !== null;
+      return ending === undefined && up && Date.now() >= model.freshUntil;
     },
     relieve: (relief, detail) =>
       mender.trouble("memory_high", detail, relief === "browser" ? "browser" : undefined),

@@ -40,7 +40,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
 /** The meaning of a socket state, `unknown` for one that is not listed. */
 export const meaningOf = (socketState: string): Meaning | "unknown" => meanings[socketState] ?? "unknown";
 
-type View = {
+export type View = {
   /** WhatsApp's name of the socket's state; null while no page told one. */
   socketState: string | null;
   /** The document has synced and the library stands in it. */

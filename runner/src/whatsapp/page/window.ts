@@ -1,4 +1,4 @@
-import type { InboundEvent } from "../../inbound.ts";
+import type { InboundEvent } from "@whatsapp-engine/contract/runner";
 import type { FoundMessage } from "../client.ts";
 import type { PageReport } from "../page-reports.ts";
 
