@@ -1,3 +1,5 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { createMiddleware } from "hono/factory";
 import { requestId } from "hono/request-id";
 import { AppError, type Cleanup, type WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../lib/clock.ts";
@@ -22,8 +24,9 @@ import { blastPing, blastRoutes } from "./blast/blast.ts";
 import { createBodyDrain } from "./guards/body-drain.ts";
 import { createBodySize } from "./guards/body-size.ts";
 import { createClientIp } from "./guards/client-ip.ts";
-import { createRouter } from "./context.ts";
-import { createErrorHandler, stateRefusalsBeforeRoutes } from "./errors.ts";
+import { createRouter, type AppEnv, type Declared } from "./context.ts";
+import { findDeclared } from "./declared.ts";
+import { createErrorHandler, openErrorResponses, stateRefusalsBeforeRoutes } from "./errors.ts";
 import { requireJson } from "./bodies/json-body.ts";
 import { readJsonText } from "./bodies/json-text.ts";
 import { createRateLimit } from "./guards/rate-limit.ts";
@@ -91,6 +94,20 @@ export type AppDeps = {
   log: Log;
 };
 
+const documentRoute = createRoute({
+  method: "get",
+  path: "/openapi.json",
+  summary: "This document",
+  security: [],
+  responses: {
+    200: {
+      description: "the document",
+      content: { "application/json": { schema: z.looseObject({ openapi: z.literal("3.1.0") }) } },
+    },
+    ...openErrorResponses("ip_not_allowed", "rate_limited", "too_many_wrong_keys"),
+  },
+});
+
 /** What the API takes and answers, as JSON. Made when it is first asked for, once all routes are there, as that takes about 100 ms. */
 function openApiDocument(app: ReturnType<typeof createRouter>, version: string): () => string {
   let text: string | undefined;
@@ -108,7 +125,16 @@ function openApiDocument(app: ReturnType<typeof createRouter>, version: string):
   };
 }
 
-/** The HTTP API. What comes first guards what comes after: address, key, rate, size, then the routes. */
+type Guard = ReturnType<typeof createMiddleware<AppEnv>>;
+
+/** Guards the calls whose routes do not declare that they are without this. */
+const unless = (isWithout: (declared: Declared) => boolean, guard: Guard): Guard =>
+  createMiddleware<AppEnv>((c, next) => (isWithout(c.get("declared")) ? next() : guard(c, next)));
+const isOpen = (declared: Declared) => declared.isOpen;
+/** Its form is of a kind and size of its own. */
+const readsItself = ({ takesJson, takesForm }: Declared) => takesForm && !takesJson;
+
+/** The HTTP API: guards, in this order, which read what a call's route declares; then the routes, in any order but where it is said. */
 export function createApp(deps: AppDeps) {
   const { settings, log } = deps;
   const app = createRouter();
@@ -121,32 +147,33 @@ export function createApp(deps: AppDeps) {
   app.use(createRequestLog(log));
   app.use(createBodyDrain());
   app.use(createClientIp(settings));
-  app.route("/", healthRoutes(deps));
-  app.route("/", blastPing());
+  app.use(findDeclared(app));
   const key = createApiKeyCheck({ ...settings, limits: settings.strangers, clock: deps.clock, log });
-  app.use(key.limit);
+  app.use(unless(({ isUnlimited }) => isUnlimited, key.limit));
+  app.use(unless(isOpen, key.check));
+  if (settings.rateLimitPerMinute > 0) app.use(unless(isOpen, createRateLimit(settings.rateLimitPerMinute)));
+  app.use(unless(readsItself, requireJson));
+  const maxBodyBytes = Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES;
+  app.use(unless(readsItself, createBodySize(maxBodyBytes, settings.mediaAtOnce)));
+  app.use(unless(readsItself, readJsonText));
+
   const document = openApiDocument(app, settings.version);
-  app.get("/openapi.json", (c) => c.body(document(), 200, { "Content-Type": "application/json" }));
-  app.use(key.check);
-  if (settings.rateLimitPerMinute > 0) app.use(createRateLimit(settings.rateLimitPerMinute));
+  app.openapi(documentRoute, (c) => c.body(document(), 200, { "Content-Type": "application/json" }) as never);
   const backupGate = createGate({
     room: settings.backupsAtOnce,
     waitMs: BACKUP_WAIT_MS,
     of: `As many backups and restores as may be at once (BACKUP_CONCURRENCY, ${settings.backupsAtOnce})`,
   });
-  // A form of its own kind and size.
-  app.route("/", restoreRoutes({ ...deps, gate: backupGate }));
-  app.use(requireJson);
-  const maxBodyBytes = Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES;
-  app.use(createBodySize(maxBodyBytes, settings.mediaAtOnce));
-  app.use(readJsonText);
+  app.route("/", healthRoutes(deps));
+  app.route("/", blastPing());
   app.route("/", whatsappHealthRoutes(deps));
   app.route("/", cleanupRoutes(deps));
   app.route("/", sessionRoutes(deps));
   app.route("/", qrRoutes(deps));
   app.route("/", pairingCodeRoutes(deps));
   app.route("/", screenshotRoutes(deps));
-  app.route("/", backupRoutes({ ...deps, gate: backupGate }));
+  app.route("/", backupRoutes({ backup: deps.backup, gate: backupGate }));
+  app.route("/", restoreRoutes({ restore: deps.restore, settings, gate: backupGate }));
   // Before those of messages, of which `bulk` would be an id.
   app.route("/", bulkRoutes(deps));
   app.route("/", messageRoutes(deps));

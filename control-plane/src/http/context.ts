@@ -2,9 +2,21 @@ import type { HttpBindings } from "@hono/node-server";
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import { AppError, fieldNamed, problemsOf } from "@whatsapp-engine/contract/api";
 
+/** What a route declares of itself, in the words of the OpenAPI document. */
+export type Declared = {
+  /** `security: []`: it needs no key. */
+  isOpen: boolean;
+  /** `x-rate-limit: false`: whoever watches the engine may call it as often as they like. */
+  isUnlimited: boolean;
+  /** The types of its body. One that takes a form only reads its body itself, of whatever size. */
+  takesJson: boolean;
+  takesForm: boolean;
+};
+
 export type AppEnv = {
   Bindings: HttpBindings;
   Variables: {
+    declared: Declared;
     requestId: string;
     clientIp: string;
     /** What came with the call takes no memory any more. */

@@ -30,6 +30,7 @@ const ping = createRoute({
   tags,
   summary: "The process answers; as GET /health",
   security: [],
+  "x-rate-limit": false,
   responses: { 200: alive, ...openErrorResponses("ip_not_allowed") },
 });
 

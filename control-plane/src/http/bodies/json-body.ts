@@ -4,7 +4,7 @@ import { createMiddleware } from "hono/factory";
 import { AppError } from "@whatsapp-engine/contract/api";
 import type { z } from "@hono/zod-openapi";
 import { refuseInvalid, type AppEnv } from "../context.ts";
-import { takesForm } from "./send-body.ts";
+import { isForm } from "./form.ts";
 
 /**
  * A body must say that it is JSON; without this a form or a text would count as an empty body. No body needs no type, nor does one
@@ -12,7 +12,9 @@ import { takesForm } from "./send-body.ts";
  */
 export const requireJson = createMiddleware<AppEnv>(async (c, next) => {
   const { method } = c.req;
-  if ((method === "POST" || method === "PUT" || method === "PATCH") && hasBody(c) && !takesForm(c)) {
+  const { takesForm } = c.get("declared");
+  const mayBeForm = takesForm && isForm(c.req.header("Content-Type"));
+  if ((method === "POST" || method === "PUT" || method === "PATCH") && hasBody(c) && !mayBeForm) {
     const type = c.req.header("Content-Type")?.split(";")[0]?.trim().toLowerCase();
     if (type !== "application/json" && !(await isEmpty(c))) {
       throw new AppError(

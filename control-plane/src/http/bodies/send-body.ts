@@ -56,12 +56,6 @@ export function registerBodies(
 const inComponents = (schema: object): z.core.JSONSchema.JSONSchema =>
   JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/')) as never;
 
-/** Whether the call may come with a form. */
-export const takesForm = ({ req }: Context): boolean =>
-  req.method === "POST" &&
-  /^\/sessions\/[^/]+\/(send(-media)?|messages\/bulk)$/.test(req.path) &&
-  isForm(req.header("Content-Type"));
-
 type Fields = Record<string, unknown>;
 
 /**

@@ -16,6 +16,7 @@ const health = createRoute({
   path: "/health",
   summary: "The process answers",
   security: [],
+  "x-rate-limit": false,
   responses: {
     200: { description: "ok", content: { "application/json": { schema: healthAnswerSchema } } },
     ...openErrorResponses("ip_not_allowed", "database_unavailable", "internal_error"),
@@ -27,6 +28,7 @@ const ready = createRoute({
   path: "/health/ready",
   summary: "Database and runtime answer",
   security: [],
+  "x-rate-limit": false,
   responses: {
     200: { description: "ready", content: { "application/json": { schema: readyAnswerSchema } } },
     ...openErrorResponses("ip_not_allowed", "runtime_unavailable", "database_unavailable", "shutting_down"),
