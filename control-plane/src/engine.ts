@@ -23,7 +23,8 @@ import { createMessages } from "./outbox/outbox.ts";
 import { prepareAside } from "./prepare-database.ts";
 import { afterRestore, refuseHalfRestored } from "./restored.ts";
 import { selectRuntime } from "./select-runtime.ts";
-import { createSessions } from "./sessions.ts";
+import { createHook } from "./lib/hook.ts";
+import { createSessions, type SessionsDeps } from "./sessions.ts";
 import { createWhatsAppHealth } from "./fleet/whatsapp-health.ts";
 import { isInCompose } from "./settings/environment.ts";
 import { createVitals } from "./lib/vitals.ts";
@@ -115,6 +116,17 @@ export async function startService(deps: {
     const install = openInstall(config.dataDir, { inUse });
     const runtime = await selectRuntime({ config, install, inUse, environment, log });
     opened.push(() => runtime.host.close());
+    // What rooms ask of those above them. Made first: each is connected where its answer is made.
+    const hooks = {
+      onEvent: createHook<SessionsDeps["onEvent"]>("onEvent"),
+      settle: createHook<SessionsDeps["settle"]>("settle"),
+      limitOf: createHook<SessionsDeps["limitOf"]>("limitOf"),
+      letGoOfBuilds: createHook<SessionsDeps["letGoOfBuilds"]>("letGoOfBuilds"),
+      onForget: createHook<SessionsDeps["onForget"]>("onForget"),
+      onJournalLost: createHook<SessionsDeps["onJournalLost"]>("onJournalLost"),
+      onRunnerRemoved: createHook<SessionsDeps["onRunnerRemoved"]>("onRunnerRemoved"),
+      requestCleanup: createHook<() => void>("requestCleanup"),
+    };
     const events = createEventStore({ db, clock });
     const feed = createEventFeed({ store: events });
     const webhooks = createWebhooks({
@@ -122,7 +134,7 @@ export async function startService(deps: {
       events,
       allowPrivate: config.webhookAllowPrivate,
       keepEventsMs: config.eventRetentionMs,
-      requestCleanup: () => void janitor.request("deliveries"),
+      requestCleanup: hooks.requestCleanup.call,
       random: Math.random,
       clock,
       log,
@@ -131,7 +143,8 @@ export async function startService(deps: {
     const sessions = createSessions({
       db,
       appendEvent: events.append,
-      ...runtime,
+      host: runtime.host,
+      profiles: runtime.profiles,
       runnerToken: install.runnerToken,
       startConcurrency: config.runner.startConcurrency,
       startTimeoutMs: config.runner.startTimeoutSeconds * 1000,
@@ -147,14 +160,14 @@ export async function startService(deps: {
       random: Math.random,
       clock,
       log,
-      onEvent: (sessionId, event, at) => messages.onEvent(sessionId, event, at),
-      settle: (sessionId) => messages.settle(sessionId),
-      limitOf: (sessionId) => messages.limitOf(sessionId),
-      letGoOfBuilds: (kept, heldBefore) => messages.letGoOfBuilds(kept, heldBefore),
-      onForget: (sessionId) => messages.endSession(sessionId),
-      onRunnerRemoved: () => janitor.count("containers", 1),
+      onEvent: hooks.onEvent.call,
+      settle: hooks.settle.call,
+      limitOf: hooks.limitOf.call,
+      letGoOfBuilds: hooks.letGoOfBuilds.call,
+      onForget: hooks.onForget.call,
+      onJournalLost: hooks.onJournalLost.call,
+      onRunnerRemoved: hooks.onRunnerRemoved.call,
       onDatabaseError: databaseCheck.note,
-      onJournalLost: (sessionId) => messages.giveUpSending(sessionId),
     });
     const messages = createMessages({
       db,
@@ -169,6 +182,12 @@ export async function startService(deps: {
       clockCheck,
       log,
     });
+    hooks.onEvent.connect(messages.onEvent);
+    hooks.settle.connect(messages.settle);
+    hooks.limitOf.connect(messages.limitOf);
+    hooks.letGoOfBuilds.connect(messages.letGoOfBuilds);
+    hooks.onForget.connect(messages.endSession);
+    hooks.onJournalLost.connect(messages.giveUpSending);
 
     const byAge =
       (step: CleanupStep): CleanupStep =>
@@ -194,6 +213,8 @@ export async function startService(deps: {
       clock,
       log,
     });
+    hooks.requestCleanup.connect(() => void janitor.request("deliveries"));
+    hooks.onRunnerRemoved.connect(() => janitor.count("containers", 1));
 
     let stopping = false;
     const vitals = createVitals({

@@ -7,7 +7,7 @@ import type { AppendEvent } from "./events/store.ts";
 import type { Log } from "./lib/logger.ts";
 import type { ProfileStore } from "./runtime/profile-store.ts";
 import type { RunnerHost } from "./runtime/runner-host.ts";
-import { createAdmission, type AdmissionLimits, type Machine } from "./fleet/admission.ts";
+import { createAdmission, type Admission, type AdmissionLimits, type Machine } from "./fleet/admission.ts";
 import { createBuilds, type CanarySettings } from "./builds/builds.ts";
 import { createUnusedProfiles } from "./logins/unused-profiles.ts";
 import { createBackground } from "./lib/background.ts";
@@ -17,19 +17,20 @@ import { createConnector } from "./fleet/connector.ts";
 import { createHibernation } from "./sleep/hibernation.ts";
 import { createIdle } from "./sleep/idle.ts";
 import { createLiveSessions } from "./connection/live.ts";
+import { createHook } from "./lib/hook.ts";
 import { createLocks } from "./lib/locks.ts";
 import { createLogout } from "./logins/logout.ts";
 import { createObserver } from "./fleet/observer.ts";
 import { createPageCopies } from "./builds/page-copies.ts";
 import { createPairing } from "./sessions/pairing.ts";
-import { createReconciler } from "./fleet/reconciler.ts";
+import { createReconciler, type Reconciler } from "./fleet/reconciler.ts";
 import { createRecovery } from "./fleet/recovery.ts";
 import { createRestore } from "./logins/restore.ts";
 import { createRunnersOf } from "./fleet/runners-of.ts";
 import { createAddressBook } from "./chats/address-book.ts";
 import { createConnectedRunner } from "./sessions/connected.ts";
 import { createScreenshot } from "./sessions/screenshot.ts";
-import { createSessionService } from "./sessions/service.ts";
+import { createSessionService, type SessionService } from "./sessions/service.ts";
 import { shareNextCall } from "./lib/share-next-call.ts";
 import { createSessionStore } from "./sessions/store.ts";
 import { createSupervisor } from "./fleet/supervisor.ts";
@@ -41,8 +42,7 @@ import { createWarmStore } from "./sessions/warm-store.ts";
 /** The engine's own checks and reads take seconds, each call at most 15. */
 const STRAY_MS = 10 * 60_000;
 
-/** Puts the parts of this folder together. */
-export function createSessions(deps: {
+export type SessionsDeps = {
   db: Db;
   host: RunnerHost;
   profiles: ProfileStore;
@@ -83,91 +83,158 @@ export function createSessions(deps: {
   maxBackupBytes: number;
   /** Finds out what became of messages without an outcome; called when a session is connected, and then regularly. */
   settle: (sessionId: string) => Promise<void>;
-}) {
-  const { host, clock, log } = deps;
-  const store = createSessionStore(deps);
-  const live = createLiveSessions();
+};
+
+/** Puts together what sessions need, from the ground up; the rooms above are reached through hooks. */
+export function createSessions(deps: SessionsDeps) {
+  const { db, dataDir, host, profiles, runnerToken, appendEvent, startTimeoutMs, settle, clock, log } = deps;
+  const pinnedForAll = deps.whatsappVersion;
+
+  // Made first: each is connected where its answer is made.
+  const keepsBuild = createHook<(version: string) => boolean>("keepsBuild");
+  const hasRoom = createHook<Admission["hasRoomForWarm"]>("hasRoom");
+  const sessionsLeft = createHook<Admission["sessionsLeft"]>("sessionsLeft");
+  const restartIf = createHook<SessionService["restartIf"]>("restartIf");
+  const onFate = createHook<Reconciler["onFate"]>("onFate");
+  const replace = createHook<Reconciler["replace"]>("replace");
+  const unreachable = createHook<Reconciler["unreachable"]>("unreachable");
+
   const locks = createLocks();
   const backoff = createBackoff({ clock: steadyClock, random: deps.random });
   const background = createBackground(log);
   const listRunners = shareNextCall(() => host.list());
+  const live = createLiveSessions();
+
+  const store = createSessionStore({
+    db,
+    clock,
+    appendEvent,
+    onForget: deps.onForget,
+    onJournalLost: deps.onJournalLost,
+  });
+  const warmRows = createWarmStore(db);
 
   const copies = createPageCopies({
-    ...deps,
-    isPinned: (version) =>
-      version === deps.whatsappVersion || store.isPinned(version) || builds.keeps(version),
+    dataDir,
+    isPinned: (version) => version === pinnedForAll || store.isPinned(version) || keepsBuild.call(version),
+    clock,
   });
-  const warmRows = createWarmStore(deps.db);
   const builds = createBuilds({
-    ...deps,
-    rows: warmRows,
+    db,
+    appendEvent,
+    host,
+    profiles,
     listRunners,
+    rows: warmRows,
     live,
     copies,
-    hasRoom: () => admission.hasRoomForWarm(),
-    restartIf: (sessionId, wanted) => service.restartIf(sessionId, wanted),
-    pinnedForAll: deps.whatsappVersion,
+    runnerToken,
+    startTimeoutMs,
+    hasRoom: hasRoom.call,
+    restartIf: restartIf.call,
+    letGoOfBuilds: deps.letGoOfBuilds,
+    pinnedForAll,
     settings: deps.canary,
     background,
-  });
-  const versionPins = createVersionPins({
-    copies,
-    builds,
-    pinnedForAll: deps.whatsappVersion,
-    background,
+    clock,
     log,
   });
+  keepsBuild.connect(builds.keeps);
+  const versionPins = createVersionPins({ copies, builds, pinnedForAll, background, log });
 
-  const unread = createUnread({ ...deps, live });
+  const unread = createUnread({ db, live, clock, log });
   const connector = createConnector({
-    ...deps,
-    exchangePages: versionPins.exchange,
     store,
+    host,
     live,
-    listRunners,
-    unread,
     observe: createObserver({ store, unread, log }),
-    onConnected: (sessionId) => background.run(() => deps.settle(sessionId)),
-    onFate: (...told) => reconciler.onFate(...told),
-    onLost: (sessionId, runnerId) => reconciler.replace(sessionId, runnerId, "runner_lost"),
-    onFlood: (sessionId, runnerId, detail) =>
-      reconciler.replace(sessionId, runnerId, "runner_flooded", detail),
-    onUnknown: (sessionId, runnerId) => reconciler.unreachable(sessionId, { runnerId }),
+    runnerToken,
+    listRunners,
+    onEvent: deps.onEvent,
+    unread,
+    onDatabaseError: deps.onDatabaseError,
+    onConnected: (sessionId) => background.run(() => settle(sessionId)),
+    exchangePages: versionPins.exchange,
+    onFate: onFate.call,
+    onLost: (sessionId, runnerId) => replace.call(sessionId, runnerId, "runner_lost"),
+    onFlood: (sessionId, runnerId, detail) => replace.call(sessionId, runnerId, "runner_flooded", detail),
+    onUnknown: (sessionId, runnerId) => unreachable.call(sessionId, { runnerId }),
+    clock,
+    log,
   });
-  const shared = { ...deps, store, live, locks, connector, backoff, background, listRunners, versionPins };
-  const reconciler = createReconciler(shared);
+  const reconciler = createReconciler({
+    store,
+    host,
+    profiles,
+    live,
+    locks,
+    connector,
+    backoff,
+    background,
+    runnerToken,
+    listRunners,
+    startConcurrency: deps.startConcurrency,
+    startTimeoutMs,
+    versionPins,
+    log,
+  });
+  onFate.connect(reconciler.onFate);
+  replace.connect(reconciler.replace);
+  unreachable.connect(reconciler.unreachable);
   const warmRunners = createWarmRunners({
-    ...shared,
-    ...deps.warmRunners,
+    rows: warmRows,
+    host,
+    profiles,
+    listRunners,
+    runnerToken,
     // They open what is good for all.
-    ...(deps.whatsappVersion !== null && { wanted: 0 }),
+    wanted: pinnedForAll === null ? deps.warmRunners.wanted : 0,
+    maxAgeMs: deps.warmRunners.maxAgeMs,
+    startTimeoutMs,
+    sessionsLeft: sessionsLeft.call,
+    hasRoom: hasRoom.call,
     versionForNew: builds.forFleet,
     exchangePages: versionPins.exchange,
-    rows: warmRows,
-    sessionsLeft: () => admission.sessionsLeft(),
-    hasRoom: () => admission.hasRoomForWarm(),
     sessionsStarting: reconciler.starting,
-  });
-  const recovery = createRecovery(shared);
-  const unused = createUnusedProfiles({ ...deps, profileIds: store.profileIds });
-  const supervisor = createSupervisor({
-    ...shared,
-    reconciler,
-    recovery,
-    warmRunners,
-    clearUp: unused.settleAll,
+    backoff,
+    background,
+    clock,
+    log,
   });
   const admission = createAdmission({
-    ...deps,
+    limits: deps.limits,
+    machine: deps.machine,
     running: store.countRunning,
     starting: reconciler.starting,
     warm: warmRunners.counts,
     giveUpWarm: warmRunners.giveUp,
   });
-  const logOut = createLogout(shared);
-  const idle = createIdle({ db: deps.db, defaultMinutes: deps.hibernateAfterMinutes });
+  hasRoom.connect(admission.hasRoomForWarm);
+  sessionsLeft.connect(admission.sessionsLeft);
+  const recovery = createRecovery({ store, profiles, locks, listRunners, clock, log });
+  const unused = createUnusedProfiles({ dataDir, profiles, profileIds: store.profileIds, log });
+  const supervisor = createSupervisor({
+    store,
+    host,
+    live,
+    reconciler,
+    recovery,
+    warmRunners,
+    background,
+    listRunners,
+    clearUp: unused.settleAll,
+    settle,
+    onRunnerRemoved: deps.onRunnerRemoved,
+    clock,
+    log,
+  });
+
+  const logOut = createLogout({ store, host, live, connector, runnerToken, listRunners, versionPins, log });
+  const idle = createIdle({ db, defaultMinutes: deps.hibernateAfterMinutes });
   const service = createSessionService({
-    ...shared,
+    store,
+    live,
+    locks,
     hooks: {
       reconciler,
       admission,
@@ -176,10 +243,16 @@ export function createSessions(deps: {
       isNeeded: idle.isNeeded,
       pinOf: versionPins.pinOf,
     },
+    backoff,
+    limitOf: deps.limitOf,
+    defaultCountry: deps.defaultCountry,
+    clock,
+    log,
   });
-  const hibernation = createHibernation({ ...shared, idle, sessions: service });
+  restartIf.connect(service.restartIf);
+  const hibernation = createHibernation({ idle, live, sessions: service, background, clock, log });
   const connectedRunner = createConnectedRunner({ live, sessions: service, clock });
-  const copying = { ...shared, reconciler, sessions: service, runnersOf: createRunnersOf(shared) };
+  const runnersOf = createRunnersOf({ host, live, listRunners });
 
   return {
     store,
@@ -190,8 +263,29 @@ export function createSessions(deps: {
     canary: builds.view,
     onPageTrouble: builds.onPageTrouble,
     warmRunners,
-    backup: createBackup({ ...copying, maxBytes: deps.maxBackupBytes }),
-    restore: createRestore({ ...copying, admission, unused }),
+    backup: createBackup({
+      store,
+      live,
+      reconciler,
+      profiles,
+      runnersOf,
+      sessions: service,
+      dataDir,
+      maxBytes: deps.maxBackupBytes,
+      clock,
+      log,
+    }),
+    restore: createRestore({
+      store,
+      locks,
+      reconciler,
+      profiles,
+      runnersOf,
+      admission,
+      unused,
+      sessions: service,
+      log,
+    }),
     screenshot: createScreenshot({ live, sessions: service }),
     connectedRunner,
     addressBook: createAddressBook(connectedRunner),

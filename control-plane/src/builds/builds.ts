@@ -77,12 +77,33 @@ export function createBuilds(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { db, live, copies, settings, background, clock, log } = deps;
-  const store = createBuildStore(deps);
-  const evidence = createEvidence(deps);
+  const { db, appendEvent, host, profiles, rows, listRunners, runnerToken, startTimeoutMs } = deps;
+  const { live, copies, hasRoom, settings, background, clock, log } = deps;
+  const store = createBuildStore({ db, clock, appendEvent });
+  const evidence = createEvidence({ db });
   const pageTrouble = createPageTrouble({ db, store, evidence, clock });
   const moves = createMoves({ clock });
-  const looks = createLooks({ ...deps, store, scout: createScout(deps), everyMs: settings.lookMs });
+  const scout = createScout({
+    rows,
+    host,
+    profiles,
+    listRunners,
+    runnerToken,
+    startTimeoutMs,
+    clock,
+    log,
+  });
+  const looks = createLooks({
+    db,
+    scout,
+    store,
+    copies,
+    hasRoom,
+    everyMs: settings.lookMs,
+    background,
+    clock,
+    log,
+  });
   const useMs = Math.min(LONGEST_USE_MS, Math.max(SHORTEST_MS, settings.proveMs / 60));
   const tickMs = Math.min(TICK_MS, useMs);
   let usedAt = Number.NEGATIVE_INFINITY;

@@ -125,7 +125,9 @@ export function createLine(deps: {
   }
 
   const ofBulks = createBulkLine({
-    ...deps,
+    db,
+    clock,
+    heldBy: deps.heldBy,
     nextPlace: () => ++position,
     lineUp,
     cancelAll: (bulkId) => end(eq(messages.bulkId, bulkId), "cancelled", Number.MAX_SAFE_INTEGER),

@@ -61,12 +61,28 @@ export function createMessages(deps: {
   clockCheck: ClockCheck;
   log: Log;
 }) {
-  const { db, clock, log, settings } = deps;
+  const { db, dataDir, live, sessions, appendEvent, settings, clock, clockCheck, log } = deps;
+  const { defaultCountry, sendTimeoutMs } = settings;
   const people = createPeople({ db, clock });
-  const store = createMessageStore({ ...deps, ...settings, people });
-  const media = createMediaStore(deps);
+  const store = createMessageStore({
+    db,
+    clock,
+    appendEvent,
+    people,
+    accountLimits: settings.accountLimits,
+    onPageTrouble: deps.onPageTrouble,
+    maxQueued: settings.maxQueued,
+  });
+  const media = createMediaStore({ dataDir, clock });
   const pace = createPace({ db, people, clock, defaults: settings.pace });
-  const suppressions = createSuppressions({ ...deps, people, stopWords: settings.stopWords });
+  const suppressions = createSuppressions({
+    db,
+    people,
+    appendEvent,
+    clock,
+    stopWords: settings.stopWords,
+    log,
+  });
   const retention = createRetention({ db, clock, log, retentionMs: settings.retentionMs });
   const fetcher = createMediaFetcher({
     maxBytes: settings.media.maxBytes,
@@ -75,27 +91,51 @@ export function createMessages(deps: {
     permits: settings.media.allowPrivate ? () => true : isPublicAddress,
   });
   const repeats = createRepeats({ db, people, clock, log, windowMs: settings.repeatMs });
-  const shared = {
-    ...deps,
-    ...settings,
+  // Of a short time half remains for the answer.
+  const answerMarginMs = Math.min(ANSWER_MARGIN_MS, sendTimeoutMs / 2);
+  const dispatcher = createDispatcher({
     store,
     media,
+    live,
     pace,
+    bulkPace: createBulkPace({ db, clock, lineUpNext: store.bulks.lineUpNext }),
+    suppressed: suppressions.has,
+    wakeSession: sessions.wake,
+    profileSince: deps.profileSince,
+    sendTimeoutMs: Math.round(sendTimeoutMs - answerMarginMs),
+    clock,
+    clockCheck,
+    log,
+  });
+  const service = createMessageService({
+    store,
+    media,
+    dispatcher,
+    sessions,
     people,
     repeats,
     suppressed: suppressions.has,
     fetcher,
-  };
-  // Of a short time half remains for the answer.
-  const answerMarginMs = Math.min(ANSWER_MARGIN_MS, settings.sendTimeoutMs / 2);
-  const dispatcher = createDispatcher({
-    ...shared,
-    bulkPace: createBulkPace({ db, clock, lineUpNext: store.bulks.lineUpNext }),
-    wakeSession: deps.sessions.wake,
-    sendTimeoutMs: Math.round(settings.sendTimeoutMs - answerMarginMs),
+    maxMediaBytes: settings.media.maxBytes,
+    sendTimeoutMs,
+    expireAfterMs: settings.expireAfterMs,
+    defaultCountry,
+    clock,
+    log,
   });
-  const service = createMessageService({ ...shared, dispatcher, maxMediaBytes: settings.media.maxBytes });
-  const bulks = createBulkService({ ...shared, dispatcher, messages: service });
+  const bulks = createBulkService({
+    store,
+    people,
+    suppressed: suppressions.has,
+    messages: service,
+    dispatcher,
+    live,
+    sessions,
+    defaultCountry,
+    bulksAtOnce: settings.bulksAtOnce,
+    clock,
+    log,
+  });
 
   /** WhatsApp tells with what comes in who it is from, by LID and number. */
   function learn(event: RunnerEvent): void {

@@ -47,7 +47,7 @@ export function createMessageStore(deps: {
   maxQueued: number;
 }) {
   const { db, appendEvent, people } = deps;
-  const limits = createLimits({ ...deps, settings: deps.accountLimits });
+  const limits = createLimits({ db, clock: deps.clock, appendEvent, settings: deps.accountLimits });
   const bulkRows = createBulkStore(deps);
   const commit = createGroupCommit(db);
   const commitWithoutSync = createGroupCommit(db, { sync: false });
@@ -117,14 +117,17 @@ export function createMessageStore(deps: {
   }
 
   const { insert, ofBulks, refuseIfFull, endAll, requeue, hold, ...line } = createLine({
-    ...deps,
+    db,
+    clock: deps.clock,
+    maxQueued: deps.maxQueued,
     heldBy: limits.heldBy,
     commitWithoutSync,
     tell,
     settled,
   });
   const progress = createProgress({
-    ...deps,
+    db,
+    clock: deps.clock,
     tell: (row) => tell([row]),
     requeue: (id) => {
       const row = find.get({ id });

@@ -26,13 +26,28 @@ export function createWebhooks(deps: {
   clock: Clock;
   log: Log;
 }) {
-  const { events, clock } = deps;
-  const store = createWebhookStore(deps);
-  const deliveries = createDeliveryStore(deps);
+  const { db, events, clock, log } = deps;
+  const store = createWebhookStore({ db, clock });
+  const deliveries = createDeliveryStore({ db, clock });
   const permits = deps.allowPrivate ? () => true : isPublicAddress;
   const caller = createWebhookCaller({ permits, clock });
-  const dispatcher = createWebhookDispatcher({ ...deps, webhooks: store, deliveries, caller });
-  const service = createWebhookService({ ...deps, store, deliveries, dispatcher, caller });
+  const dispatcher = createWebhookDispatcher({
+    webhooks: store,
+    deliveries,
+    caller,
+    random: deps.random,
+    clock,
+    log,
+  });
+  const service = createWebhookService({
+    store,
+    deliveries,
+    dispatcher,
+    caller,
+    requestCleanup: deps.requestCleanup,
+    clock,
+    log,
+  });
 
   /** Lines that something was added to since the dispatcher was told. */
   let grown = new Map<string, Set<string>>();

@@ -100,7 +100,8 @@ export function createBulkService(deps: {
   const check = (sessionId: string, input: SendBulk) =>
     gate.run(() =>
       checkRecipients(input, toContent(input, deps.defaultCountry).text, {
-        ...deps,
+        people: deps.people,
+        defaultCountry: deps.defaultCountry,
         isUsed: (clientMessageId) => store.findByClientId(sessionId, clientMessageId) !== undefined,
       }),
     );
