@@ -90,8 +90,16 @@ it("knows of older sessions which sleep, and what holds them up", () => {
         status,
         reason,
         detail,
-        ...{ waitsFor: null, unlinkOutcome: null, isVisit: false, ...after },
-        ...{ name: "Shop", runnerId: "r", version: 1, createdAt: 1, updatedAt: 2, connectedAt: 3 },
+        waitsFor: null,
+        unlinkOutcome: null,
+        ...after,
+        isVisit: false,
+        name: "Shop",
+        runnerId: "r",
+        version: 1,
+        createdAt: 1,
+        updatedAt: 2,
+        connectedAt: 3,
       });
     }
     const sqlite = db.$client;

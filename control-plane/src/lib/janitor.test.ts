@@ -90,10 +90,20 @@ describe("janitor", () => {
   it("looks at what is asked for at once, also while it is at work, and tells of it apart from the whole", async () => {
     const looked: string[] = [];
     let asked: Promise<void> | undefined;
+    const look = (what: string, count: number) => async () => {
+      looked.push(what);
+      return count;
+    };
     const { janitor } = janitorOf([
-      ["messages", async () => looked.push("messages") * 0],
-      ["deliveries", async () => looked.push("deliveries")],
-      ["files", async () => ((asked ??= janitor.request("deliveries")), looked.push("files") * 0)],
+      ["messages", look("messages", 0)],
+      ["deliveries", look("deliveries", 1)],
+      [
+        "files",
+        async () => {
+          asked ??= janitor.request("deliveries");
+          return look("files", 0)();
+        },
+      ],
     ]);
     await janitor.request("deliveries");
     expect(looked).toEqual(["deliveries"]);

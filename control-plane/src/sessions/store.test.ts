@@ -136,13 +136,13 @@ describe("session store", () => {
   it("pages in order of creation without doubles or gaps", () => {
     for (const id of ["c", "a", "b", "d", "e"]) store.create(id, null);
     const seen: string[] = [];
-    let cursor: { createdAt: number; id: string } | undefined;
-    for (;;) {
-      const page = store.list({ limit: 2, ...(cursor ? { cursor } : {}) });
-      if (page.length === 0) break;
+    let after: [number, string] | undefined;
+    for (let pages = 0; pages < 3; pages += 1) {
+      const page = store.list({ limit: 2, after });
       seen.push(...page.map(({ id }) => id));
-      cursor = page.at(-1);
+      after = [page.at(-1)!.createdAt, page.at(-1)!.id];
     }
+    expect(store.list({ limit: 2, after })).toEqual([]);
     expect(seen).toEqual(["c", "a", "b", "d", "e"]);
   });
 });

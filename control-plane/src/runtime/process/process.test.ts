@@ -116,7 +116,7 @@ describe("The process runtime", () => {
     const program = `
       import { createProcessRuntime } from ${JSON.stringify(join(import.meta.dirname, "../../../dist/runtime/process/process.js"))};
       const log = { debug() {}, info() {}, warn() {}, error() {} };
-      const runtime = createProcessRuntime({ ...${JSON.stringify({ ...options, log: undefined, dataDir })}, log });
+      const { host } = createProcessRuntime({ ...${JSON.stringify({ ...options, log: undefined, dataDir })}, log });
       await host.prepare();
       await host.ensure({ runnerId: "r1", profileId: "p1", generation: 1, sessionId: "s1", token: "token-of-a-stub-runner", expectsLogin: false, whatsappVersion: null });
       await host.endpoint("r1");
