@@ -2,7 +2,7 @@ import { channel } from "node:diagnostics_channel";
 
 /**
  * Moments at which a process may die: on the way of a message or an event, and in the life of a session or a warm runner, each in
- * the order in which they are passed. ARCHITECTURE.md says what is on disk at each.
+ * the order in which they are passed. `step-notes.ts` says what is on disk at each.
  */
 export const steps = [
   "message.before_commit",
