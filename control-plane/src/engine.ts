@@ -43,7 +43,7 @@ const KEEP_ALIVE_MS = 150_000;
 /** For answers to calls whose time was over when the engine stopped. */
 const LAST_ANSWERS_MS = 1_000;
 
-export type Service = {
+export type Engine = {
   /** Where the API answers. */
   url: string;
   runtime: "docker" | "process";
@@ -56,11 +56,11 @@ export type Service = {
  * Puts the engine together and starts it. Throws `OperatorError` for what only the operator can mend; whatever was
  * opened until then is closed again.
  */
-export async function startService(deps: {
+export async function startEngine(deps: {
   config: Config;
   environment: Readonly<Record<string, string | undefined>>;
   log: Log;
-}): Promise<Service> {
+}): Promise<Engine> {
   const { config, environment, log } = deps;
   const clock = systemClock;
   const startedAt = clock.now();

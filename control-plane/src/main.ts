@@ -2,7 +2,7 @@ import { OperatorError } from "@whatsapp-engine/contract/api";
 import { parseConfig } from "./settings/config.ts";
 import { createLogger } from "./lib/logger.ts";
 import { isPreparing } from "./prepare-database.ts";
-import { startService, type Service } from "./engine.ts";
+import { startEngine, type Engine } from "./engine.ts";
 import { readEnvironment } from "./settings/environment.ts";
 import { withSecretFiles } from "./settings/secret-files.ts";
 
@@ -21,17 +21,17 @@ async function main(): Promise<void> {
     // A terminal that is closed says so more than once: its shell, then the kernel.
     process.on("SIGHUP", resolve);
   });
-  const service = await startService({ config, environment, log });
-  log.info({ url: service.url, runtime: service.runtime }, "engine started");
-  greet(service);
+  const engine = await startEngine({ config, environment, log });
+  log.info({ url: engine.url, runtime: engine.runtime }, "engine started");
+  greet(engine);
 
   log.info({ signal: await stop }, "engine stops");
-  await service.close();
+  await engine.close();
   log.info("engine stopped");
 }
 
 /** For people; the log, which has standard output where there is no terminal, is for programs. A key never stands in it. */
-function greet({ url, apiKey }: Service): void {
+function greet({ url, apiKey }: Engine): void {
   const lines = [
     "",
     `WhatsApp Engine answers at ${url}`,

@@ -10,7 +10,7 @@ import {
   type ActionResult,
   type LogoutResult,
   type RunnerHealth,
-  type StaleClaim,
+  type Superseded,
 } from "@whatsapp-engine/contract/runner";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { HttpBindings } from "@hono/node-server";
@@ -51,7 +51,7 @@ export const createServer = ({ runner, token, onShutdown }: Deps): Hono<{ Bindin
   app.use(async (c, next) => {
     const { newerGeneration } = state.get();
     if (newerGeneration === null || ANSWERED_WHEN_STALE.includes(c.req.path)) return next();
-    return c.json({ newerGeneration } satisfies StaleClaim, 421);
+    return c.json({ newerGeneration } satisfies Superseded, 421);
   });
   app.notFound((c) => c.json({ error: "not found" }, 404));
   app.onError((cause, c) => {

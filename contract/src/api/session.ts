@@ -47,6 +47,8 @@ export const sessionReasons = [
   "page_crashed",
   "page_hung",
   "runner_lost",
+  "superseded",
+  /** As an older engine, or a runner of one, says it: `superseded`. */
   "stale_claim",
   "out_of_memory",
   "memory_high",

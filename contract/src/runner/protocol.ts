@@ -48,8 +48,8 @@ import {
  *                          A login whose connection does not stand yet is waited for, 10 s at the most
  *   POST /shutdown         202: browser closed, login settled on disk, then the process ends
  *
- * Where a newer runner has the profile (`stale_claim`) all but /health, /state, /events and /shutdown answer
- * 421 StaleClaim: what this runner knows may be out of date.
+ * Where a newer runner has the profile (`superseded`) all but /health, /state, /events and /shutdown answer
+ * 421 Superseded: what this runner knows may be out of date.
  */
 
 /** Lengths of what is told, in UTF-16 units. An emoji of a family has some 30. */
@@ -94,7 +94,7 @@ export const runnerStateSchema = z.object({
   failedMends: z.array(z.string()).default([]),
   /** How often this runner opened the page anew, and started the browser anew. */
   mendCounts: z.record(z.string(), z.number().int()).default({}),
-  /** With `stale_claim`: the number of the runner that is newer on the profile. */
+  /** With `superseded`: the number of the runner that is newer on the profile. */
   newerGeneration: z.number().int().nullable().default(null),
   /** Version of WhatsApp Web whose copy it waits for before it opens anything. */
   awaitsPage: z.string().nullable().default(null),
@@ -110,8 +110,8 @@ export const runnerStateSchema = z.object({
 });
 export type RunnerState = z.infer<typeof runnerStateSchema>;
 
-export const staleClaimSchema = z.object({ newerGeneration: z.number().int() });
-export type StaleClaim = z.infer<typeof staleClaimSchema>;
+export const supersededSchema = z.object({ newerGeneration: z.number().int() });
+export type Superseded = z.infer<typeof supersededSchema>;
 
 export type QrCode = z.infer<typeof qrCodeSchema>;
 export type Account = z.infer<typeof accountSchema>;

@@ -19,7 +19,15 @@ import type { WarmStore } from "../sessions/warm-store.ts";
 import { createEvidence } from "./evidence.ts";
 import { createLooks } from "./looks.ts";
 import { createMoves } from "./moves.ts";
-import { fleetVersion, isMisplaced, keepsCopy, planBuilds, trialOf, type Sight, type Step } from "./plan.ts";
+import {
+  fleetVersion,
+  isMisplaced,
+  keepsCopy,
+  planBuilds,
+  trialOf,
+  type Sight,
+  type PlannedAction,
+} from "./plan.ts";
 import { createPageTrouble } from "./page-trouble.ts";
 import { createScout } from "./scout.ts";
 import { createBuildStore, type WhatsAppBuildRow } from "./store.ts";
@@ -155,7 +163,7 @@ export function createBuilds(deps: {
   }
 
   /** `reads`: what happened on builds, too. */
-  function decide(now: number, reads: boolean): Step[] {
+  function decide(now: number, reads: boolean): PlannedAction[] {
     const builds = store.all();
     if (builds.length === 0) return [];
     const sessions = sights();
@@ -189,29 +197,29 @@ export function createBuilds(deps: {
     });
   }
 
-  function execute(step: Step): void {
-    switch (step.action) {
+  function execute(planned: PlannedAction): void {
+    switch (planned.action) {
       case "begin":
-        store.begin(step.version, step.sessionId);
-        return log.info(step, "a session tries another build of WhatsApp Web");
+        store.begin(planned.version, planned.sessionId);
+        return log.info(planned, "a session tries another build of WhatsApp Web");
       case "ready":
-        return store.ready(step.version, step.sessionId, step.at);
+        return store.ready(planned.version, planned.sessionId, planned.at);
       case "prove":
-        store.prove(step.version, step);
-        return log.info(step, "a build of WhatsApp Web is proven");
+        store.prove(planned.version, planned);
+        return log.info(planned, "a build of WhatsApp Web is proven");
       case "reject": {
         const returnsTo = fleetVersion(store.all(), copies.has);
-        store.reject(step.version, step.sessionId, { why: step.why, returnsTo });
-        return log.warn(step, "a build of WhatsApp Web is rejected");
+        store.reject(planned.version, planned.sessionId, { why: planned.why, returnsTo });
+        return log.warn(planned, "a build of WhatsApp Web is rejected");
       }
       case "abandon":
-        store.abandon(step.version, step.why);
-        return log.info(step, "a build of WhatsApp Web is not tried any more for now");
+        store.abandon(planned.version, planned.why);
+        return log.info(planned, "a build of WhatsApp Web is not tried any more for now");
       case "refuse":
-        store.refuse(step.version, step.why);
-        return log.warn(step, "WhatsApp refuses a build; its sessions go on with another");
+        store.refuse(planned.version, planned.why);
+        return log.warn(planned, "WhatsApp refuses a build; its sessions go on with another");
       case "move":
-        return move(step);
+        return move(planned);
     }
   }
 
@@ -241,9 +249,9 @@ export function createBuilds(deps: {
 
   function decideAll(reads: boolean): void {
     for (let decided = 0; decided < MAX_DECISIONS; decided += 1) {
-      const steps = decide(clock.now(), reads);
-      for (const step of steps) execute(step);
-      if (steps.every(({ action }) => action === "move")) return;
+      const actions = decide(clock.now(), reads);
+      for (const planned of actions) execute(planned);
+      if (actions.every(({ action }) => action === "move")) return;
     }
   }
 

@@ -23,7 +23,7 @@ export type Sight = {
   runnerSince: number | null;
 };
 
-export type Step =
+export type PlannedAction =
   | { action: "begin"; version: string; sessionId: string }
   /** `at`: when the session was connected on it. */
   | { action: "ready"; version: string; sessionId: string; at: number }
@@ -110,14 +110,14 @@ export const trialOf = (builds: readonly WhatsAppBuildRow[]) =>
   builds.find(({ state }) => state === "trying");
 
 /** What must be done, in order; what follows from it comes with the next look. Pure but for the questions that it asks. */
-export function planBuilds(known: Known): Step[] {
+export function planBuilds(known: Known): PlannedAction[] {
   const { builds, sessions } = known;
   const refused = refusals(known);
   if (refused.length > 0) return refused;
   const fleet = fleetVersion(builds, known.hasCopy);
   const trial = trialOf(builds);
-  const steps = trial ? judgeTrial(known, trial) : fleet === null ? judgeUse(known) : next(known, fleet);
-  if (steps.length > 0) return steps;
+  const actions = trial ? judgeTrial(known, trial) : fleet === null ? judgeUse(known) : next(known, fleet);
+  if (actions.length > 0) return actions;
   return sessions
     .filter((session) => isMisplaced(session, builds, fleet))
     .map(({ id, reason }) => ({
@@ -128,8 +128,8 @@ export function planBuilds(known: Known): Step[] {
 }
 
 /** WhatsApp tells of old builds by a state of their own. */
-function refusals({ builds, sessions }: Known): Step[] {
-  return builds.flatMap(({ version, state }): Step[] => {
+function refusals({ builds, sessions }: Known): PlannedAction[] {
+  return builds.flatMap(({ version, state }): PlannedAction[] => {
     if (state !== "proven" && state !== "trying") return [];
     const told = sessions.find(
       (one) => !one.pinned && one.reason === "deprecated_version" && one.version === version,
@@ -146,11 +146,13 @@ function refusals({ builds, sessions }: Known): Step[] {
   });
 }
 
-function judgeTrial(known: Known, build: WhatsAppBuildRow): Step[] {
+function judgeTrial(known: Known, build: WhatsAppBuildRow): PlannedAction[] {
   const { version, sessionId, readyAt } = build;
   const session = known.sessions.find(({ id }) => id === sessionId);
-  const abandon = (why: string): Step[] => [{ action: "abandon", version, why }];
-  const reject = (why: string): Step[] => [{ action: "reject", version, sessionId: sessionId!, why }];
+  const abandon = (why: string): PlannedAction[] => [{ action: "abandon", version, why }];
+  const reject = (why: string): PlannedAction[] => [
+    { action: "reject", version, sessionId: sessionId!, why },
+  ];
   if (!session) return abandon("The session that tried it is not there any more.");
   if (session.pinned) return abandon("The session that tried it was pinned to another build.");
   if (!known.hasCopy(version)) return abandon("Its copy is gone.");
@@ -183,10 +185,10 @@ function judgeTrial(known: Known, build: WhatsAppBuildRow): Step[] {
     : [];
 }
 
-function judgeStart(known: Known, { version, triedAt }: WhatsAppBuildRow, session: Sight): Step[] {
+function judgeStart(known: Known, { version, triedAt }: WhatsAppBuildRow, session: Sight): PlannedAction[] {
   const { status, reason, detail, runnerSince, connectedAt, id } = session;
   const onIt = session.version === version;
-  const reject = (why: string): Step[] => [
+  const reject = (why: string): PlannedAction[] => [
     { action: "reject", version, sessionId: id, why: `${why}${detail === null ? "" : ` (${detail})`}.` },
   ];
   if (status === "connected" && onIt)
@@ -219,7 +221,7 @@ function othersAreDown({ sessions }: Known, session: Sight): boolean {
 }
 
 /** While nothing is proven everybody takes what WhatsApp serves, and what happens on that is what it is judged by. */
-function judgeUse(known: Known): Step[] {
+function judgeUse(known: Known): PlannedAction[] {
   for (const build of known.builds) {
     const usable = build.state === "found" && known.hasCopy(build.version);
     if (!usable || !known.sessions.some((one) => !one.pinned && isOn(one, build.version))) continue;
@@ -235,7 +237,7 @@ function judgeUse(known: Known): Step[] {
 }
 
 /** A build that is newer than what the fleet has. */
-function next(known: Known, fleet: string): Step[] {
+function next(known: Known, fleet: string): PlannedAction[] {
   const { now } = known;
   const untried = known.builds.filter(
     ({ version, state, retryAt }) =>
@@ -255,7 +257,7 @@ function next(known: Known, fleet: string): Step[] {
 }
 
 const isLong = ({ now, limits }: Known, { foundAt }: WhatsAppBuildRow) => now > foundAt + limits.patienceMs;
-const prove = (version: string, cautious: boolean, why: string): Step => ({
+const prove = (version: string, cautious: boolean, why: string): PlannedAction => ({
   action: "prove",
   version,
   cautious,

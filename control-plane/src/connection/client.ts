@@ -15,7 +15,7 @@ import {
   numberCheckSchema,
   pairingResultSchema,
   sendRecordSchema,
-  staleClaimSchema,
+  supersededSchema,
   MAX_MEDIA_BYTES,
   toldMimetypeSchema,
   whatsappPageSchema,
@@ -35,7 +35,7 @@ import {
   type StreamLimits,
   type UnreadableLine,
 } from "./stream.ts";
-import { RunnerUnavailable, StaleClaimFound, useless } from "./unavailable.ts";
+import { RunnerUnavailable, RunnerSuperseded, useless } from "./unavailable.ts";
 
 const CALL_TIMEOUT_MS = 2_000;
 /** The runner waits 10 s for a login to connect, 4 s for WhatsApp's answer, and twice 4 s for the browser to close. */
@@ -154,7 +154,7 @@ export function createRunnerClient(
 
   async function read<S extends z.ZodType>(schema: S, answer: { status: number; text: string }) {
     if (answer.status === 409) throw notConnected();
-    if (answer.status === 421) throw new StaleClaimFound(staleClaimSchema.parse(JSON.parse(answer.text)));
+    if (answer.status === 421) throw new RunnerSuperseded(supersededSchema.parse(JSON.parse(answer.text)));
     if (answer.status >= 300) throw useless(`runner answered ${answer.status}`);
     try {
       return schema.parse(parseWellFormed(answer.text)) as z.infer<S>;

@@ -1,6 +1,6 @@
 import { errors } from "undici";
 import { AppError } from "@whatsapp-engine/contract/api";
-import type { StaleClaim } from "@whatsapp-engine/contract/runner";
+import type { Superseded } from "@whatsapp-engine/contract/runner";
 
 /**
  * A call to a runner that failed. `neverArrived`: proven that not a byte of it reached the runner; `answered`: the runner is
@@ -23,10 +23,10 @@ export class RunnerUnavailable extends AppError {
 }
 
 /** A runner that may not touch its profile, as that has a newer one. */
-export class StaleClaimFound extends RunnerUnavailable {
+export class RunnerSuperseded extends RunnerUnavailable {
   readonly newerGeneration: number;
 
-  constructor({ newerGeneration }: StaleClaim) {
+  constructor({ newerGeneration }: Superseded) {
     super(new Error(`runner number ${newerGeneration} of the profile is newer`), { answered: true });
     this.newerGeneration = newerGeneration;
   }

@@ -2,7 +2,7 @@ import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract/api
 import type { RunnerInfo } from "../runtime/runner-host.ts";
 import type { SessionRow } from "../sessions/store.ts";
 
-export type Step =
+export type PlannedAction =
   | { action: "start" }
   | { action: "follow"; runnerId: string }
   | { action: "rename"; runnerId: string }
@@ -22,8 +22,8 @@ export type Wanted = {
  * What must be done, in order, so that what runs becomes what is wanted. Pure.
  * `runners`: every runner there is on the session's profile, dead ones too.
  */
-export function plan(session: Wanted, runners: readonly RunnerInfo[]): Step[] {
-  const remove = ({ runnerId, liveness }: RunnerInfo): Step => ({
+export function plan(session: Wanted, runners: readonly RunnerInfo[]): PlannedAction[] {
+  const remove = ({ runnerId, liveness }: RunnerInfo): PlannedAction => ({
     action: "remove_runner",
     runnerId,
     // With the profile goes what it would settle.
@@ -32,7 +32,7 @@ export function plan(session: Wanted, runners: readonly RunnerInfo[]): Step[] {
   const present = runners.find(
     ({ runnerId, liveness }) => runnerId === session.runnerId && liveness === "alive",
   );
-  const logOut: Step[] = present ? [{ action: "log_out", runnerId: present.runnerId }] : [];
+  const logOut: PlannedAction[] = present ? [{ action: "log_out", runnerId: present.runnerId }] : [];
   const linked = session.status === "connected" || session.status === "authenticated";
 
   switch (session.desired) {

@@ -10,7 +10,7 @@ import type { Connector } from "./connector.ts";
 import type { LiveSessions } from "../connection/live.ts";
 import { startReason, type RunnerFate } from "../sessions/lifecycle.ts";
 import type { Locks } from "../lib/locks.ts";
-import { plan, type Step } from "./plan.ts";
+import { plan, type PlannedAction } from "./plan.ts";
 import { withRunnerOfLater } from "./recovery.ts";
 import { createStartQueue } from "./start-queue.ts";
 import type { SessionRow, SessionStore } from "../sessions/store.ts";
@@ -81,34 +81,34 @@ export function createReconciler(deps: {
       profile.id,
       runners.map(({ runnerId }) => runnerId),
     );
-    const steps = plan(session, runners);
+    const actions = plan(session, runners);
     // Its place in the queue counts from here: what is dead takes longer to be removed for one than for another.
-    const ends = steps.some((step) => step.action === "remove_runner" && step.graceful);
-    const starting = steps.some(({ action }) => action === "start") && !ends;
+    const ends = actions.some((planned) => planned.action === "remove_runner" && planned.graceful);
+    const starting = actions.some(({ action }) => action === "start") && !ends;
     const willStart = starting && backoff.remaining(sessionId) === 0;
     if (willStart) starts.take(sessionId);
     try {
-      for (const step of steps) await execute(sessionId, profile.id, step);
+      for (const planned of actions) await execute(sessionId, profile.id, planned);
     } catch (error) {
       if (willStart) starts.release(sessionId);
       throw error;
     }
   }
 
-  async function execute(sessionId: string, profileId: string, step: Step): Promise<void> {
-    switch (step.action) {
+  async function execute(sessionId: string, profileId: string, planned: PlannedAction): Promise<void> {
+    switch (planned.action) {
       case "start":
         return start(sessionId, profileId);
       case "follow":
-        await follow(sessionId, profileId, step.runnerId, "runner_lost");
+        await follow(sessionId, profileId, planned.runnerId, "runner_lost");
         return;
       case "rename":
         // For people's eyes: nobody waits for it, and the next pass tries it again.
-        return background.run(() => host.rename(step.runnerId, sessionId));
+        return background.run(() => host.rename(planned.runnerId, sessionId));
       case "log_out":
         // Where WhatsApp cannot be told the phone shows the link until its owner removes it; what follows goes on.
         await connector
-          .attach(sessionId, profileId, step.runnerId)
+          .attach(sessionId, profileId, planned.runnerId)
           .then(() => live.get(sessionId)?.client.logout())
           .then((unlinked) => log.info({ sessionId, unlinked }, "logged out"))
           .catch((err: unknown) => {
@@ -117,10 +117,10 @@ export function createReconciler(deps: {
           });
         return passStep("runner.logged_out", { sessionId });
       case "remove_runner":
-        await live.detach(sessionId, step.runnerId);
-        await host.remove(step.runnerId, { graceSeconds: step.graceful ? STOP_GRACE_SECONDS : 0 });
+        await live.detach(sessionId, planned.runnerId);
+        await host.remove(planned.runnerId, { graceSeconds: planned.graceful ? STOP_GRACE_SECONDS : 0 });
         passStep("runner.removed", { sessionId });
-        return store.dropRunner(step.runnerId);
+        return store.dropRunner(planned.runnerId);
       case "remove_profile":
         await profiles.remove(profileId);
         return passStep("profile.removed", { sessionId });

@@ -4,7 +4,7 @@ import { AppError, type UnlinkOutcome } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Log } from "../lib/logger.ts";
 import { createRunnerClient, type RunnerClient } from "../connection/client.ts";
-import { RunnerUnavailable, StaleClaimFound } from "../connection/unavailable.ts";
+import { RunnerUnavailable, RunnerSuperseded } from "../connection/unavailable.ts";
 import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
 import type { Connector } from "../fleet/connector.ts";
 import type { LiveSessions } from "../connection/live.ts";
@@ -59,7 +59,7 @@ export function createLogout(deps: {
       return await onceListening(client.logout);
     } catch (error) {
       // An older database was put back; the next call's runner has a higher number.
-      if (error instanceof StaleClaimFound) store.raiseGeneration(sessionId, error.newerGeneration);
+      if (error instanceof RunnerSuperseded) store.raiseGeneration(sessionId, error.newerGeneration);
       throw error;
     } finally {
       await client.close();

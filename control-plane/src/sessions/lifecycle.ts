@@ -48,6 +48,7 @@ const FATE: Partial<Record<SessionReason, RunnerFate>> = {
   connect_timeout: "replace",
   start_failed: "replace",
   // An older database was put back; the next runner's number is above the one that was found.
+  superseded: "replace",
   stale_claim: "replace",
 };
 

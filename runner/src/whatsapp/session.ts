@@ -339,7 +339,7 @@ export const createSession = (deps: Deps): Session => {
     tooLarge: (detail) => void end({ standing: disconnected("profile_too_large", detail), before: settle }),
     giveWay: async (newerGeneration) => {
       const detail = `Runner number ${newerGeneration} of this profile is newer than this one, number ${config.generation}, which therefore does nothing with the profile.`;
-      const standing = disconnected("stale_claim", detail);
+      const standing = disconnected("superseded", detail);
       // Told first: what is asked of this runner from now on is the newer one's to answer.
       state.set({ ...standing, newerGeneration, qr: null });
       await end({ standing, hard: true });

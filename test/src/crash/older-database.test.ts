@@ -62,7 +62,7 @@ onEachRuntime("an older database is put back", (runtime) => {
         await waitForStatus(engine, "a", "connected");
         await engine.api("POST /sessions/a/restart");
       }
-      const refusals = () => statusEvents(engine, "a").filter(({ reason }) => reason === "stale_claim");
+      const refusals = () => statusEvents(engine, "a").filter(({ reason }) => reason === "superseded");
       await until("the runner to say that it is not the newest", () => refusals().length > 0);
       await waitForStatus(engine, "a", "connected");
       expect(refusals()).toHaveLength(1); // the next number is above the one that was found, not above the last that was tried

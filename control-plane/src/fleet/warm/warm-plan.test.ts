@@ -63,37 +63,37 @@ const planFor = (pool: Warm[], more: Partial<Parameters<typeof planWarm>[0]> = {
     ...more,
   });
 /** `remove r1`, with a `!` where it counts as a failure, and `keeping` where its profile stays. */
-const steps = (...args: Parameters<typeof planFor>) =>
-  planFor(...args).map((step) => {
-    if (step.action === "start") return "start";
-    if (step.action === "follow") return `follow ${step.warm.runnerId}`;
-    const { failed, keepProfile } = step.verdict;
-    return `remove${failed ? "!" : ""} ${step.warm.runnerId}${keepProfile ? " keeping" : ""}`;
+const actions = (...args: Parameters<typeof planFor>) =>
+  planFor(...args).map((planned) => {
+    if (planned.action === "start") return "start";
+    if (planned.action === "follow") return `follow ${planned.warm.runnerId}`;
+    const { failed, keepProfile } = planned.verdict;
+    return `remove${failed ? "!" : ""} ${planned.warm.runnerId}${keepProfile ? " keeping" : ""}`;
   });
 
 describe("the plan of warm runners", () => {
   it("starts one at a time, until there are enough", () => {
-    expect(steps([])).toEqual(["start"]);
-    expect(steps([warm(1)])).toEqual(["follow r1", "start"]);
-    expect(steps([warm(1, starting)])).toEqual(["follow r1"]);
-    expect(steps([warm(1), warm(2)])).toEqual(["follow r1", "follow r2"]);
+    expect(actions([])).toEqual(["start"]);
+    expect(actions([warm(1)])).toEqual(["follow r1", "start"]);
+    expect(actions([warm(1, starting)])).toEqual(["follow r1"]);
+    expect(actions([warm(1), warm(2)])).toEqual(["follow r1", "follow r2"]);
   });
 
   it("removes all where none is wanted, and first those without a code where fewer are", () => {
-    expect(steps([warm(1), warm(2)], { most: 0 })).toEqual(["remove r1", "remove r2"]);
-    expect(steps([warm(1, starting), warm(2)], { most: 1 })).toEqual(["remove r1", "follow r2"]);
+    expect(actions([warm(1), warm(2)], { most: 0 })).toEqual(["remove r1", "remove r2"]);
+    expect(actions([warm(1, starting), warm(2)], { most: 1 })).toEqual(["remove r1", "follow r2"]);
   });
 
   it("replaces what ended, is gone, at fault, or shows no fresh code", () => {
     const replaced = (change: Partial<Warm>) =>
-      expect(steps([warm(1, change)])).toEqual(["remove! r1", "start"]);
+      expect(actions([warm(1, change)])).toEqual(["remove! r1", "start"]);
     replaced({ state: state({ status: "disconnected", reason: "qr_expired", qr: null }) });
     replaced({ state: state({ status: "disconnected", reason: "browser_gone", qr: null }) });
     replaced({ fault: "its runner ended" });
     replaced({ state: state({ qr: code(NOW - 20_000) }) });
     replaced({ ...starting, heardAt: NOW - MINUTE_MS });
     replaced({ state: null, heardAt: NOW - MINUTE_MS });
-    expect(steps([warm(1)], { runners: [] })).toEqual(["remove r1", "start"]);
+    expect(actions([warm(1)], { runners: [] })).toEqual(["remove r1", "start"]);
     const dead = {
       runnerId: "r1",
       profileId: "p1",
@@ -101,28 +101,28 @@ describe("the plan of warm runners", () => {
       hasPoolName: false,
       createdAt: at(NOW),
     } as const;
-    expect(steps([warm(1)], { runners: [dead] })).toEqual(["remove r1", "start"]);
+    expect(actions([warm(1)], { runners: [dead] })).toEqual(["remove r1", "start"]);
   });
 
   it("replaces what is old one after the other, the oldest first", () => {
     const old = { createdAt: NOW - 30 * MINUTE_MS };
-    expect(steps([warm(1, old), warm(2, old)])).toEqual(["remove r1", "follow r2", "start"]);
-    expect(steps([warm(2, old), warm(3, { ...starting, createdAt: NOW })])).toEqual([
+    expect(actions([warm(1, old), warm(2, old)])).toEqual(["remove r1", "follow r2", "start"]);
+    expect(actions([warm(2, old), warm(3, { ...starting, createdAt: NOW })])).toEqual([
       "follow r2",
       "follow r3",
     ]);
-    expect(steps([warm(2, old), warm(3)])).toEqual(["remove r2", "follow r3", "start"]);
+    expect(actions([warm(2, old), warm(3)])).toEqual(["remove r2", "follow r3", "start"]);
   });
 
   it("keeps one whose start, or silence, is not over", () => {
-    expect(steps([warm(1, { state: null, heardAt: NOW - MINUTE_MS + 1 })])).toEqual(["follow r1"]);
-    expect(steps([warm(1, { createdAt: NOW - 30 * MINUTE_MS + 1 })], { most: 1 })).toEqual(["follow r1"]);
+    expect(actions([warm(1, { state: null, heardAt: NOW - MINUTE_MS + 1 })])).toEqual(["follow r1"]);
+    expect(actions([warm(1, { createdAt: NOW - 30 * MINUTE_MS + 1 })], { most: 1 })).toEqual(["follow r1"]);
   });
 
   it("removes the runner, never the profile, where somebody scanned", () => {
     const linked = { linked: true, state: state({ status: "connected", qr: null }) };
-    expect(steps([warm(1, linked)])).toEqual(["remove r1 keeping", "start"]);
-    expect(steps([warm(1, { ...linked, fault: "its runner ended" })], { runners: [], most: 0 })).toEqual([
+    expect(actions([warm(1, linked)])).toEqual(["remove r1 keeping", "start"]);
+    expect(actions([warm(1, { ...linked, fault: "its runner ended" })], { runners: [], most: 0 })).toEqual([
       "remove r1 keeping",
     ]);
   });

@@ -29,7 +29,7 @@ export type Verdict = {
   keepProfile: boolean;
 };
 
-export type WarmStep =
+export type PlannedAction =
   | { action: "follow"; warm: Warm }
   | { action: "remove"; warm: Warm; verdict: Verdict }
   | { action: "start" };
@@ -57,7 +57,7 @@ export function planWarm(known: {
   /** From start to a code; longer than the runner itself takes to give up. */
   startMs: number;
   now: number;
-}): WarmStep[] {
+}): PlannedAction[] {
   const { runners, most, now } = known;
   const alive = new Set(
     runners.filter(({ liveness }) => liveness === "alive").map(({ runnerId }) => runnerId),
@@ -98,6 +98,6 @@ export function planWarm(known: {
   ];
 }
 
-const removal = (warm: Warm, verdict: Verdict): WarmStep => ({ action: "remove", warm, verdict });
+const removal = (warm: Warm, verdict: Verdict): PlannedAction => ({ action: "remove", warm, verdict });
 const failure = (why: string): Verdict => ({ why, failed: true, keepProfile: false });
 export const needless = (why: string): Verdict => ({ why, failed: false, keepProfile: false });

@@ -18,7 +18,7 @@ import {
   tellsOfLogin,
   type Verdict,
   type Warm,
-  type WarmStep,
+  type PlannedAction,
 } from "./warm-plan.ts";
 import {
   WARM_GENERATION,
@@ -105,7 +105,7 @@ export function createWarmRunners(deps: {
     // What the runtime does not tell now it does when it is back; whoever watches it asks again then.
     const runners = await deps.listRunners().catch(() => null);
     if (runners === null) return;
-    const steps = planWarm({
+    const actions = planWarm({
       warm: known(),
       runners,
       most: Math.min(deps.wanted, deps.sessionsLeft()),
@@ -113,9 +113,9 @@ export function createWarmRunners(deps: {
       startMs: deps.startTimeoutMs + START_MARGIN_MS,
       now: clock.now(),
     });
-    for (const step of steps) {
+    for (const planned of actions) {
       if (background.stopping.aborted) return;
-      await execute(step);
+      await execute(planned);
     }
   }
 
@@ -159,12 +159,12 @@ export function createWarmRunners(deps: {
     );
   }
 
-  async function execute(step: WarmStep): Promise<void> {
-    switch (step.action) {
+  async function execute(planned: PlannedAction): Promise<void> {
+    switch (planned.action) {
       case "follow":
-        return follow(step.warm as Entry);
+        return follow(planned.warm as Entry);
       case "remove":
-        return remove(step.warm as Entry, step.verdict);
+        return remove(planned.warm as Entry, planned.verdict);
       case "start":
         return start();
     }

@@ -34,7 +34,7 @@ test("a runner that is not the newest touches nothing, opens no browser, and say
   const { status, reason, detail, newerGeneration } = await old.state(({ reason }) => reason !== "starting");
   expect({ status, reason, newerGeneration }).toEqual({
     status: "disconnected",
-    reason: "stale_claim",
+    reason: "superseded",
     newerGeneration: 7,
   });
   expect(detail).toContain("number 7");
@@ -54,11 +54,11 @@ test("a newer runner takes the profile of one that runs: that one ends its brows
   const old = await world.link(ACCOUNT, runner(1));
   const browsers = descendantsOf(old.process.pid!);
   const newest = await world.start(runner(2));
-  await old.state(({ reason, newerGeneration }) => reason === "stale_claim" && newerGeneration === 2);
+  await old.state(({ reason, newerGeneration }) => reason === "superseded" && newerGeneration === 2);
   await eventually(() => stillRunning(browsers)).toEqual([]);
   expect((await old.get("/sends/any")).status).toBe(421);
   expect(await old.stop()).toBe(0);
-  expect(newest.states.map(({ reason }) => reason)).not.toContain("stale_claim");
+  expect(newest.states.map(({ reason }) => reason)).not.toContain("superseded");
   expect(JSON.parse(await readFile(join(world.profileDir, "generation.json"), "utf8"))).toEqual({
     generation: 2,
     runnerId: "runner-2",
