@@ -152,7 +152,7 @@ async function main(): Promise<void> {
       `The engine answers at ${engine.url}; each session is one ${engine.runtime === "docker" ? "container" : "process"}.`,
     );
     await walkThrough(engine, simulator.control);
-    say("\nThat is all. `npm start` runs the engine for real phones; the README has the whole API.");
+    say("\nThat is all. `npm start` runs the engine for real phones; docs/use/ has the whole API.");
   } finally {
     if (engine) {
       const ended = new Promise((resolve) => engine?.child.once("exit", resolve));

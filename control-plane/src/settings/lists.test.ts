@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { composeOnlyNames, parseConfig, PLACEHOLDER_API_KEY, secretNames, settingNames } from "./config.ts";
 
-const read = (file: string) => readFileSync(new URL(`../../../${file}`, import.meta.url), "utf8");
+const at = (path: string) => new URL(`../../../${path}`, import.meta.url);
+const read = (file: string) => readFileSync(at(file), "utf8");
 
 const inExample = [...read("env.example").matchAll(/^#? ?([A-Z_]+)=(.*)$/gm)].map(
   ([, name = "", value = ""]) => [name, value] as const,
@@ -17,14 +18,9 @@ const inCompose = (() => {
   );
 })();
 
-const settingsSection = {
-  "README.md": /\n## Settings\n([^]*?)\n##+ /,
-  "README.id.md": /\n## Setelan\n([^]*?)\n##+ /,
-};
-
-/** Rows of a README's table: the names of the first column, and the values of the second. */
-function inTable(file: keyof typeof settingsSection) {
-  const section = settingsSection[file].exec(read(file))?.[1] ?? "";
+/** Rows of the table of settings in a document for people: the names of the first column, and the values of the second. */
+function inTable(file: string) {
+  const section = /^[^]*?(?=\n## )/.exec(read(file))?.[0] ?? "";
   return section.split("\n").flatMap((row) => {
     const [, first = "", second = ""] = row.split("|");
     const names = [...first.matchAll(/`([A-Z_]+)`/g)].map(([, name = ""]) => name);
@@ -66,8 +62,8 @@ describe("the lists of settings", () => {
     for (const name of secretNames) expect(known).toContain(`${name}_FILE`);
   });
 
-  it("both READMEs have the same rows, of settings there are, with the defaults there are", () => {
-    const [english, indonesian] = [inTable("README.md"), inTable("README.id.md")];
+  it("both languages have the same rows, of settings there are, with the defaults there are", () => {
+    const [english, indonesian] = [inTable("docs/use/settings.md"), inTable("docs/use/settings.id.md")];
     expect(english.length).toBeGreaterThan(10);
     expect(indonesian.map(({ names }) => names)).toEqual(english.map(({ names }) => names));
     for (const { names, values } of [...english, ...indonesian])
@@ -81,8 +77,10 @@ describe("the lists of settings", () => {
       }
   });
 
-  it("both READMEs speak of settings that there are", () => {
-    for (const file of ["README.md", "README.id.md", "SECURITY.md"]) {
+  it("documents speak of settings that there are", () => {
+    const documents = readdirSync(at("docs/use")).map((file) => `docs/use/${file}`);
+    expect(documents).toHaveLength(10);
+    for (const file of ["README.md", "README.id.md", "SECURITY.md", ...documents]) {
       const named = [...read(file).matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map(([, name = ""]) => name);
       for (const name of named) expect([...known, ...composeOnlyNames], `${file}: ${name}`).toContain(name);
     }

@@ -87,6 +87,7 @@ describe("reading", () => {
         "GET /health/ready",
         "GET /health/whatsapp",
         "GET /health/cleanup",
+        "GET /openapi.json",
         "POST /sessions",
         "POST /sessions/create",
         "GET /sessions",
