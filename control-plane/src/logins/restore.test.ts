@@ -11,7 +11,7 @@ import { packBackup } from "./archive.ts";
 import { spool } from "./spool.ts";
 import { createEventStore } from "../events/store.ts";
 import { createLocks } from "../lib/locks.ts";
-import { toSession } from "../sessions/service.ts";
+import { toSession } from "../sessions/shown.ts";
 import { createRestore } from "./restore.ts";
 import { createSessionStore } from "../sessions/store.ts";
 

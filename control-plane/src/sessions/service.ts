@@ -9,9 +9,8 @@ import {
   type UnlinkOutcome,
   type UpdateSession,
 } from "@whatsapp-engine/contract/api";
-import type { QrCode } from "@whatsapp-engine/contract/runner";
 import { passStep } from "@whatsapp-engine/contract/steps";
-import { iso, type Clock } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
 import { isSameNumber } from "../people/forms.ts";
 import { toDigits } from "../people/recipient.ts";
@@ -21,15 +20,13 @@ import type { LiveSessions } from "../connection/live.ts";
 import type { Locks } from "../lib/locks.ts";
 import type { SessionHooks } from "./hooks.ts";
 import { startReason } from "./lifecycle.ts";
+import { createQr } from "./qr.ts";
+import { standing, toSession } from "./shown.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 import type { WarmRunnerRow } from "./warm-store.ts";
 
 /** Of a hibernated session that is needed while there is no room. */
 const WAITS_FOR_ROOM = "Messages wait, and there is no room to wake it: ";
-
-const isLinked = ({ status }: SessionRow) => status === "connected" || status === "authenticated";
-
-const standing = ({ status, reason }: SessionRow) => `${status}${reason ? ` (${reason})` : ""}`;
 
 export type SessionService = ReturnType<typeof createSessionService>;
 
@@ -349,60 +346,6 @@ export function createSessionService(deps: {
         }
       }),
 
-    /** The code to scan, waiting for one if it is on its way; null with the reason in words where there is none. */
-    async qr(
-      sessionId: string,
-      waitSeconds: number,
-      signal: AbortSignal,
-    ): Promise<{ session: Session; qr: QrCode } | { session: Session; qr: null; why: string }> {
-      const settled = await live.waitFor(
-        sessionId,
-        () => {
-          const row = required(sessionId);
-          const qr = live.get(sessionId)?.state?.qr;
-          if (row.status === "qr_ready" && qr) return { session: shown(row), qr };
-          return mayShowCode(row) ? undefined : null;
-        },
-        { timeoutMs: waitSeconds * 1000, signal },
-      );
-      if (settled) return settled;
-      const row = required(sessionId);
-      return { session: shown(row), qr: null, why: whyNoCode(row) };
-    },
+    qr: createQr({ live, required, shown }),
   };
 }
-
-const mayShowCode = (row: SessionRow): boolean =>
-  !isLinked(row) &&
-  row.desired === "running" &&
-  row.reason !== "passkey_required" &&
-  row.reason !== "runtime_unavailable";
-
-function whyNoCode(row: SessionRow): string {
-  if (isLinked(row)) return "The session is linked already; there is nothing to scan.";
-  if (row.reason === "passkey_required") return row.detail ?? "WhatsApp asks for a passkey on the phone.";
-  if (row.desired === "asleep")
-    return "The session is linked and hibernates; a message wakes it, without a scan.";
-  if (row.reason === "runtime_unavailable")
-    return "The runtime does not answer; the session comes back with it.";
-  if (row.desired === "stopped")
-    return `The session has ended; POST /sessions/${row.id}/start starts it again.`;
-  return `No code came in time; the session is ${standing(row)}. Call again in a moment.`;
-}
-
-export const toSession = (row: SessionRow, limit: SessionLimit | null): Session => ({
-  sessionId: row.id,
-  name: row.name,
-  status: row.status,
-  reason: row.reason,
-  detail: row.detail,
-  phoneNumber: row.linkedPhoneNumber ?? row.expectedPhoneNumber,
-  pushName: row.pushName,
-  whatsappVersion: row.whatsappVersion,
-  whatsappVersionPin: row.whatsappVersionPin,
-  hibernateAfterMinutes: row.hibernateAfterMinutes,
-  limit,
-  createdAt: iso(row.createdAt),
-  updatedAt: iso(row.updatedAt),
-  connectedAt: row.connectedAt === null ? null : iso(row.connectedAt),
-});
