@@ -201,10 +201,11 @@ export async function startEngine(deps: {
         ["containers", sessions.cleanup.containers],
         ["profiles", sessions.cleanup.profiles],
         ["messages", byAge(messages.cleanup.messages)],
-        ["events", byAge(inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs })))],
-        ["events", byAge(async () => sessions.unread.removeOld(config.eventRetentionMs))],
+        // Before the events, which are kept for as long as a delivery of theirs waits.
         ["deliveries", webhooks.cleanup.ofDeleted],
         ...webhooks.cleanup.byAge.map((step) => ["deliveries", byAge(step)] as const),
+        ["events", byAge(inBatches(createEventRetention({ db, clock, keepMs: config.eventRetentionMs })))],
+        ["events", byAge(async () => sessions.unread.removeOld(config.eventRetentionMs))],
         ["media", byAge(messages.cleanup.media)],
         ["files", byAge(messages.cleanup.files)],
       ],

@@ -14,7 +14,10 @@ export function drop(body: Readable): void {
 
 /** Ends a body that is not at its end after `timeoutMs`; returns what takes the deadline away. */
 export function endAfter(body: Readable, timeoutMs: number): () => void {
-  const timer = setTimeout(() => body.destroy(new Error("The runner's answer takes too long.")), timeoutMs);
+  // Whoever reads it hears of the error; nobody may read it any more.
+  const end = () =>
+    body.on("error", () => undefined).destroy(new Error("The runner's answer takes too long."));
+  const timer = setTimeout(end, timeoutMs);
   return () => clearTimeout(timer);
 }
 

@@ -137,3 +137,27 @@ test("an answer that comes a byte at a time has its end", async () => {
   );
   await expect(client.findSend("m")).rejects.toMatchObject({ code: "runner_unavailable" });
 });
+
+test("a file that nobody reads any more has its end, and nothing else with it", async () => {
+  const client = await clientOf(
+    (_, response) => void response.writeHead(200, { "content-length": "4" }).end("file"),
+    { mediaTimeoutMs: 50 },
+  );
+  const media = await client.media("w");
+  const { body } = media as Exclude<typeof media, string>;
+  await new Promise((resolve) => body.once("close", resolve));
+  expect(body.destroyed).toBe(true);
+});
+
+test("a runner that only says that an answer is on its way has given none", async () => {
+  let told = 0;
+  const client = await clientOf((_, response) => {
+    const again = setInterval(() => {
+      response.writeProcessing();
+      told += 1;
+    }, 100);
+    response.once("close", () => clearInterval(again));
+  });
+  await expect(client.findSend("m")).rejects.toMatchObject({ code: "runner_unavailable" });
+  expect(told).toBeLessThan(10);
+});

@@ -59,7 +59,7 @@ const MAX_ADDRESS_BOOK_BYTES = 32 * 1024 * 1024;
 const MAX_SCREENSHOT_BYTES = 32 * 1024 * 1024;
 /** In JSON a character may take six bytes. */
 const MAX_PAGE_ANSWER_BYTES = 6 * MAX_PAGE_BYTES;
-/** From the time in which an answer must begin to its end. A file goes as fast as the API's caller takes it. */
+/** From the beginning of an answer to its end. A file goes as fast as the API's caller takes it. */
 const BODY_TIMEOUT_MS = 10_000;
 const MEDIA_BODY_TIMEOUT_MS = 60 * 60_000;
 /** How much longer than the runner's own deadline a send's answer may take. */
@@ -102,12 +102,16 @@ export type RunnerClient = {
   close(): Promise<void>;
 };
 
-type Limits = { stream: StreamLimits; bodyTimeoutMs: number };
+type Limits = { stream: StreamLimits; bodyTimeoutMs: number; mediaTimeoutMs: number };
 
 export function createRunnerClient(
   endpoint: { host: string; port: number },
   token: string,
-  { stream = streamLimits, bodyTimeoutMs = BODY_TIMEOUT_MS }: Partial<Limits> = {},
+  {
+    stream = streamLimits,
+    bodyTimeoutMs = BODY_TIMEOUT_MS,
+    mediaTimeoutMs = MEDIA_BODY_TIMEOUT_MS,
+  }: Partial<Limits> = {},
 ): RunnerClient {
   const guard = createFloodGuard(stream, () => performance.now());
   // No limit of connections: a call would wait for a free one without a deadline, a logout behind many sends too.
@@ -131,6 +135,8 @@ export function createRunnerClient(
         path,
         headers,
         headersTimeout: timeoutMs,
+        // Each would give the runner as much time again; ours sends none.
+        onInfo: refuseInterim,
         ...(body === undefined ? {} : { body }),
       });
     } catch (cause) {
@@ -213,7 +219,7 @@ export function createRunnerClient(
       const { statusCode, headers: about, body } = answer;
       const bytes = Number(about["content-length"]);
       if (statusCode === 200 && bytes <= MAX_MEDIA_BYTES) {
-        body.once("close", endAfter(body, MEDIA_BODY_TIMEOUT_MS));
+        body.once("close", endAfter(body, mediaTimeoutMs));
         return {
           body,
           bytes,
@@ -272,6 +278,10 @@ export function createRunnerClient(
 
     close: () => pool.destroy(),
   };
+}
+
+function refuseInterim({ statusCode }: { statusCode: number }): never {
+  throw new Error(`runner answered ${statusCode}, which is no end of an answer`);
 }
 
 const notConnected = () =>

@@ -61,7 +61,8 @@ test("a runner that tells too much is cut off; one that does so for a while is n
   const guard = createFloodGuard(limits, () => now);
   await read([`${PING}\n`.repeat(10)], guard);
   await expect(read([`${PING}\n`], guard)).rejects.toThrow(RunnerFlooded);
-  now = 5_000;
+  await expect(read(["\n"], guard)).rejects.toThrow(RunnerFlooded);
+  now = 7_000;
   await read([`${PING}\n`.repeat(4)], guard);
   await expect(read(["x".repeat(1_001)], guard)).rejects.toThrow(/1000 bytes/);
 });

@@ -103,6 +103,6 @@ export async function* readStream(
 ): AsyncGenerator<StreamLine | UnreadableLine> {
   for await (const { text, isWhole } of linesOf(counted(chunks, guard), MAX_LINE_BYTES)) {
     guard.note({ bytes: 0, lines: 1 });
-    yield readLine(text, isWhole);
+    if (text !== "") yield readLine(text, isWhole);
   }
 }

@@ -33,3 +33,42 @@ it("says of a session whose profile's disk takes nothing that it does not, and n
   told(null);
   expect(row.detail).toBeNull();
 });
+
+it("a logout that was asked for stays known where its runner tells of it first, and is forgotten by a connection", () => {
+  let row = {
+    id: "s",
+    runnerId: "r",
+    desired: "running",
+    status: "connected",
+    reason: null,
+    unlinkOutcome: "unknown",
+  } as unknown as SessionRow;
+  const store = {
+    find: () => row,
+    transition: (_: SessionRow, change: SessionChange) =>
+      (row = { ...row, detail: null, unlinkOutcome: null, ...change }),
+  } as unknown as SessionStore;
+  const observe = createObserver({
+    store,
+    unread: { isRecent: () => false },
+    log: pino({ level: "silent" }),
+  });
+  const tell = (status: string, reason: string | null) =>
+    observe.state("s", {
+      runnerId: "r",
+      status,
+      reason,
+      detail: null,
+      account: null,
+      newerGeneration: null,
+      whatsappVersion: null,
+      diskTrouble: null,
+    } as RunnerState);
+  tell("connecting", "reconnecting");
+  expect(row.unlinkOutcome).toBe("unknown");
+  tell("disconnected", "logged_out");
+  expect(row).toMatchObject({ desired: "stopped", reason: "logged_out", unlinkOutcome: "unknown" });
+  row = { ...row, desired: "running" };
+  tell("connected", null);
+  expect(row.unlinkOutcome).toBeNull();
+});

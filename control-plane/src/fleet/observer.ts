@@ -43,6 +43,8 @@ export function createObserver({
       linkedPhoneNumber: state.account?.phoneNumber ?? (hasNoLogin(state) ? null : row.linkedPhoneNumber),
       pushName: state.account?.pushName ?? row.pushName,
       ...(fate === "end" ? { desired: "stopped" } : {}),
+      // Asked for, and maybe done before its answer comes; one that is connected anew was not.
+      unlinkOutcome: state.status === "connected" && row.status !== "connected" ? null : row.unlinkOutcome,
     };
     store.transition(row, change);
     if (row.status !== change.status || row.reason !== change.reason) {

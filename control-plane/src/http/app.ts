@@ -152,10 +152,11 @@ export function createApp(deps: AppDeps) {
   app.use(unless(({ isUnlimited }) => isUnlimited, key.limit));
   app.use(unless(isOpen, key.check));
   if (settings.rateLimitPerMinute > 0) app.use(unless(isOpen, createRateLimit(settings.rateLimitPerMinute)));
-  app.use(unless(readsItself, requireJson));
+  const isLetBe = (declared: Declared) => declared.isOpen || readsItself(declared);
+  app.use(unless(isLetBe, requireJson));
   const maxBodyBytes = Math.ceil((settings.maxMediaBytes * 4) / 3) + BODY_MARGIN_BYTES;
-  app.use(unless(readsItself, createBodySize(maxBodyBytes, settings.mediaAtOnce)));
-  app.use(unless(readsItself, readJsonText));
+  app.use(unless(isLetBe, createBodySize(maxBodyBytes, settings.mediaAtOnce)));
+  app.use(unless(isLetBe, readJsonText));
 
   const document = openApiDocument(app, settings.version);
   app.openapi(documentRoute, (c) => c.body(document(), 200, { "Content-Type": "application/json" }) as never);

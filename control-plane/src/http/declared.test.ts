@@ -33,6 +33,7 @@ it.each([
   ["POST /sessions/s/send", "application/json", true],
   ["POST /sessions/s/send", "multipart/form-data; boundary=b", true],
   ["POST /sessions/s/messages/bulk", "multipart/form-data; boundary=b", true],
+  ["POST /sessions/s/send-simple", "multipart/form-data; boundary=b", true],
   ["POST /sessions/create", "multipart/form-data; boundary=b", false],
   ["POST /sessions/s/send", "text/plain", false],
   ["POST /nowhere", "text/plain", false],

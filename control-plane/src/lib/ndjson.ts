@@ -3,7 +3,7 @@ const NEWLINE = 0x0a;
 const KEPT_BYTES = 64 * 1024;
 
 /**
- * The lines of newline-delimited JSON, without empty ones and without what no newline ends: its writer had not got to the end.
+ * The lines of newline-delimited JSON, empty ones too, without what no newline ends: its writer had not got to the end.
  * A line of more than `maxBytes` comes as its beginning, with `isWhole` false. Throws what `chunks` throws.
  */
 export async function* linesOf(
@@ -23,7 +23,7 @@ export async function* linesOf(
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
       add(chunk.subarray(from, end));
       from = end + 1;
-      if (bytes > 0) yield { text: Buffer.concat(parts).toString("utf8"), isWhole: bytes <= maxBytes };
+      yield { text: Buffer.concat(parts).toString("utf8"), isWhole: bytes <= maxBytes };
       [parts, bytes] = [[], 0];
     }
     if (from < chunk.length) add(chunk.subarray(from));

@@ -26,6 +26,13 @@ it("is the stream as it is", async () => {
   expect(bytes.equals(Buffer.concat(Array.from({ length: PIECES }, () => PIECE)))).toBe(true);
 });
 
+it("is let go where its reader leaves before it reads anything", async () => {
+  const stream = file();
+  await toWebStream(stream).cancel();
+  await turn();
+  expect([uncaught, stream.destroyed]).toEqual([[], true]);
+});
+
 it.each(Array.from({ length: 12 }, (_, pieces) => pieces))(
   "is let go where its reader leaves after %i pieces, the next one on its way",
   async (pieces) => {

@@ -323,8 +323,19 @@ export function createSessionService(deps: {
      */
     logout: (sessionId: string): Promise<{ session: Session; unlinked: UnlinkOutcome }> =>
       exclusively(sessionId, async (row) => {
+        // On disk before it is asked: its runner may tell that it is logged out, and be gone before it answers.
+        const asked =
+          row.reason === "logged_out"
+            ? row
+            : store.transition(row, {
+                status: row.status,
+                reason: row.reason,
+                detail: row.detail,
+                waitsFor: row.waitsFor,
+                unlinkOutcome: "unknown",
+              });
         try {
-          const unlinked = await hooks.logOut(row);
+          const unlinked = await hooks.logOut(asked);
           passStep("runner.logged_out", { sessionId });
           const before = required(sessionId);
           // What an earlier logout could not do stays to be read.
@@ -333,7 +344,7 @@ export function createSessionService(deps: {
             status: "disconnected",
             reason: "logged_out",
             detail: again ? before.detail : unlinkDetails[unlinked],
-            unlinkOutcome: again ? before.unlinkOutcome : unlinked,
+            unlinkOutcome: again ? row.unlinkOutcome : unlinked,
             desired: "stopped",
             linkedPhoneNumber: null,
           });

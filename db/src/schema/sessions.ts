@@ -18,11 +18,11 @@ export const sessions = sqliteTable(
     desired: text({ enum: desiredStates }).notNull(),
     status: text({ enum: sessionStatuses }).notNull(),
     reason: text({ enum: sessionReasons }),
-    /** For people: what stands behind `reason`. No code reads it. */
+    /** For people: what stands behind `reason`. No code compares it. */
     detail: text(),
     /** Null: nothing holds it up. */
     waitsFor: text("waits_for", { enum: sessionWaits }),
-    /** What a logout by the API came to; null: none did since the session was started. */
+    /** What a logout by the API came to, or `unknown` from when it was asked for; null where there was none. */
     unlinkOutcome: text("unlink_outcome", { enum: unlinkOutcomes }),
     /** Woken only so that WhatsApp sees the device; sleeps again when it has taken in what came. */
     isVisit: integer("is_visit", { mode: "boolean" }).notNull().default(false),
