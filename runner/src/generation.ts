@@ -16,7 +16,7 @@ const LOOK_EVERY_MS = 10_000;
 const fileOf = (dir: string): string => join(dir, "generation.json");
 
 /**
- * Writes into the profile that this runner is its newest. Answers null, or the number of the runner that was there before
+ * Writes into the profile that this runner is its newest. Returns null, or the number of the runner that was there before
  * it with no lower one; then nothing is touched.
  */
 export const claimProfile = async (dir: string, mine: Newest): Promise<number | null> => {

@@ -25,7 +25,7 @@ import type { FoundMessage, WhatsAppClient, WhatsAppListener } from "./whatsapp/
 /** Sends messages once each, and knows of each what became of it. */
 export type Sends = Pick<WhatsAppListener, "beforeSend" | "afterSend" | "ack"> & {
   /**
-   * Sends, or joins the send of this id that there is. Answers what is known when it settled or time is up; a
+   * Sends, or joins the send of this id that there is. Returns what is known when it settled or time is up; a
    * `caller` that closes before waits no more.
    */
   send(command: SendCommand, caller?: EventEmitter): Promise<SendRecord>;

@@ -22,7 +22,7 @@ export const createWaiters = () => {
     wakeAll: (): void => {
       for (const wakes of waiting.values()) for (const wake of wakes) wake();
     },
-    /** Answers whether anybody waited. */
+    /** Returns whether anybody waited. */
     wake: (name: string): boolean => {
       const wakes = [...(waiting.get(name) ?? [])];
       for (const wake of wakes) wake();

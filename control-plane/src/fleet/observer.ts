@@ -7,7 +7,7 @@ import { UNREAD, type Unread } from "./unread.ts";
 
 const DOUBT = "The linked account could not be compared with phoneNumber.";
 
-/** Turns what a runner says of itself into the session's row. Answers what is to become of the runner. */
+/** Turns what a runner says of itself into the session's row. Returns what is to become of the runner. */
 export function createObserver({
   store,
   unread,

@@ -132,7 +132,7 @@ export function createReconciler(deps: {
     }
   }
 
-  /** One that runs and has no address, or ended since the list, is of no use. Answers whether it is followed. */
+  /** One that runs and has no address, or ended since the list, is of no use. Returns whether it is followed. */
   async function follow(
     sessionId: string,
     profileId: string,
@@ -164,7 +164,7 @@ export function createReconciler(deps: {
     }
   }
 
-  /** Answers whether a runner is on its way; then it is that runner's time to be up that the next start waits for. */
+  /** Returns whether a runner is on its way; then it is that runner's time to be up that the next start waits for. */
   async function launch(row: SessionRow, profileId: string): Promise<boolean> {
     const sessionId = row.id;
     const whatsappVersion = deps.versionPins.versionToStart(row);

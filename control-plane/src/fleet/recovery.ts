@@ -114,7 +114,7 @@ export function createRecovery(deps: {
 
   return {
     /**
-     * Looks at the profiles that no session has, and records the sessions that are found so. Answers which profiles'
+     * Looks at the profiles that no session has, and records the sessions that are found so. Returns which profiles'
      * runners nobody wants: not those of profiles that could not be read. Throws `runtime_unavailable`.
      */
     async run(): Promise<{ isUnwanted: (profileId: string) => boolean }> {
@@ -134,7 +134,7 @@ export function createRecovery(deps: {
 
     /**
      * Removes profiles that were never anybody's: no session has them, they hold neither a claim nor a login, and no
-     * runner is on them, now and `UNUSED_MS` ago. Answers how many. Throws `runtime_unavailable`.
+     * runner is on them, now and `UNUSED_MS` ago. Returns how many. Throws `runtime_unavailable`.
      */
     async removeUnused(): Promise<number> {
       let removed = 0;

@@ -70,7 +70,7 @@ export function createUnread(deps: {
       log.warn({ sessionId, seq, why }, "a line of a runner could not be read; it is kept in unread_lines");
     },
 
-    /** Removes what is older than events are kept (0: nothing ever), since it may hold what people wrote; answers how much. */
+    /** Removes what is older than events are kept (0: nothing ever), since it may hold what people wrote; returns how much. */
     removeOld(keepMs: number): number {
       if (keepMs === 0) return 0;
       return db

@@ -10,7 +10,7 @@ export function createBackoff({ clock, random }: { clock: Clock; random: () => n
   const troubles = new Map<string, { failures: number; notBefore: number }>();
 
   return {
-    /** Notes a failure; answers the milliseconds to wait. */
+    /** Notes a failure; returns the milliseconds to wait. */
     fail(id: string): number {
       const now = clock.now();
       const last = troubles.get(id);

@@ -6,7 +6,7 @@ const TURN_MS = 1;
 /** Two turns in which nobody has anything to do take less. */
 const IDLE_MS = 0.2;
 
-/** Gives way to others: to what has come meanwhile, and to what that commits. Answers whether there was nothing. */
+/** Gives way to others: to what has come meanwhile, and to what that commits. Returns whether there was nothing. */
 export async function giveWay(): Promise<boolean> {
   const startedAt = performance.now();
   await nextTurn();

@@ -238,7 +238,7 @@ export function createDispatcher(deps: {
     wake(sessionId);
   }
 
-  /** Answers whether the next one can be tried at once, or only later. */
+  /** Returns whether the next one can be tried at once, or only later. */
   async function send(client: RunnerClient, row: MessageRow, now: number): Promise<"next" | "later"> {
     let media: SendCommand["media"] = null;
     if (row.mediaSha256 !== null) {

@@ -170,7 +170,7 @@ export function createLimits(deps: {
       )
       .get() !== undefined;
 
-  /** Answers whether a message of the session tries now. */
+  /** Returns whether a message of the session tries now. */
   function letTry(limit: AccountLimitRow): boolean {
     const { sessionId, triedBy } = limit;
     const account = accountOf(sessionId);
@@ -242,7 +242,7 @@ export function createLimits(deps: {
       put({ ...limit, nextTryAt, triedBy: null }, unknown);
     },
 
-    /** The message that tries must wait for its recipient's pace: it tries then, at its place. Answers whether it is that one. */
+    /** The message that tries must wait for its recipient's pace: it tries then, at its place. Returns whether it is that one. */
     postpone({ id, sessionId }: MessageRow, until: number): boolean {
       const limit = limits().get(sessionId);
       if (limit?.triedBy !== id || settings.onLimit === "fail") return false;

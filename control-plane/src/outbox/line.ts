@@ -176,7 +176,7 @@ export function createLine(deps: {
     },
 
     /**
-     * Within a transaction: the same, and with it all that waits for its chat is held until that is over. Answers what is
+     * Within a transaction: the same, and with it all that waits for its chat is held until that is over. Returns what is
      * held so, nothing where it was not under way.
      */
     hold(message: Pick<MessageRow, "id" | "bulkId">, reason: WaitReason): MessageRow[] {
@@ -203,7 +203,7 @@ export function createLine(deps: {
 
     /**
      * Chats of which something is held for this reason since before `heldBefore` are in line again, each message at its place.
-     * Answers whether there was any.
+     * Returns whether there was any.
      */
     letGo: (sessionId: string, reason: WaitReason, heldBefore: number): boolean =>
       db

@@ -120,7 +120,7 @@ export function createPace({
     /** The limits that are the session's own; null: as the settings say. */
     ownLimits: (sessionId: string) => ({ ...ownLimits(sessionId) }),
 
-    /** Changes the given limits of a session; null: as the settings say. Answers the limits that hold now. */
+    /** Changes the given limits of a session; null: as the settings say. Returns the limits that hold now. */
     setLimits(sessionId: string, change: PaceChange): PaceLimits {
       const asked = Object.entries(change).filter(([, value]) => value !== undefined);
       const given: OwnPace = { ...ownLimits(sessionId), ...Object.fromEntries(asked) };

@@ -73,7 +73,7 @@ export function createProgress(deps: {
     return [row];
   }
 
-  /** What the runner says became of a send. Answers the row where that is new. */
+  /** What the runner says became of a send. Returns the row where that is new. */
   function apply(record: SendRecord): MessageRow[] {
     const { messageId, outcome, whatsappId, ack, timestamp, error } = record;
     if (isNotConnected(record)) {

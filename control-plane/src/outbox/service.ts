@@ -204,7 +204,7 @@ export function createMessageService(deps: {
 
     /**
      * Accepts one message and waits for its outcome, `sendTimeoutMs` at the most in all; with `async`, or for a later
-     * time, answers at once. The row is committed before the runner is asked. Answers the message as it stands then.
+     * time, answers at once. The row is committed before the runner is asked. Returns the message as it stands then.
      * Throws only what makes it certain that nothing went out. The same again of a caller who had no answer is `repeated`, and gets the
      * message of the first time.
      */

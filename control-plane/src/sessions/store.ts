@@ -256,7 +256,7 @@ export function createSessionStore({
     knowsRunner: (runnerId: string): boolean =>
       db.select().from(runners).where(eq(runners.id, runnerId)).get() !== undefined,
 
-    /** Answers the runner's number among those of its profile: each new one has the next. */
+    /** Returns the runner's number among those of its profile: each new one has the next. */
     addRunner(runnerId: string, profileId: string): number {
       return db.transaction((tx) => {
         tx.insert(runners).values({ id: runnerId, profileId, createdAt: clock.now() }).run();
@@ -384,7 +384,7 @@ export function createSessionStore({
 
     /**
      * The profile's journal is another one than before, whose numbers begin anew: all that it tells is new. Who could tell
-     * of the one before is gone with it. Answers whether it is so.
+     * of the one before is gone with it. Returns whether it is so.
      */
     journalBeginsAnew({ profileId, lastSeq }: { profileId: string; lastSeq: number }): boolean {
       const of = and(eq(profiles.id, profileId), gt(profiles.cursor, lastSeq));

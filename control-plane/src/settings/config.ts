@@ -7,7 +7,7 @@ import { OperatorError, problemsAsText, whatsappVersionSchema } from "@whatsapp-
 /** The key that stands in `env.example`; an engine that runs with it would be open to everyone who read that file. */
 export const PLACEHOLDER_API_KEY = "change-me-to-a-long-random-key";
 const MIN_API_KEY_LENGTH = 16;
-/** Ours: what is left is about what a page takes for a moment while it loads a history or a file. */
+/** Our choice: what is left is about what a page takes for a moment while it loads a history or a file. */
 const SOFT_SHARE = 0.8;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -13,7 +13,7 @@ const LOOK_MS = 5_000;
  * hibernates this long is woken once, takes in what came, and hibernates again.
  */
 const LONGEST_SLEEP_MS = 7 * 24 * 60 * 60_000;
-/** How long it stays connected then, in milliseconds: what WhatsApp kept for it is in by that time. Ours. */
+/** How long it stays connected then, in milliseconds: what WhatsApp kept for it is in by that time. Our choice. */
 const VISIT_MS = 10 * 60_000;
 
 /** Closes sessions that nobody uses, and wakes those that are needed again. */

@@ -121,7 +121,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
 
     /**
      * Gives the head of a line up, and with it, if `alsoBefore` is given, what was created before that and waits behind
-     * it. What comes next is told since when the line has failed. Answers the rows that were given up.
+     * it. What comes next is told since when the line has failed. Returns the rows that were given up.
      */
     giveUp(
       head: DeliveryRow,
@@ -189,7 +189,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
     /** Has a dead one wait again, from the start. */
     replay: (id: number): void => waitAgain([id]),
 
-    /** Has some of a webhook's dead ones wait again, from that id on. Answers their ids, in order. */
+    /** Has some of a webhook's dead ones wait again, from that id on. Returns their ids, in order. */
     replaySome(webhookId: string, after: number): number[] {
       const ids = oldest(webhookId, "dead", after).map(({ id }) => id);
       if (ids.length > 0) waitAgain(ids);

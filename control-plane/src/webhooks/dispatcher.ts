@@ -111,7 +111,7 @@ export function createWebhookDispatcher(deps: {
     }
   }
 
-  /** Writes down what an attempt came to; answers how long the line waits. */
+  /** Writes down what an attempt came to; returns how long the line waits. */
   function settle(webhook: WebhookRow, delivery: DeliveryRow, result: CallResult): number {
     if (result.ok && result.status !== null) {
       deliveries.delivered(delivery.id, result.status);

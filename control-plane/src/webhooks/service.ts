@@ -159,7 +159,7 @@ export function createWebhookService(deps: {
       return 1;
     },
 
-    /** Has all dead deliveries wait again; answers how many. Throws `webhook_not_found`. */
+    /** Has all dead deliveries wait again; returns how many. Throws `webhook_not_found`. */
     async replayAll(webhookId: string): Promise<number> {
       required(webhookId);
       let replayed = 0;

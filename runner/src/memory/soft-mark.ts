@@ -3,7 +3,7 @@ import type { Measure } from "./usage.ts";
 /** What brings memory back, the mildest first. */
 export type Relief = "page" | "browser";
 
-/** Ours: a page that loads a history or a file uses more for some seconds, and gives it back. */
+/** Our choice: a page that loads a history or a file uses more for some seconds, and gives it back. */
 const LOOK_EVERY_MS = 15_000;
 const LOOKS = 2;
 /** What one relief does not bring back, the same again will not bring back soon. */

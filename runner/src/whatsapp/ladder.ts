@@ -32,7 +32,7 @@ export type Ladder = {
   back(): void;
 };
 
-/** A session that has to be mended more often than this is not mended by it. Ours: one of three mends may be bad luck. */
+/** A session that has to be mended more often than this is not mended by it. Our choice: one of three mends may be bad luck. */
 const MAX_MENDS = 3;
 const WITHIN_MS = 10 * 60_000;
 

@@ -29,7 +29,7 @@ export const createPageWait = (
       );
     },
 
-    /** Answers whether it was of use. */
+    /** Returns whether it was of use. */
     give(html: Buffer): boolean {
       answer(html);
       return !done;

@@ -35,13 +35,13 @@ export type Session = {
   screenshot(timeoutMs: number): Promise<Uint8Array<ArrayBuffer> | "gone" | "silent">;
   /** The document that WhatsApp served; null: it is not known. */
   servedPage(): Promise<WhatsAppPage | null>;
-  /** Hands over the copy of the version that the session is pinned to. Answers whether it was waited for. */
+  /** Hands over the copy of the version that the session is pinned to. Returns whether it was waited for. */
   givePage(html: Buffer): boolean;
   /** The profile serves a session from now on: the time to scan a code runs. */
   claimed(): void;
   /** Asks WhatsApp for a code to type in on the phone; null: no account can be linked now. */
   pairingCode(phoneNumber: string): Promise<PairingResult | null>;
-  /** Unlinks the account where WhatsApp answers, and deletes the login. Answers what is known of the link then. */
+  /** Unlinks the account where WhatsApp answers, and deletes the login. Returns what is known of the link then. */
   logOut(): Promise<UnlinkOutcome>;
   /** Whether the page may be opened anew: it is up, and its login is on the disk. */
   mayRelieve(): boolean;

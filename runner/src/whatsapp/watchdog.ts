@@ -2,7 +2,7 @@ import type { PageHealth } from "./client.ts";
 
 /**
  * How often the page is asked, and how long it gets to answer. Two silences in a row, and it hangs: noticed after 30 to
- * 50 s. Ours: WhatsApp Web on a slow machine may be busy with a history for some seconds.
+ * 50 s. Our choice: WhatsApp Web on a slow machine may be busy with a history for some seconds.
  */
 const ASK_EVERY_MS = 20_000;
 const ANSWER_MS = 15_000;

@@ -101,7 +101,7 @@ export function createBulkLine(deps: {
     },
     removeLeft,
 
-    /** What a process left that died before the bulk was accepted; answers how many messages. To be called before any is accepted. */
+    /** What a process left that died before the bulk was accepted; returns how many messages. To be called before any is accepted. */
     removeUnaccepted(): number {
       // From one bulk to the next in the index, as there may be a million messages.
       const found = db.all<{ id: string }>(sql`

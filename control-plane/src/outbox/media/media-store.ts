@@ -84,7 +84,7 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
         throw cause;
       }),
 
-    /** Removes files that were last put before `before` (ms) and that `needed` does not want; answers how many. */
+    /** Removes files that were last put before `before` (ms) and that `needed` does not want; returns how many. */
     async removeOld(before: number, needed: (sha256: string) => boolean): Promise<number> {
       let removed = 0;
       for (const name of await readdir(folder)) {
@@ -102,7 +102,7 @@ export function createMediaStore({ dataDir, clock }: { dataDir: string; clock: C
       return removed;
     },
 
-    /** Removes files that were begun before `before` (ms) and never came to their end; answers how many. */
+    /** Removes files that were begun before `before` (ms) and never came to their end; returns how many. */
     async removeDrafts(before: number): Promise<number> {
       const drafts = (await readdir(folder)).filter((name) => name.endsWith(DRAFT));
       return drafts.filter((name) => removeIfOld(join(folder, name), before)).length;

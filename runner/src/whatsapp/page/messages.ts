@@ -5,7 +5,7 @@ declare const window: PageWindow;
 /**
  * From WhatsApp Web 2.3000.1042401057 on, a message key holds its text in `$1` and has no `_serialized`, which
  * the library reads everywhere. An accessor under the new name keeps an own `_serialized` on each key: own,
- * because what crosses to Node copies own properties only. Answers whether there was anything to mend.
+ * because what crosses to Node copies own properties only. Returns whether there was anything to mend.
  */
 export const mendMessageKeys = (): boolean => {
   const { prototype } = window.require("WAWebMsgKey");

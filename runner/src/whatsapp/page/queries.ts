@@ -37,7 +37,7 @@ export const knowsChat = async (chatId: string, notices: readonly string[]): Pro
   return false;
 };
 
-/** Answers whether that is done in another place than the library knows, as since 16 July 2026. */
+/** Returns whether that is done in another place than the library knows, as since 16 July 2026. */
 export const refreshQr = (): boolean => {
   const { Cmd } = window.require("WAWebCmd");
   const moved = Cmd.refreshQR === undefined;

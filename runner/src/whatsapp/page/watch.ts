@@ -12,7 +12,7 @@ export const pageVersion = (): string => String(window.Debug?.VERSION);
  * Once per document, before the library looks at it: tells the socket's state as it changes, and puts empty
  * functions where the library would expose handlers that we do without. Among these is the one that closes the
  * browser on every state outside a list of four, and the one that runs page code in Node when the codes run out.
- * Answers WhatsApp Web's version, or null if this document is watched already.
+ * Returns WhatsApp Web's version, or null if this document is watched already.
  */
 export const watchSocket = (unused: readonly string[]): string | null => {
   if (window.engineWatches === true) return null;
@@ -48,7 +48,7 @@ export const unusedHandlers = [
   "onPollVoteEvent",
 ] as const;
 
-/** Once the library has looked at the document: tells when WhatsApp unlinks this device. Answers whether it has synced. */
+/** Once the library has looked at the document: tells when WhatsApp unlinks this device. Returns whether it has synced. */
 export const watchLogin = (): boolean => {
   const { Cmd } = window.require("WAWebCmd");
   const tellLogout = () => window.tellEngine(JSON.stringify({ type: "logout" } satisfies PageReport));
