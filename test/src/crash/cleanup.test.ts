@@ -63,7 +63,7 @@ onEachRuntime("cleaning up", (runtime) => {
     });
     expect(now).toMatchObject({
       success: true,
-      removed: { containers: 0, profiles: 0, media: 0, events: 0, messages: 0, files: 0 },
+      removed: { containers: 0, profiles: 0, media: 0, events: 0, deliveries: 0, messages: 0, files: 0 },
       kept: [],
       failures: [],
     });
@@ -109,7 +109,15 @@ onEachRuntime("cleaning up", (runtime) => {
         },
         { seen: () => engine.output().slice(-2_000) },
       );
-      expect(now.removed).toEqual({ containers, profiles: 0, media: 1, events: 2, messages: 1, files: 1 });
+      expect(now.removed).toEqual({
+        containers,
+        profiles: 0,
+        media: 1,
+        events: 2,
+        deliveries: 0,
+        messages: 1,
+        files: 1,
+      });
       expect(now.kept).toEqual([{ profileId: login, why: expect.stringContaining("has a login") }]);
       expect(engine.output()).toMatch(
         /"removed":\{"messages":1,"events":2,"media":1,"files":1\}.*"cleaned up"/,
