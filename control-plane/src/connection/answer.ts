@@ -34,7 +34,7 @@ export async function readAll(
   }
   const inTime = endAfter(body, timeoutMs);
   try {
-    // No more than it told can come: and so it is read at a third of the cost.
+    // No more than it told can come, so that nothing has to be counted.
     if (told <= mostBytes) return Buffer.from(await body.arrayBuffer());
     return await readUntold(body, mostBytes);
   } catch (cause) {

@@ -135,7 +135,7 @@ export function createRunnerClient(
         path,
         headers,
         headersTimeout: timeoutMs,
-        // Each would give the runner as much time again; ours sends none.
+        // A runner of ours sends none, and the time for an answer is for its end.
         onInfo: refuseInterim,
         ...(body === undefined ? {} : { body }),
       });

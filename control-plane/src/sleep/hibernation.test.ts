@@ -5,7 +5,7 @@ import { pino } from "pino";
 import { AppError } from "@whatsapp-engine/contract/api";
 import { messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { createLiveSessions } from "../connection/live.ts";
+import { createLiveSessions, type LiveRunner } from "../connection/live.ts";
 import { createEventStore } from "../events/store.ts";
 import { createBackground } from "../lib/background.ts";
 import { createBackoff } from "../lib/backoff.ts";
@@ -27,11 +27,12 @@ let store: SessionStore;
 let sessions: SessionService;
 let hibernation: ReturnType<typeof createHibernation>;
 let hasRoom: boolean;
+let live: ReturnType<typeof createLiveSessions>;
 
 /** What an engine makes when it starts: nothing of before but the database. */
 function startEngine(): void {
   const { db } = database;
-  const live = createLiveSessions();
+  live = createLiveSessions();
   const idle = createIdle({ db, defaultMinutes: 0 });
   const admission = {
     check() {
@@ -152,6 +153,19 @@ it("a visit does not end while messages are in line, and ends when they are out"
   await vi.advanceTimersByTimeAsync(20 * MINUTE);
   expect(session().status).toBe("connected");
   database.db.delete(messages).run();
+  await vi.advanceTimersByTimeAsync(MINUTE);
+  expect(session().desired).toBe("asleep");
+});
+
+it("a visit does not end while the disk of its profile takes nothing: what came in is in memory only", async () => {
+  await sleepFor(LONG);
+  connected();
+  const told = (diskTrouble: string | null) =>
+    live.set("a", { state: { diskTrouble }, stop: async () => {} } as unknown as LiveRunner);
+  told("ENOSPC");
+  await vi.advanceTimersByTimeAsync(20 * MINUTE);
+  expect(session().status).toBe("connected");
+  told(null);
   await vi.advanceTimersByTimeAsync(MINUTE);
   expect(session().desired).toBe("asleep");
 });

@@ -43,17 +43,18 @@ export function createHibernation(deps: {
     }
   }
 
+  /** What its disk did not take is in the runner's memory only. */
+  const mayClose = (sessionId: string) => (live.get(sessionId)?.state?.diskTrouble ?? null) === null;
+
   async function look(): Promise<void> {
     const now = clock.now();
     const toWake = idle.toWake(now - LONGEST_SLEEP_MS);
     for (const sessionId of toWake) sessions.wake(sessionId, { isVisit: !idle.isNeeded(sessionId, now) });
     for (const sessionId of idle.notWoken()) if (!toWake.includes(sessionId)) sessions.letSleep(sessionId);
-    for (const sessionId of idle.visited(now - VISIT_MS, now)) background.run(() => hibernate(sessionId));
+    for (const id of idle.visited(now - VISIT_MS, now)) if (mayClose(id)) background.run(() => hibernate(id));
     for (const { id, mayIdleMs } of idle.idle(now)) {
-      const { usedAt, state } = live.get(id) ?? { usedAt: 0, state: null };
-      // What its disk did not take is in the runner's memory only.
-      if (usedAt + mayIdleMs <= now && (state?.diskTrouble ?? null) === null)
-        background.run(() => hibernate(id));
+      const usedAt = live.get(id)?.usedAt ?? 0;
+      if (usedAt + mayIdleMs <= now && mayClose(id)) background.run(() => hibernate(id));
     }
   }
 
