@@ -38,12 +38,21 @@ onEachRuntime("a control plane killed between pool and session", (runtime) => {
   const warmProfile = () =>
     query(stage.engine.dataDir, "select profile_id from warm_runners")[0]?.["profile_id"];
 
-  /** Its page, beside those of sessions, which all show a code. */
-  async function warmPage() {
+  /** The code that it shows, beside those of sessions; one that shows another meanwhile would be taken for it. */
+  async function warmCode(): Promise<string> {
     const ids = query(stage.engine.dataDir, "select id from sessions").map(({ id }) => String(id));
-    const taken = await Promise.all(ids.map((id) => readQr(stage.engine, id)));
-    const pages = await stage.simulator.control.pages();
-    return pages.find(({ qr }) => qr !== null && !taken.includes(qr))!;
+    let left: string[] = [];
+    await until(
+      "one code that is no session's",
+      async () => {
+        const taken = await Promise.all(ids.map((id) => readQr(stage.engine, id)));
+        const shown = (await stage.simulator.control.pages()).flatMap(({ qr }) => qr ?? []);
+        left = shown.filter((qr) => !taken.includes(qr));
+        return left.length === 1;
+      },
+      { seen: () => left },
+    );
+    return left[0]!;
   }
 
   async function recover() {
@@ -113,9 +122,9 @@ onEachRuntime("a control plane killed between pool and session", (runtime) => {
   it("removing one that somebody scanned: the login on it is kept, whatever happens", async () => {
     const { engine, simulator } = stage;
     const warm = String(warmProfile());
-    const { qr } = await warmPage();
+    const qr = await warmCode();
     death.order("warm.runner_removed");
-    await simulator.control.scan(qr!, { phoneNumber: "6281234567890" });
+    await simulator.control.scan(qr, { phoneNumber: "6281234567890" });
     await death.happened();
     await engine.restart();
     await poolIs(engine, 1);

@@ -3,6 +3,7 @@ import { canarySettings, createFleet, GOOD } from "../support/canary.ts";
 import { change } from "../support/database.ts";
 import { waitForStatus } from "../support/session.ts";
 import { startStage, type Stage } from "../support/stage.ts";
+import { until } from "../support/until.ts";
 import { poolIs } from "../support/warm-runners.ts";
 
 const NEXT = "2.3000.1049300000";
@@ -45,8 +46,18 @@ it("opens warm runners with the proven build, and so what is linked on them", as
   await poolIs(engine, 1);
   expect((await engine.api("POST /sessions/create", { sessionId: "new" })).status).toBe(201);
   await poolIs(engine, 1);
-  const showCodes = (await simulator.control.pages()).filter(({ qr }) => qr !== null);
-  expect(showCodes.map(({ version }) => version)).toEqual([GOOD, GOOD]);
+  // A browser that looks which build is served shows a code too, for a moment.
+  let versions: string[] = [];
+  await until(
+    "only the new session and the pool to show codes",
+    async () => {
+      const shown = (await simulator.control.pages()).filter(({ qr }) => qr !== null);
+      versions = shown.map(({ version }) => version);
+      return versions.length === 2;
+    },
+    { seen: () => versions },
+  );
+  expect(versions).toEqual([GOOD, GOOD]);
   expect(await versionOf("new")).toBe(GOOD);
 });
 
