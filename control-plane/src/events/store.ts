@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gt, lte, max, sql } from "drizzle-orm";
 import type { Event, EventData, EventType } from "@whatsapp-engine/contract/api";
-import { eventRetention, events, type Db, type EventRow } from "@whatsapp-engine/db";
+import { eventRetention, events, type Db, type EventRow, limitOf } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../lib/clock.ts";
 
 export type { EventRow };
@@ -36,7 +36,7 @@ export function createEventStore({ db, clock }: { db: Db; clock: Clock }) {
     .from(events)
     .where(gt(events.id, sql.placeholder("after")))
     .orderBy(asc(events.id))
-    .limit(sql.placeholder("limit"))
+    .limit(limitOf("limit"))
     .prepare();
   // By number, which the index of a session's events is in the order of.
   const pageOfSession = db
@@ -44,7 +44,7 @@ export function createEventStore({ db, clock }: { db: Db; clock: Clock }) {
     .from(events)
     .where(and(eq(events.sessionId, sql.placeholder("sessionId")), gt(events.seq, sql.placeholder("seq"))))
     .orderBy(asc(events.seq))
-    .limit(sql.placeholder("limit"))
+    .limit(limitOf("limit"))
     .prepare();
   const ofId = db
     .select({ sessionId: events.sessionId, seq: events.seq })

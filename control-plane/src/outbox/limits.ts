@@ -70,7 +70,6 @@ export function createLimits(deps: {
         waiting,
       ),
     )
-    .limit(1)
     .prepare();
 
   const view = ({ code, since, until, nextTryAt }: AccountLimitRow): SessionLimit => ({

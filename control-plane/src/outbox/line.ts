@@ -6,6 +6,8 @@ import {
   messages,
   withoutSync,
   type Db,
+  equals,
+  limitOf,
 } from "@whatsapp-engine/db";
 import { AppError, type WaitReason } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
@@ -52,7 +54,7 @@ export function createLine(deps: {
       ),
     )
     .orderBy(asc(messages.position))
-    .limit(placeholder("limit"))
+    .limit(limitOf("limit"))
     .prepare();
   const handOver = db
     .update(messages)
@@ -62,7 +64,7 @@ export function createLine(deps: {
       handedAt: sql`${placeholder("now")}`,
       updatedAt: sql`${placeholder("now")}`,
     })
-    .where(and(eq(messages.id, placeholder("id")), eq(messages.status, "queued")))
+    .where(and(eq(messages.id, placeholder("id")), equals(messages.status, "queued")))
     .prepare();
   const lastPlace = (where: SQL) =>
     db
@@ -84,7 +86,7 @@ export function createLine(deps: {
       const ids = db
         .select({ id: messages.id })
         .from(messages)
-        .where(and(eq(messages.status, "queued"), isAccepted, where))
+        .where(and(equals(messages.status, "queued"), isAccepted, where))
         .limit(limit);
       const rows = db
         .update(messages)
@@ -114,7 +116,7 @@ export function createLine(deps: {
         ...(bulk?.state === "paused" ? { position: null } : {}),
         updatedAt: clock.now(),
       })
-      .where(and(eq(messages.id, id), eq(messages.status, "sending")))
+      .where(and(eq(messages.id, id), equals(messages.status, "sending")))
       .returning()
       .get();
   }
@@ -251,7 +253,7 @@ export function createLine(deps: {
         db
           .update(messages)
           .set({ position: null, scheduledAt: until })
-          .where(and(eq(messages.id, id), eq(messages.status, "queued")))
+          .where(and(eq(messages.id, id), equals(messages.status, "queued")))
           .run(),
       ),
 

@@ -7,6 +7,7 @@ import {
   rowsBefore,
   type BulkRow,
   type Db,
+  equals,
 } from "@whatsapp-engine/db";
 import type { MessageStatus } from "@whatsapp-engine/contract/api";
 import type { SendRecord } from "@whatsapp-engine/contract/runner";
@@ -306,7 +307,7 @@ export function createMessageStore(deps: {
           and(
             eq(messages.sessionId, sessionId),
             isAccepted,
-            status && eq(messages.status, status),
+            status && equals(messages.status, status),
             status && UNSENT.includes(status) ? isUnsent : undefined, // so that their index is used
             to === undefined ? undefined : inArray(messages.recipient, people.formsOf(to)),
             bulkId === undefined ? undefined : eq(messages.bulkId, bulkId),

@@ -50,7 +50,6 @@ export function createSuppressions(deps: {
         eq(suppressions.recipient, placeholder("recipient")),
       ),
     )
-    .limit(1)
     .prepare();
 
   /** Whichever form of the person it names. */

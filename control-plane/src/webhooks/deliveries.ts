@@ -6,6 +6,7 @@ import {
   type Db,
   type DeliveryRow,
   type EventRow,
+  equals,
 } from "@whatsapp-engine/db";
 import type { DeliveryState } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../lib/clock.ts";
@@ -60,7 +61,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
       failingSince: null,
       updatedAt: sql`${sql.placeholder("now")}`,
     })
-    .where(and(eq(deliveries.id, sql.placeholder("id")), eq(deliveries.state, "waiting")))
+    .where(and(eq(deliveries.id, sql.placeholder("id")), equals(deliveries.state, "waiting")))
     .prepare();
 
   /** Some of a webhook's deliveries in a state, oldest first. */
@@ -68,7 +69,9 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
     db
       .select()
       .from(deliveries)
-      .where(and(eq(deliveries.webhookId, webhookId), eq(deliveries.state, state), gt(deliveries.id, after)))
+      .where(
+        and(eq(deliveries.webhookId, webhookId), equals(deliveries.state, state), gt(deliveries.id, after)),
+      )
       .orderBy(asc(deliveries.id))
       .limit(BATCH)
       .all();
@@ -77,7 +80,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
     const now = clock.now();
     db.update(deliveries)
       .set({ state: "waiting", attempts: 0, failingSince: null, nextAttemptAt: now, updatedAt: now })
-      .where(and(inArray(deliveries.id, [...ids]), eq(deliveries.state, "dead")))
+      .where(and(inArray(deliveries.id, [...ids]), equals(deliveries.state, "dead")))
       .run();
   };
 
@@ -114,7 +117,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
             nextAttemptAt: now + waitMs,
             updatedAt: now,
           })
-          .where(and(eq(deliveries.id, id), eq(deliveries.state, "waiting")))
+          .where(and(eq(deliveries.id, id), equals(deliveries.state, "waiting")))
           .run(),
       );
     },
@@ -139,7 +142,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
         let rows = tx
           .update(deliveries)
           .set({ ...dead, attempts: sql`${deliveries.attempts} + 1`, failingSince })
-          .where(and(eq(deliveries.id, head.id), eq(deliveries.state, "waiting")))
+          .where(and(eq(deliveries.id, head.id), equals(deliveries.state, "waiting")))
           .run().changes;
         if (alsoBefore !== null)
           rows += tx
@@ -171,7 +174,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
             .where(
               and(
                 eq(deliveries.webhookId, webhookId),
-                eq(deliveries.state, state),
+                equals(deliveries.state, state),
                 before === undefined ? undefined : lt(deliveries.id, before),
               ),
             )

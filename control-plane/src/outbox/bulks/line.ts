@@ -1,5 +1,5 @@
 import { and, asc, eq, isNotNull, isNull, lte, not, or, sql } from "drizzle-orm";
-import { bulks, messages, type BulkRow, type Db } from "@whatsapp-engine/db";
+import { bulks, messages, type BulkRow, type Db, equals } from "@whatsapp-engine/db";
 import { AppError, type BulkState, type WaitReason } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../../lib/clock.ts";
@@ -30,7 +30,6 @@ export function createBulkLine(deps: {
         sql`${messages.status} = 'queued' and ${messages.waitsFor} is not null`,
       ),
     )
-    .limit(1)
     .prepare();
 
   const left = new Set<string>();
@@ -41,7 +40,7 @@ export function createBulkLine(deps: {
       .where(
         and(
           eq(messages.bulkId, bulkId),
-          eq(messages.status, "queued"),
+          equals(messages.status, "queued"),
           eq(messages.attempts, 0),
           not(isAccepted),
         ),
@@ -116,7 +115,7 @@ export function createBulkLine(deps: {
 
     /** The next message of a bulk that goes at its own pace gets into line, where none of it is; whether one did. */
     lineUpNext(bulkId: string): boolean {
-      const ofBulk = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));
+      const ofBulk = and(eq(messages.bulkId, bulkId), equals(messages.status, "queued"));
       const inLine = db
         .select({ id: messages.id })
         .from(messages)
@@ -140,12 +139,12 @@ export function createBulkLine(deps: {
       void db
         .update(messages)
         .set({ position: null })
-        .where(and(eq(messages.id, id), eq(messages.status, "queued")))
+        .where(and(eq(messages.id, id), equals(messages.status, "queued")))
         .run(),
 
     /** Holds back what is left of a bulk, lines it up again at the end of the line, or ends it. */
     setState(bulkId: string, state: BulkState): BulkRow | undefined {
-      const left = and(eq(messages.bulkId, bulkId), eq(messages.status, "queued"));
+      const left = and(eq(messages.bulkId, bulkId), equals(messages.status, "queued"));
       const row = db.transaction(() => {
         if (state === "paused") db.update(messages).set({ position: null }).where(left).run();
         // One with a pace of its own brings its messages one by one.

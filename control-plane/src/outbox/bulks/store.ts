@@ -1,6 +1,6 @@
 import { and, asc, count, desc, eq, inArray, notExists, sql } from "drizzle-orm";
 import type { BulkState, MessageStatus } from "@whatsapp-engine/contract/api";
-import { bulks, messages, rowsBefore, type BulkRow, type Db } from "@whatsapp-engine/db";
+import { bulks, messages, rowsBefore, type BulkRow, type Db, equals } from "@whatsapp-engine/db";
 import type { Clock } from "../../lib/clock.ts";
 import type { Age } from "../../lib/paging.ts";
 import type { AppendEvent } from "../../events/store.ts";
@@ -22,7 +22,7 @@ export function createBulkStore({
       db
         .select({ one: sql`1` })
         .from(messages)
-        .where(and(eq(messages.bulkId, id), eq(messages.status, status))),
+        .where(and(eq(messages.bulkId, id), equals(messages.status, status))),
     );
   const finish = db
     .update(bulks)
@@ -31,6 +31,13 @@ export function createBulkStore({
       and(eq(bulks.id, id), inArray(bulks.state, ["running", "paused"]), noneIs("queued"), noneIs("sending")),
     )
     .returning()
+    .prepare();
+
+  /** Nearly always there is one, and this costs a fraction of the write that looks for itself. */
+  const hasQueued = db
+    .select({ one: sql`1` })
+    .from(messages)
+    .where(and(eq(messages.bulkId, id), equals(messages.status, "queued")))
     .prepare();
 
   /** How many of a bulk's messages have come to which status. */
@@ -52,7 +59,8 @@ export function createBulkStore({
     finishEnded(rows: readonly Pick<MessageRow, "bulkId" | "status">[]): void {
       const ended = rows.filter(({ status }) => status !== "queued" && status !== "sending");
       for (const bulkId of new Set(ended.map((row) => row.bulkId))) {
-        const bulk = bulkId === null ? undefined : finish.get({ id: bulkId, now: clock.now() });
+        if (bulkId === null || hasQueued.get({ id: bulkId })) continue;
+        const bulk = finish.get({ id: bulkId, now: clock.now() });
         if (!bulk) continue;
         const { sessionId, clientBulkId, total } = bulk;
         const counts = countsOf(bulk.id);
@@ -85,7 +93,7 @@ export function createBulkStore({
         .where(
           and(
             eq(bulks.sessionId, sessionId),
-            state && eq(bulks.state, state),
+            state && equals(bulks.state, state),
             rowsBefore([bulks.createdAt, bulks.id], after),
           ),
         )
