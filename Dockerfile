@@ -50,4 +50,4 @@ VOLUME /data
 # Closing lets running calls end first.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=15s CMD ["node", "/app/control-plane/build/health-check.js"]
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--enable-source-maps", "/app/control-plane/build/main.js"]
+ENTRYPOINT ["node", "--enable-source-maps", "/app/control-plane/build/main.js"]
