@@ -1,4 +1,5 @@
 // The lint's rules. Who may import whom stands in two small tables, of which the rules are made.
+import { readdirSync } from "node:fs";
 
 /**
  * Rooms of the control plane (`control-plane/src/<room>/`), from the ground up. Each imports what is on floors below its own, no
@@ -15,6 +16,9 @@ const FLOORS = [
   ["webhooks"],
   ["http"],
 ];
+
+/** Rooms of which each file is its own door: what they hold has nothing in common but that it is small. */
+const OPEN = ["lib", "settings"];
 
 const packages = (...names) => names.map((name) => `@whatsapp-engine/${name}{,/**}`);
 
@@ -40,8 +44,10 @@ const NO = {
   },
   dockerode: { group: ["dockerode"], message: "dockerode only in runtime/docker/." },
   library: { group: ["whatsapp-web.js"], message: "whatsapp-web.js only in whatsapp/wwebjs*.ts." },
+  runtime: { group: ["**/runtime/**"], message: "http/ calls verbs only." },
   beneathVerbs: {
-    group: ["**/store.ts", "**/runtime/**", "**/reconciler.ts"],
+    group: ["**/index.ts"],
+    importNamePattern: "(Store|Reconciler)$",
     message: "http/ calls verbs only.",
   },
   sql: { group: ["drizzle-orm{,/**}", "better-sqlite3"], message: "This room knows no table." },
@@ -66,6 +72,18 @@ const outside = (room, up) => {
   };
 };
 
+/** What is behind the doors of rooms: all in them but `index.ts`. */
+const behindDoors = (up) => ({
+  group: FLOORS.flat()
+    .filter((room) => !OPEN.includes(room))
+    .flatMap((room) =>
+      readdirSync(new URL(`control-plane/src/${room}`, import.meta.url))
+        .filter((name) => name !== "index.ts")
+        .map((name) => `${up}/${room}/${name}${name.endsWith(".ts") ? "" : "/**"}`),
+    ),
+  message: "A room is entered by its index.ts.",
+});
+
 /** A room's own files, and those of the folders in it: a way up has one step more there. */
 const rooms = FLOORS.flat().flatMap((room) =>
   ["..", "../.."].map((up) =>
@@ -74,9 +92,10 @@ const rooms = FLOORS.flat().flatMap((room) =>
       NO.tests,
       NO.runner,
       NO.dockerode,
-      ...(room === "http" ? [NO.beneathVerbs] : []),
+      ...(room === "http" ? [NO.runtime, NO.beneathVerbs] : []),
       ...(WITHOUT_TABLES.has(room) ? [NO.sql] : []),
       outside(room, up),
+      behindDoors(up),
     ),
   ),
 );
@@ -149,7 +168,7 @@ export default {
       },
     },
     imports("{db,processes}/src/**", NO.tests, NO.runner),
-    imports("control-plane/src/*.ts", NO.tests, NO.runner, NO.dockerode),
+    imports("control-plane/src/*.ts", NO.tests, NO.runner, NO.dockerode, behindDoors(".")),
     ...rooms,
     imports(
       "control-plane/src/runtime/docker/*.ts",
@@ -157,6 +176,7 @@ export default {
       NO.runner,
       NO.sql,
       outside("runtime", "../.."),
+      behindDoors("../.."),
     ),
     imports("runner/src/**", NO.tests, NO.controlPlane, NO.library),
     imports("runner/src/whatsapp/wwebjs*.ts", NO.tests, NO.controlPlane),

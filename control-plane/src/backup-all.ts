@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { createGzip } from "node:zlib";
 import { OperatorError } from "@whatsapp-engine/contract/api";
 import { holdStill } from "@whatsapp-engine/db";
-import { packWhole } from "./logins/whole.ts";
+import { packWhole } from "./logins/index.ts";
 import { endRunners, onInstallation, runProgram, say } from "./offline.ts";
 
 /*

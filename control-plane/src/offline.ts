@@ -6,9 +6,9 @@ import { Semaphore } from "async-mutex";
 import { parseConfig, type Config } from "./settings/config.ts";
 import { openInstall } from "./install.ts";
 import { createLogger } from "./lib/logger.ts";
-import type { Runtime } from "./runtime/runtime.ts";
+import type { Runtime } from "./runtime/index.ts";
 import { selectRuntime } from "./select-runtime.ts";
-import { STOP_GRACE_SECONDS } from "./fleet/reconciler.ts";
+import { STOP_GRACE_SECONDS } from "./fleet/index.ts";
 import { readEnvironment } from "./settings/environment.ts";
 
 /*

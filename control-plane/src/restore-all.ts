@@ -7,10 +7,10 @@ import { parseArgs } from "node:util";
 import { createGunzip } from "node:zlib";
 import { OperatorError } from "@whatsapp-engine/contract/api";
 import { openDataDir } from "@whatsapp-engine/db";
-import { readWhole } from "./logins/whole.ts";
+import { readWhole } from "./logins/index.ts";
 import { readConfig, runProgram, runtimeOf, say } from "./offline.ts";
 import { DRAFT, noteRestored, RESTORED } from "./restored.ts";
-import type { Runtime } from "./runtime/runtime.ts";
+import type { Runtime } from "./runtime/index.ts";
 
 /*
  * `npm run restore-all -- FILE`: makes an installation of what `backup-all` wrote, in a data folder that has none. Without FILE it is read

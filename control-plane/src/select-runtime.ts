@@ -3,8 +3,7 @@ import { AppError, OperatorError } from "@whatsapp-engine/contract/api";
 import type { Config } from "./settings/config.ts";
 import type { Install } from "./install.ts";
 import type { Log } from "./lib/logger.ts";
-import { createProcessRuntime } from "./runtime/process/process.ts";
-import type { Runtime } from "./runtime/runtime.ts";
+import { createProcessRuntime, loadDockerRuntime, type Runtime } from "./runtime/index.ts";
 
 const runnerEntry = fileURLToPath(new URL("../../runner/build/main.js", import.meta.url));
 
@@ -35,8 +34,7 @@ export async function selectRuntime(deps: {
   };
   const create = {
     async docker() {
-      // The engine's client is large, and of no use to child processes.
-      const { createDockerRuntime } = await import("./runtime/docker/docker.ts");
+      const { createDockerRuntime } = await loadDockerRuntime();
       return createDockerRuntime({
         ...shared,
         installId: install.installId,

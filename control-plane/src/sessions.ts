@@ -3,41 +3,43 @@ import type { SessionLimit } from "@whatsapp-engine/contract/api";
 import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 import type { Db } from "@whatsapp-engine/db";
 import { steadyClock, type Clock } from "./lib/clock.ts";
-import type { AppendEvent } from "./events/store.ts";
+import type { AppendEvent } from "./events/index.ts";
 import type { Log } from "./lib/logger.ts";
-import type { ProfileStore } from "./runtime/profile-store.ts";
-import type { RunnerHost } from "./runtime/runner-host.ts";
-import { createAdmission, type Admission, type AdmissionLimits, type Machine } from "./fleet/admission.ts";
-import { createBuilds, type CanarySettings } from "./builds/builds.ts";
-import { createUnusedProfiles } from "./logins/unused-profiles.ts";
+import type { ProfileStore, RunnerHost } from "./runtime/index.ts";
+import {
+  type Admission,
+  type AdmissionLimits,
+  createAdmission,
+  createConnector,
+  createObserver,
+  createReconciler,
+  createRecovery,
+  createRunnersOf,
+  createSupervisor,
+  createUnread,
+  createWarmRunners,
+  type Machine,
+  type Reconciler,
+} from "./fleet/index.ts";
+import { type CanarySettings, createBuilds, createPageCopies, createVersionPins } from "./builds/index.ts";
+import { createBackup, createLogout, createRestore, createUnusedProfiles } from "./logins/index.ts";
 import { createBackground } from "./lib/background.ts";
 import { createBackoff } from "./lib/backoff.ts";
-import { createBackup } from "./logins/backup.ts";
-import { createConnector } from "./fleet/connector.ts";
-import { createHibernation } from "./sleep/hibernation.ts";
-import { createIdle } from "./sleep/idle.ts";
-import { createLiveSessions } from "./connection/live.ts";
+import { createHibernation, createIdle } from "./sleep/index.ts";
+import { createLiveSessions } from "./connection/index.ts";
 import { createHook } from "./lib/hook.ts";
 import { createLocks } from "./lib/locks.ts";
-import { createLogout } from "./logins/logout.ts";
-import { createObserver } from "./fleet/observer.ts";
-import { createPageCopies } from "./builds/page-copies.ts";
-import { createPairing } from "./sessions/pairing.ts";
-import { createReconciler, type Reconciler } from "./fleet/reconciler.ts";
-import { createRecovery } from "./fleet/recovery.ts";
-import { createRestore } from "./logins/restore.ts";
-import { createRunnersOf } from "./fleet/runners-of.ts";
-import { createAddressBook } from "./chats/address-book.ts";
-import { createConnectedRunner } from "./sessions/connected.ts";
-import { createScreenshot } from "./sessions/screenshot.ts";
-import { createSessionService, type SessionService } from "./sessions/service.ts";
+import {
+  createConnectedRunner,
+  createPairing,
+  createScreenshot,
+  createSessionService,
+  createSessionStore,
+  createWarmStore,
+  type SessionService,
+} from "./sessions/index.ts";
+import { createAddressBook } from "./chats/index.ts";
 import { shareNextCall } from "./lib/share-next-call.ts";
-import { createSessionStore } from "./sessions/store.ts";
-import { createSupervisor } from "./fleet/supervisor.ts";
-import { createUnread } from "./fleet/unread.ts";
-import { createVersionPins } from "./builds/version-pins.ts";
-import { createWarmRunners } from "./fleet/warm/warm-runners.ts";
-import { createWarmStore } from "./sessions/warm-store.ts";
 
 /** The engine's own checks and reads take seconds, each call at most 15. */
 const STRAY_MS = 10 * 60_000;

@@ -8,14 +8,13 @@ import {
   type SessionRow,
 } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../lib/clock.ts";
-import type { AppendEvent } from "../events/store.ts";
+import type { AppendEvent } from "../events/index.ts";
 import type { Log } from "../lib/logger.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
+import type { ProfileStore, RunnerHost, RunnerInfo } from "../runtime/index.ts";
 import type { Background } from "../lib/background.ts";
-import type { LiveSessions } from "../connection/live.ts";
+import type { LiveSessions } from "../connection/index.ts";
 import type { PageCopies } from "./page-copies.ts";
-import type { WarmStore } from "../sessions/warm-store.ts";
+import type { WarmStore } from "../sessions/index.ts";
 import { createEvidence } from "./evidence.ts";
 import { createLooks } from "./looks.ts";
 import { createMoves } from "./moves.ts";

@@ -6,9 +6,9 @@ import { messages, openDatabase, sessions, type OpenDatabase } from "@whatsapp-e
 import { NOT_TAKEN_BY_PAGE } from "@whatsapp-engine/contract/runner";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { aReceivedMessage } from "../events/test-support/data.ts";
-import { createSessionStore } from "../sessions/store.ts";
+import { createSessionStore } from "../sessions/index.ts";
 import { createEvidence } from "./evidence.ts";
 
 const MINUTE = 60_000;

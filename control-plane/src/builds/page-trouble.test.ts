@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { eq } from "drizzle-orm";
 import { openDatabase, sessions, whatsappBuilds, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { createPageTrouble } from "./page-trouble.ts";
 import { createBuildStore, type BuildStore } from "./store.ts";
 

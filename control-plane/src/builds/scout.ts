@@ -2,11 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { RunnerState, WhatsAppPage } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { RunnerClient } from "../connection/client.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
-import { followWarmRunner } from "../connection/warm-follow.ts";
-import { WARM_GENERATION, type WarmStore } from "../sessions/warm-store.ts";
+import { followWarmRunner, type RunnerClient } from "../connection/index.ts";
+import type { ProfileStore, RunnerHost, RunnerInfo } from "../runtime/index.ts";
+import { WARM_GENERATION, type WarmStore } from "../sessions/index.ts";
 
 /** How much longer than the runner itself allows until its page is up. */
 const MARGIN_MS = 10_000;

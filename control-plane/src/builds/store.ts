@@ -2,7 +2,7 @@ import { and, desc, eq, lt } from "drizzle-orm";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import { events, whatsappBuilds, type Db, type WhatsAppBuildRow } from "@whatsapp-engine/db";
 import type { Clock } from "../lib/clock.ts";
-import type { AppendEvent } from "../events/store.ts";
+import type { AppendEvent } from "../events/index.ts";
 import { compareVersions } from "./versions.ts";
 
 export type { WhatsAppBuildRow };

@@ -6,9 +6,7 @@ import { AppError } from "@whatsapp-engine/contract/api";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { RunnerHost, RuntimeEvent } from "../runtime/runner-host.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { ProfileStore, RunnerHost, Runtime, RuntimeEvent } from "../runtime/index.ts";
 import { createSessions } from "../sessions.ts";
 
 const FOR_ALL = "2.3000.100";

@@ -1,10 +1,10 @@
 import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { Builds } from "./builds.ts";
 import type { Log } from "../lib/logger.ts";
-import type { RunnerClient } from "../connection/client.ts";
+import type { RunnerClient } from "../connection/index.ts";
 import type { Background } from "../lib/background.ts";
 import type { PageCopies } from "./page-copies.ts";
-import type { SessionRow } from "../sessions/store.ts";
+import type { SessionRow } from "../sessions/index.ts";
 
 type Pinnable = Pick<SessionRow, "whatsappVersionPin">;
 type Startable = Pick<SessionRow, "id" | "whatsappVersion" | "whatsappVersionPin">;

@@ -2,10 +2,9 @@ import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, whatsappIdSchema, type MessageStatus } from "@whatsapp-engine/contract/api";
 import type { ActionResult } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../lib/clock.ts";
-import { toDigits } from "../people/recipient.ts";
-import type { RunnerClient, RunnerMedia } from "../connection/client.ts";
-import type { ConnectedRunner } from "../sessions/connected.ts";
-import type { SessionService } from "../sessions/service.ts";
+import { toDigits } from "../people/index.ts";
+import type { RunnerClient, RunnerMedia } from "../connection/index.ts";
+import type { ConnectedRunner, SessionService } from "../sessions/index.ts";
 
 export type MessageActions = ReturnType<typeof createMessageActions>;
 

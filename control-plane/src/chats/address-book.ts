@@ -1,5 +1,5 @@
 import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract/runner";
-import type { ConnectedRunner } from "../sessions/connected.ts";
+import type { ConnectedRunner } from "../sessions/index.ts";
 
 /** Whom a session's account knows, as WhatsApp Web holds it now; nothing of it is kept. */
 export type AddressBook = {

@@ -2,7 +2,7 @@ import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../lib/clock.ts";
 import { createRunnerClient, type RunnerClient } from "./client.ts";
 import { RunnerFlooded } from "./stream.ts";
-import type { RunnerInfo } from "../runtime/runner-host.ts";
+import type { RunnerInfo } from "../runtime/index.ts";
 import { followRunner } from "./follow.ts";
 
 /** A runner that runs but says nothing for this long is given up. */

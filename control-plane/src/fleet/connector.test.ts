@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { pino } from "pino";
 import { afterEach, expect, it, vi } from "vitest";
 import { createConnector } from "./connector.ts";
-import { createLiveSessions } from "../connection/live.ts";
+import { createLiveSessions } from "../connection/index.ts";
 
 const nothing = () => undefined;
 const live = createLiveSessions();

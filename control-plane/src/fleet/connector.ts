@@ -3,17 +3,21 @@ import { passStep } from "@whatsapp-engine/contract/steps";
 import { databaseTroubleOf } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import { createRunnerClient } from "../connection/client.ts";
-import { RunnerFlooded, type UnreadableLine } from "../connection/stream.ts";
-import { RunnerUnavailable } from "../connection/unavailable.ts";
-import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
-import { followRunner } from "../connection/follow.ts";
-import type { RunnerFate } from "../sessions/lifecycle.ts";
-import { canSend, type LiveRunner, type LiveSessions } from "../connection/live.ts";
+import {
+  canSend,
+  createRunnerClient,
+  followRunner,
+  type LiveRunner,
+  type LiveSessions,
+  RunnerFlooded,
+  RunnerUnavailable,
+  type UnreadableLine,
+} from "../connection/index.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/index.ts";
+import type { RunnerFate, SessionStore } from "../sessions/index.ts";
 import type { createObserver } from "./observer.ts";
-import type { SessionStore } from "../sessions/store.ts";
 import type { Unread } from "./unread.ts";
-import type { VersionPins } from "../builds/version-pins.ts";
+import type { VersionPins } from "../builds/index.ts";
 
 /** A runner that runs but says nothing for this long is replaced. Its start takes well under a second. */
 const SILENT_RUNNER_MS = 30_000;

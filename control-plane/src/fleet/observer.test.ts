@@ -2,7 +2,7 @@ import { pino } from "pino";
 import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import { expect, it } from "vitest";
 import { createObserver } from "./observer.ts";
-import type { SessionChange, SessionRow, SessionStore } from "../sessions/store.ts";
+import type { SessionChange, SessionRow, SessionStore } from "../sessions/index.ts";
 
 it("says of a session whose profile's disk takes nothing that it does not, and not after that", () => {
   let row = { id: "s", runnerId: "r", desired: "running", status: "connected", reason: null, detail: null };

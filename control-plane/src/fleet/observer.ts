@@ -1,8 +1,13 @@
 import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import type { Log } from "../lib/logger.ts";
-import { compareAccounts } from "../people/account.ts";
-import { fateOf, type RunnerFate } from "../sessions/lifecycle.ts";
-import type { SessionChange, SessionRow, SessionStore } from "../sessions/store.ts";
+import { compareAccounts } from "../people/index.ts";
+import {
+  fateOf,
+  type RunnerFate,
+  type SessionChange,
+  type SessionRow,
+  type SessionStore,
+} from "../sessions/index.ts";
 import { UNREAD, type Unread } from "./unread.ts";
 
 const DOUBT = "The linked account could not be compared with phoneNumber.";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RunnerInfo } from "../runtime/runner-host.ts";
+import type { RunnerInfo } from "../runtime/index.ts";
 import { plan, type Wanted } from "./plan.ts";
 
 const alive = (runnerId: string): RunnerInfo => ({

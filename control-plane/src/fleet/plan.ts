@@ -1,6 +1,6 @@
 import type { SessionReason, SessionStatus } from "@whatsapp-engine/contract/api";
-import type { RunnerInfo } from "../runtime/runner-host.ts";
-import type { SessionRow } from "../sessions/store.ts";
+import type { RunnerInfo } from "../runtime/index.ts";
+import type { SessionRow } from "../sessions/index.ts";
 
 export type PlannedAction =
   | { action: "start" }

@@ -2,19 +2,17 @@ import { randomUUID } from "node:crypto";
 import { AppError, type SessionReason } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Log } from "../lib/logger.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
+import type { ProfileStore, RunnerHost, RunnerInfo } from "../runtime/index.ts";
 import type { createBackoff } from "../lib/backoff.ts";
 import type { Background } from "../lib/background.ts";
 import type { Connector } from "./connector.ts";
-import type { LiveSessions } from "../connection/live.ts";
-import { startReason, type RunnerFate } from "../sessions/lifecycle.ts";
+import type { LiveSessions } from "../connection/index.ts";
+import { type RunnerFate, type SessionRow, type SessionStore, startReason } from "../sessions/index.ts";
 import type { Locks } from "../lib/locks.ts";
 import { plan, type PlannedAction } from "./plan.ts";
 import { withRunnerOfLater } from "./recovery.ts";
 import { createStartQueue } from "./start-queue.ts";
-import type { SessionRow, SessionStore } from "../sessions/store.ts";
-import type { VersionPins } from "../builds/version-pins.ts";
+import type { VersionPins } from "../builds/index.ts";
 
 /** How long a runner may take to end: 8 s for a fresh login to settle on disk, twice 4 s for the browser to close. */
 export const STOP_GRACE_SECONDS = 25;

@@ -1,10 +1,8 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { ProfileContents } from "../runtime/profile-contents.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import type { RunnerInfo } from "../runtime/runner-host.ts";
+import type { ProfileContents, ProfileStore, RunnerInfo } from "../runtime/index.ts";
 import type { Locks } from "../lib/locks.ts";
-import type { SessionRow, SessionStore } from "../sessions/store.ts";
+import type { SessionRow, SessionStore } from "../sessions/index.ts";
 
 export type Recovery = ReturnType<typeof createRecovery>;
 export type KeptProfile = { profileId: string; why: string };

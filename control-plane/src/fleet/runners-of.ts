@@ -1,5 +1,5 @@
-import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
-import type { LiveSessions } from "../connection/live.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/index.ts";
+import type { LiveSessions } from "../connection/index.ts";
 import { STOP_GRACE_SECONDS } from "./reconciler.ts";
 
 export type RunnersOf = ReturnType<typeof createRunnersOf>;

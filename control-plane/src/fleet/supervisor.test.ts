@@ -1,7 +1,7 @@
 import { AppError } from "@whatsapp-engine/contract/api";
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
-import type { RuntimeEvent } from "../runtime/runner-host.ts";
+import type { RuntimeEvent } from "../runtime/index.ts";
 import { createBackground } from "../lib/background.ts";
 import { createSupervisor } from "./supervisor.ts";
 

@@ -1,12 +1,12 @@
 import { AppError } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { RunnerHost, RunnerInfo, RuntimeEvent } from "../runtime/runner-host.ts";
+import type { RunnerHost, RunnerInfo, RuntimeEvent } from "../runtime/index.ts";
 import type { Background } from "../lib/background.ts";
-import type { LiveSessions } from "../connection/live.ts";
+import type { LiveSessions } from "../connection/index.ts";
 import type { Recovery } from "./recovery.ts";
 import { STOP_GRACE_SECONDS, type Reconciler } from "./reconciler.ts";
-import type { SessionStore } from "../sessions/store.ts";
+import type { SessionStore } from "../sessions/index.ts";
 import type { WarmRunners } from "./warm/warm-runners.ts";
 
 /** Level-triggered: every session is looked at again after this time, whatever was or was not heard. */

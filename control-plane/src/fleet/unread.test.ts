@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createSessionStore } from "../sessions/store.ts";
+import { createSessionStore } from "../sessions/index.ts";
 import { createUnread } from "./unread.ts";
 
 const HOUR_MS = 60 * 60_000;

@@ -3,7 +3,7 @@ import { cut } from "@whatsapp-engine/contract/runner";
 import { profiles, unreadLines, withoutSync, type Db } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { LiveSessions } from "../connection/live.ts";
+import type { LiveSessions } from "../connection/index.ts";
 
 /** Longest part of a line that is kept, in UTF-16 units, and lines that are kept of one session: the first say most. */
 const MAX_KEPT_LENGTH = 65_536;

@@ -2,8 +2,8 @@ import { and, eq, gte, sql } from "drizzle-orm";
 import type { Canary, WhatsAppHealth } from "@whatsapp-engine/contract/api";
 import { messageDays, sessions, type Db, type SessionRow } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../lib/clock.ts";
-import type { LiveSessions } from "../connection/live.ts";
-import type { PageCopies } from "../builds/page-copies.ts";
+import type { LiveSessions } from "../connection/index.ts";
+import type { PageCopies } from "../builds/index.ts";
 import type { Unread } from "./unread.ts";
 
 const DAY_MS = 24 * 60 * 60_000;

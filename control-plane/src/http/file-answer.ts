@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Context } from "hono";
-import { drop } from "../connection/answer.ts";
+import { drop } from "../connection/index.ts";
 import { toWebStream } from "../lib/web-stream.ts";
 
 /** A file as fast as its caller takes it. `HEAD` gets the same route, and nobody would ever read its file. */

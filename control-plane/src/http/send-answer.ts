@@ -5,7 +5,7 @@ import {
   type Message,
   type SendMessage,
 } from "@whatsapp-engine/contract/api";
-import type { Caller } from "../outbox/service.ts";
+import type { Caller } from "../outbox/index.ts";
 import type { AppEnv } from "./context.ts";
 import { errorResponses } from "./errors.ts";
 

@@ -8,13 +8,11 @@ import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { pack } from "tar-stream";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
+import type { ProfileStore, RunnerHost, RunnerInfo } from "../runtime/index.ts";
 import { createBackup } from "./backup.ts";
-import { createLiveSessions } from "../connection/live.ts";
-import type { Reconciler } from "../fleet/reconciler.ts";
-import { createRunnersOf } from "../fleet/runners-of.ts";
-import { createSessionStore, type SessionStore } from "../sessions/store.ts";
+import { createLiveSessions } from "../connection/index.ts";
+import { createRunnersOf, type Reconciler } from "../fleet/index.ts";
+import { createSessionStore, type SessionStore } from "../sessions/index.ts";
 
 const clock = { now: () => Date.parse("2026-01-02T03:04:05.000Z") };
 const away = new AppError("runtime_unavailable", "The runtime does not answer.");

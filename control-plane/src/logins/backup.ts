@@ -4,12 +4,10 @@ import { packBackup, type Manifest } from "./archive.ts";
 import { spool, type Spooled } from "./spool.ts";
 import { iso, type Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import type { LiveSessions } from "../connection/live.ts";
-import type { Reconciler } from "../fleet/reconciler.ts";
-import type { RunnersOf } from "../fleet/runners-of.ts";
-import type { SessionService } from "../sessions/service.ts";
-import type { SessionRow, SessionStore } from "../sessions/store.ts";
+import type { ProfileStore } from "../runtime/index.ts";
+import type { LiveSessions } from "../connection/index.ts";
+import type { Reconciler, RunnersOf } from "../fleet/index.ts";
+import type { SessionRow, SessionService, SessionStore } from "../sessions/index.ts";
 
 const COPYING = "Its login is being copied into a backup.";
 

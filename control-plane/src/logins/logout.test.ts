@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { RunnerHost } from "../runtime/runner-host.ts";
-import type { Connector } from "../fleet/connector.ts";
-import { createLiveSessions } from "../connection/live.ts";
+import type { RunnerHost } from "../runtime/index.ts";
+import type { Connector } from "../fleet/index.ts";
+import { createLiveSessions } from "../connection/index.ts";
 import { createLogout } from "./logout.ts";
-import { createSessionStore, type SessionStore } from "../sessions/store.ts";
+import { createSessionStore, type SessionStore } from "../sessions/index.ts";
 
 /** What the profile says is its newest runner. */
 const NEWEST = 7;

@@ -3,14 +3,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError, type UnlinkOutcome } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Log } from "../lib/logger.ts";
-import { createRunnerClient, type RunnerClient } from "../connection/client.ts";
-import { RunnerUnavailable, RunnerSuperseded } from "../connection/unavailable.ts";
-import type { RunnerHost, RunnerInfo } from "../runtime/runner-host.ts";
-import type { Connector } from "../fleet/connector.ts";
-import type { LiveSessions } from "../connection/live.ts";
-import { STOP_GRACE_SECONDS } from "../fleet/reconciler.ts";
-import type { SessionRow, SessionStore } from "../sessions/store.ts";
-import type { VersionPins } from "../builds/version-pins.ts";
+import {
+  createRunnerClient,
+  type LiveSessions,
+  type RunnerClient,
+  RunnerSuperseded,
+  RunnerUnavailable,
+} from "../connection/index.ts";
+import type { RunnerHost, RunnerInfo } from "../runtime/index.ts";
+import { type Connector, STOP_GRACE_SECONDS } from "../fleet/index.ts";
+import type { SessionRow, SessionStore } from "../sessions/index.ts";
+import type { VersionPins } from "../builds/index.ts";
 
 /** A runner that was just started listens well within this time. */
 const LISTENING_MS = 10_000;

@@ -9,11 +9,11 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { encrypt } from "./age.ts";
 import { packBackup } from "./archive.ts";
 import { spool } from "./spool.ts";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { createLocks } from "../lib/locks.ts";
+import { createSessionStore } from "../sessions/index.ts";
 import { toSession } from "../sessions/shown.ts";
 import { createRestore } from "./restore.ts";
-import { createSessionStore } from "../sessions/store.ts";
 
 const ACCOUNT = "6281234567890";
 const PASSPHRASE = "correct horse battery staple";

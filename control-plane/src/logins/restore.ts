@@ -7,14 +7,11 @@ import { checkBackup, profileOf, type Manifest } from "./archive.ts";
 import type { Spooled } from "./spool.ts";
 import type { UnusedProfiles } from "./unused-profiles.ts";
 import type { Log } from "../lib/logger.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
-import { compareAccounts } from "../people/account.ts";
-import type { Admission } from "../fleet/admission.ts";
+import type { ProfileStore } from "../runtime/index.ts";
+import { compareAccounts } from "../people/index.ts";
+import type { Admission, Reconciler, RunnersOf } from "../fleet/index.ts";
 import type { Locks } from "../lib/locks.ts";
-import type { Reconciler } from "../fleet/reconciler.ts";
-import type { RunnersOf } from "../fleet/runners-of.ts";
-import type { SessionService } from "../sessions/service.ts";
-import type { SessionRow, SessionStore } from "../sessions/store.ts";
+import type { SessionRow, SessionService, SessionStore } from "../sessions/index.ts";
 
 type Content = { manifest: Manifest; lastSeq: number };
 

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "@whatsapp-engine/contract/api";
 import { extract, pack, type Extract, type Header, type Pack } from "tar-stream";
-import { RUNNER_UID } from "../runtime/runner-host.ts";
+import { RUNNER_UID } from "../runtime/index.ts";
 import { invalidBackup } from "./invalid-backup.ts";
 
 export type Entry = Extract extends AsyncIterable<infer E> ? E : never;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { ProfileStore } from "../runtime/index.ts";
 import { createUnusedProfiles, type UnusedProfiles } from "./unused-profiles.ts";
 
 let dataDir: string;

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../lib/logger.ts";
-import type { ProfileStore } from "../runtime/profile-store.ts";
+import type { ProfileStore } from "../runtime/index.ts";
 
 /**
  * Notes of profiles that are to go unless a session has them: a profile is removed on what was written down before,

@@ -1,6 +1,6 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, type MessageContent, type SendMessage } from "@whatsapp-engine/contract/api";
-import { toDigits, toRecipient } from "../people/recipient.ts";
+import { toDigits, toRecipient } from "../people/index.ts";
 
 type Input = Pick<
   SendMessage,

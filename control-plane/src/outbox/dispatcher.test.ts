@@ -8,16 +8,20 @@ import type { RunnerState, SendRecord } from "@whatsapp-engine/contract/runner";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createEventStore } from "../events/store.ts";
-import { createRunnerClient, type RunnerClient } from "../connection/client.ts";
-import { RunnerUnavailable } from "../connection/unavailable.ts";
-import { createLiveSessions, type LiveSessions } from "../connection/live.ts";
+import { createEventStore } from "../events/index.ts";
+import {
+  createLiveSessions,
+  createRunnerClient,
+  type LiveSessions,
+  type RunnerClient,
+  RunnerUnavailable,
+} from "../connection/index.ts";
 import { createBulkPace } from "./bulks/pace.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { createMediaStore } from "./media/media-store.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
-import { createPeople } from "../people/people.ts";
+import { createPeople } from "../people/index.ts";
 
 const TO = "6281111111111";
 const OTHER = "6282222222222";

@@ -12,9 +12,9 @@ import {
 } from "@whatsapp-engine/db";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
-import { createPeople } from "../people/people.ts";
+import { createPeople } from "../people/index.ts";
 
 const HOUR_MS = 3_600_000;
 const START = Date.parse("2026-11-01T00:00:00.000Z");

@@ -8,7 +8,7 @@ import {
 import type { SendRecord } from "@whatsapp-engine/contract/runner";
 import { accountLimits, messages, sessions, type AccountLimitRow, type Db } from "@whatsapp-engine/db";
 import { iso, type Clock } from "../lib/clock.ts";
-import type { AppendEvent } from "../events/store.ts";
+import type { AppendEvent } from "../events/index.ts";
 import type { MessageRow } from "./rows.ts";
 
 /** WhatsApp's clock need not be ours: an end that it names is waited for a little longer. */

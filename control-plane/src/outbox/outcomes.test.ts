@@ -6,11 +6,11 @@ import { runInNewContext } from "node:vm";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { createOutcomes } from "./outcomes.ts";
 import type { MessageRow } from "./rows.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
-import { createPeople } from "../people/people.ts";
+import { createPeople } from "../people/index.ts";
 
 /** Longer than any test. */
 const LONG_MS = 600_000;

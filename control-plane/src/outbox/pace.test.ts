@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createPace, type Pace, type PaceLimits } from "./pace.ts";
-import { createPeople, type People } from "../people/people.ts";
+import { createPeople, type People } from "../people/index.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

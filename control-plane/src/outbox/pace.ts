@@ -2,7 +2,7 @@ import { and, asc, desc, eq, gt, lte } from "drizzle-orm";
 import type { OwnPace, PaceLimits } from "@whatsapp-engine/contract/api";
 import { messages, paces, type Db } from "@whatsapp-engine/db";
 import type { Clock } from "../lib/clock.ts";
-import { sameForm, type People } from "../people/people.ts";
+import { type People, sameForm } from "../people/index.ts";
 import {
   createRecipientTimes,
   createSessionTimes,

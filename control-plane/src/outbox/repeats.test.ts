@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import pino from "pino";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createPeople } from "../people/people.ts";
+import { createPeople } from "../people/index.ts";
 import { createRepeats } from "./repeats.ts";
 import type { NewMessage } from "./rows.ts";
 

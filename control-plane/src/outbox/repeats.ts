@@ -5,7 +5,7 @@ import { messages, type Db } from "@whatsapp-engine/db";
 import type { Before } from "../lib/alive.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { People } from "../people/people.ts";
+import type { People } from "../people/index.ts";
 import { ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
 /** That a connection is gone may be heard after the next call on another one. */

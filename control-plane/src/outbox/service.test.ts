@@ -6,9 +6,9 @@ import { events, messages as rows, openDatabase, type OpenDatabase } from "@what
 import { eq } from "drizzle-orm";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEventStore } from "../events/store.ts";
-import type { SessionService } from "../sessions/service.ts";
-import { createLiveSessions } from "../connection/live.ts";
+import { createEventStore } from "../events/index.ts";
+import type { SessionService } from "../sessions/index.ts";
+import { createLiveSessions } from "../connection/index.ts";
 import { createBulkPace } from "./bulks/pace.ts";
 import { createBulkService, type BulkService } from "./bulks/service.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
@@ -17,7 +17,7 @@ import { createMediaStore } from "./media/media-store.ts";
 import { createPace } from "./pace.ts";
 import { createMessageService, type MessageService } from "./service.ts";
 import { createMessageStore, type MessageStore } from "./store.ts";
-import { createPeople } from "../people/people.ts";
+import { createPeople } from "../people/index.ts";
 import { createRepeats } from "./repeats.ts";
 
 const TO = "6281111111111";

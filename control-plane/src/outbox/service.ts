@@ -9,10 +9,9 @@ import {
 import type { RunnerEvent } from "@whatsapp-engine/contract/runner";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import type { People } from "../people/people.ts";
-import { toRecipient } from "../people/recipient.ts";
+import { type People, toRecipient } from "../people/index.ts";
 import { ageCursor, pageOf } from "../lib/paging.ts";
-import type { SessionService } from "../sessions/service.ts";
+import type { SessionService } from "../sessions/index.ts";
 import { toContent } from "./content.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { newId } from "./ids.ts";

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { SendRecord } from "@whatsapp-engine/contract/runner";
 import { events, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { createMessageStore } from "./store.ts";
-import { createPeople } from "../people/people.ts";
+import { createPeople } from "../people/index.ts";
 
 const TAKEN = "2026-01-02T03:04:05.000Z";
 const message = {

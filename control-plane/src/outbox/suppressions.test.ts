@@ -6,7 +6,7 @@ import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createSuppressions, type Suppressions } from "./suppressions.ts";
-import { createPeople, type People } from "../people/people.ts";
+import { createPeople, type People } from "../people/index.ts";
 
 const NOW = Date.UTC(2026, 0, 2);
 const A = "6281111111111";

@@ -4,9 +4,9 @@ import { rowsAfter, suppressions, type Db, type SuppressionRow } from "@whatsapp
 import { z } from "zod";
 import { iso, type Clock } from "../lib/clock.ts";
 import { cursorOf, pageOf } from "../lib/paging.ts";
-import type { AppendEvent } from "../events/store.ts";
+import type { AppendEvent } from "../events/index.ts";
 import type { Log } from "../lib/logger.ts";
-import type { People } from "../people/people.ts";
+import type { People } from "../people/index.ts";
 
 /** Stands for all sessions in the table. */
 const ALL = "";

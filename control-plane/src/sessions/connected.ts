@@ -1,8 +1,6 @@
 import { AppError } from "@whatsapp-engine/contract/api";
 import type { Clock } from "../lib/clock.ts";
-import type { RunnerClient } from "../connection/client.ts";
-import { RunnerUnavailable } from "../connection/unavailable.ts";
-import type { LiveSessions } from "../connection/live.ts";
+import { type LiveSessions, type RunnerClient, RunnerUnavailable } from "../connection/index.ts";
 import type { SessionService } from "./service.ts";
 
 /** The runner of a session that is connected to WhatsApp. */

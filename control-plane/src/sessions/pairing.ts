@@ -1,8 +1,7 @@
 import type { CountryCode } from "libphonenumber-js/max";
 import { AppError, type PairingCodeRequest } from "@whatsapp-engine/contract/api";
-import { isSameNumber } from "../people/forms.ts";
-import { toDigits } from "../people/recipient.ts";
-import type { LiveSessions } from "../connection/live.ts";
+import { isSameNumber, toDigits } from "../people/index.ts";
+import type { LiveSessions } from "../connection/index.ts";
 import type { SessionService } from "./service.ts";
 import type { SessionRow } from "./store.ts";
 

@@ -1,6 +1,6 @@
 import type { Session } from "@whatsapp-engine/contract/api";
 import type { QrCode } from "@whatsapp-engine/contract/runner";
-import type { LiveSessions } from "../connection/live.ts";
+import type { LiveSessions } from "../connection/index.ts";
 import { standing } from "./shown.ts";
 import type { SessionRow } from "./store.ts";
 

@@ -1,5 +1,5 @@
 import { AppError } from "@whatsapp-engine/contract/api";
-import type { LiveSessions } from "../connection/live.ts";
+import type { LiveSessions } from "../connection/index.ts";
 import type { SessionService } from "./service.ts";
 
 /** A session's page as PNG, as it looks now. */

@@ -12,11 +12,10 @@ import {
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
-import { isSameNumber } from "../people/forms.ts";
-import { toDigits } from "../people/recipient.ts";
+import { isSameNumber, toDigits } from "../people/index.ts";
 import type { createBackoff } from "../lib/backoff.ts";
 import { ageCursor, pageOf } from "../lib/paging.ts";
-import type { LiveSessions } from "../connection/live.ts";
+import type { LiveSessions } from "../connection/index.ts";
 import type { Locks } from "../lib/locks.ts";
 import type { SessionHooks } from "./hooks.ts";
 import { startReason } from "./lifecycle.ts";

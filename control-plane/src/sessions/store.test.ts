@@ -11,7 +11,7 @@ import {
   type OpenDatabase,
 } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { createSessionStore, StaleSession } from "./store.ts";
 import { createWarmStore, WarmRunnerTaken } from "./warm-store.ts";
 

@@ -15,7 +15,7 @@ import { sessionStatuses, type SessionReason, type SessionStatus } from "@whatsa
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../lib/clock.ts";
 import type { Age } from "../lib/paging.ts";
-import type { AppendEvent } from "../events/store.ts";
+import type { AppendEvent } from "../events/index.ts";
 import { pathBetween } from "./lifecycle.ts";
 import { takeWarmRunner, WARM_GENERATION, type WarmRunnerRow } from "./warm-store.ts";
 

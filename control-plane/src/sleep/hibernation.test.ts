@@ -5,15 +5,19 @@ import { pino } from "pino";
 import { AppError } from "@whatsapp-engine/contract/api";
 import { messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { createLiveSessions, type LiveRunner } from "../connection/live.ts";
-import { createEventStore } from "../events/store.ts";
+import { createLiveSessions, type LiveRunner } from "../connection/index.ts";
+import { createEventStore } from "../events/index.ts";
 import { createBackground } from "../lib/background.ts";
 import { createBackoff } from "../lib/backoff.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLocks } from "../lib/locks.ts";
+import {
+  createSessionService,
+  createSessionStore,
+  type SessionService,
+  type SessionStore,
+} from "../sessions/index.ts";
 import type { SessionHooks } from "../sessions/hooks.ts";
-import { createSessionService, type SessionService } from "../sessions/service.ts";
-import { createSessionStore, type SessionStore } from "../sessions/store.ts";
 import { createHibernation } from "./hibernation.ts";
 import { createIdle } from "./idle.ts";
 

@@ -3,8 +3,8 @@ import type { Clock } from "../lib/clock.ts";
 import type { Log } from "../lib/logger.ts";
 import type { Background } from "../lib/background.ts";
 import type { Idle } from "./idle.ts";
-import type { LiveSessions } from "../connection/live.ts";
-import type { SessionService } from "../sessions/service.ts";
+import type { LiveSessions } from "../connection/index.ts";
+import type { SessionService } from "../sessions/index.ts";
 
 /** How often it is looked for idle sessions, and for hibernated ones that are needed. */
 const LOOK_MS = 5_000;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { bulks, events, messages, openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createEventStore } from "../events/store.ts";
+import { createEventStore } from "../events/index.ts";
 import { aReceivedMessage, aSentMessage } from "../events/test-support/data.ts";
 import { createIdle, type Idle } from "./idle.ts";
-import { createSessionStore, type SessionStore } from "../sessions/store.ts";
+import { createSessionStore, type SessionStore } from "../sessions/index.ts";
 
 const MINUTE = 60_000;
 const START = Date.parse("2026-01-02T03:04:05.000Z");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { deliveries, openDatabase, type DeliveryRow, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createEventStore, type EventStore } from "../events/store.ts";
+import { createEventStore, type EventStore } from "../events/index.ts";
 import { startReceiver, type Call } from "./test-support/receiver.ts";
 import { createWebhooks } from "./webhooks.ts";
 

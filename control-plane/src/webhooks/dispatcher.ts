@@ -1,5 +1,5 @@
 import type { Clock } from "../lib/clock.ts";
-import { toEvent } from "../events/store.ts";
+import { toEvent } from "../events/index.ts";
 import type { Log } from "../lib/logger.ts";
 import { createBackground } from "../lib/background.ts";
 import type { CallResult, WebhookCaller } from "./caller.ts";

@@ -1,7 +1,7 @@
 import type { Db } from "@whatsapp-engine/db";
 import { isPublicAddress } from "../lib/address-guard.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { EventStore } from "../events/store.ts";
+import type { EventStore } from "../events/index.ts";
 import type { Log } from "../lib/logger.ts";
 import { inBatches, type CleanupBatch } from "../lib/janitor.ts";
 import { createWebhookCaller } from "./caller.ts";

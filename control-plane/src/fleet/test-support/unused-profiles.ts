@@ -4,15 +4,13 @@ import { join } from "node:path";
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createEventStore } from "../../events/store.ts";
-import type { ProfileStore } from "../../runtime/profile-store.ts";
-import type { RunnerHost } from "../../runtime/runner-host.ts";
-import type { Runtime } from "../../runtime/runtime.ts";
+import { createEventStore } from "../../events/index.ts";
+import type { ProfileStore, RunnerHost, Runtime } from "../../runtime/index.ts";
 import { aRunner } from "../../runtime/test-support/conformance.ts";
 import { callStub } from "../../runtime/test-support/stub-client.ts";
 import { createLocks } from "../../lib/locks.ts";
 import { createRecovery } from "../recovery.ts";
-import { createSessionStore } from "../../sessions/store.ts";
+import { createSessionStore } from "../../sessions/index.ts";
 
 const MINUTE_MS = 60_000;
 

@@ -1,6 +1,6 @@
 import type { RunnerState } from "@whatsapp-engine/contract/runner";
-import type { RunnerInfo } from "../../runtime/runner-host.ts";
-import type { WarmRunnerRow } from "../../sessions/warm-store.ts";
+import type { RunnerInfo } from "../../runtime/index.ts";
+import type { WarmRunnerRow } from "../../sessions/index.ts";
 
 /**
  * How long after its time a code counts as fresh: the page does not tell until when it is good, and the next one takes a

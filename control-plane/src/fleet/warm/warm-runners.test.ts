@@ -6,12 +6,11 @@ import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createProcessRuntime } from "../../runtime/process/process.ts";
-import type { ProfileStore } from "../../runtime/profile-store.ts";
-import type { RunnerHost } from "../../runtime/runner-host.ts";
+import type { ProfileStore, RunnerHost } from "../../runtime/index.ts";
 import { createBackground, type Background } from "../../lib/background.ts";
 import { createBackoff } from "../../lib/backoff.ts";
 import { createWarmRunners, type WarmRunners } from "./warm-runners.ts";
-import { createWarmStore, type WarmStore } from "../../sessions/warm-store.ts";
+import { createWarmStore, type WarmStore } from "../../sessions/index.ts";
 import { runnerSettings } from "../../runtime/test-support/runner-settings.ts";
 
 const log = pino({ level: "silent" });

@@ -4,13 +4,12 @@ import type { RunnerState } from "@whatsapp-engine/contract/runner";
 import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../../lib/clock.ts";
 import type { Log } from "../../lib/logger.ts";
-import type { ProfileStore } from "../../runtime/profile-store.ts";
-import type { RunnerHost, RunnerInfo } from "../../runtime/runner-host.ts";
+import type { ProfileStore, RunnerHost, RunnerInfo } from "../../runtime/index.ts";
 import type { createBackoff } from "../../lib/backoff.ts";
 import type { Background } from "../../lib/background.ts";
 import { STOP_GRACE_SECONDS } from "../reconciler.ts";
-import type { VersionPins } from "../../builds/version-pins.ts";
-import { followWarmRunner } from "../../connection/warm-follow.ts";
+import type { VersionPins } from "../../builds/index.ts";
+import { followWarmRunner } from "../../connection/index.ts";
 import {
   isReady,
   needless,
@@ -22,10 +21,10 @@ import {
 } from "./warm-plan.ts";
 import {
   WARM_GENERATION,
-  WarmRunnerTaken,
   type WarmRunnerRow,
+  WarmRunnerTaken,
   type WarmStore,
-} from "../../sessions/warm-store.ts";
+} from "../../sessions/index.ts";
 
 /** How soon it is looked again whether sessions still start; they go first. */
 const YIELD_MS = 1_000;

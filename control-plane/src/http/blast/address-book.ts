@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { sessionIdSchema } from "@whatsapp-engine/contract/api";
 import type { ContactEntry, GroupEntry } from "@whatsapp-engine/contract/runner";
-import type { AddressBook } from "../../chats/address-book.ts";
+import type { AddressBook } from "../../chats/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { tags } from "./tags.ts";

@@ -7,8 +7,8 @@ import {
   textUpTo,
   type SendMessage,
 } from "@whatsapp-engine/contract/api";
-import type { MessageService } from "../../outbox/service.ts";
-import type { SessionService } from "../../sessions/service.ts";
+import type { MessageService } from "../../outbox/index.ts";
+import type { SessionService } from "../../sessions/index.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { errorResponses, openErrorResponses } from "../errors.ts";
 import { answerSent, callerOf, sendResponses } from "../send-answer.ts";

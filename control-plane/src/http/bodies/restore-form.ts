@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { AppError, fieldNamed, type ErrorDetail } from "@whatsapp-engine/contract/api";
-import { spool, type Spooled } from "../../logins/spool.ts";
+import { spool, type Spooled } from "../../logins/index.ts";
 import { isForm, readForm, textOf } from "./form.ts";
 
 const MAX_PASSPHRASE_BYTES = 4096;

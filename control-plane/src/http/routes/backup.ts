@@ -1,8 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { backupRequestSchema, sessionAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
-import type { createBackup } from "../../logins/backup.ts";
+import type { createBackup, createRestore } from "../../logins/index.ts";
 import type { Gate } from "../../lib/gate.ts";
-import type { createRestore } from "../../logins/restore.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { answerFile } from "../file-answer.ts";

@@ -8,7 +8,7 @@ import {
   sessionIdSchema,
   textUpTo,
 } from "@whatsapp-engine/contract/api";
-import type { BulkService } from "../../outbox/bulks/service.ts";
+import type { BulkService } from "../../outbox/index.ts";
 import { bulkBody, readBulkBody, registerBulkBody } from "../bodies/bulk-body.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";

@@ -11,7 +11,7 @@ import {
   type Event,
   type ListEventsQuery,
 } from "@whatsapp-engine/contract/api";
-import type { EventFeed, EventFilter } from "../../events/feed.ts";
+import type { EventFeed, EventFilter } from "../../events/index.ts";
 import type { Log } from "../../lib/logger.ts";
 import { createRouter, type AppEnv } from "../context.ts";
 import { errorResponses } from "../errors.ts";

@@ -7,7 +7,7 @@ import {
   sessionIdSchema,
   textUpTo,
 } from "@whatsapp-engine/contract/api";
-import type { MessageActions } from "../../chats/actions.ts";
+import type { MessageActions } from "../../chats/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { answerFile } from "../file-answer.ts";

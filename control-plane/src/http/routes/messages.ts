@@ -9,7 +9,7 @@ import {
   textUpTo,
   type SendMessage,
 } from "@whatsapp-engine/contract/api";
-import type { MessageService } from "../../outbox/service.ts";
+import type { MessageService } from "../../outbox/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { answerSent, callerOf, sendResponses } from "../send-answer.ts";

@@ -1,8 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { changePaceSchema, paceAnswerSchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
 import { iso, type Clock } from "../../lib/clock.ts";
-import type { Pace } from "../../outbox/pace.ts";
-import type { SessionService } from "../../sessions/service.ts";
+import type { Pace } from "../../outbox/index.ts";
+import type { SessionService } from "../../sessions/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

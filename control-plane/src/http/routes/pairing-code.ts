@@ -4,7 +4,7 @@ import {
   pairingCodeRequestSchema,
   sessionIdSchema,
 } from "@whatsapp-engine/contract/api";
-import type { Pairing } from "../../sessions/pairing.ts";
+import type { Pairing } from "../../sessions/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 import { readOptionalJson } from "../bodies/json-body.ts";

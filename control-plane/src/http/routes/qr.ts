@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import QRCode from "qrcode";
 import { AppError, qrAnswerSchema, qrQuerySchema, sessionIdSchema } from "@whatsapp-engine/contract/api";
-import type { SessionService } from "../../sessions/service.ts";
+import type { SessionService } from "../../sessions/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

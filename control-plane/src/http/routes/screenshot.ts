@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { sessionIdSchema } from "@whatsapp-engine/contract/api";
-import type { Screenshot } from "../../sessions/screenshot.ts";
+import type { Screenshot } from "../../sessions/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

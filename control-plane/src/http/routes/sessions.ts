@@ -9,7 +9,7 @@ import {
   sessionStatusAnswerSchema,
   updateSessionSchema,
 } from "@whatsapp-engine/contract/api";
-import type { SessionService } from "../../sessions/service.ts";
+import type { SessionService } from "../../sessions/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

@@ -7,8 +7,8 @@ import {
   suppressionListSchema,
   textUpTo,
 } from "@whatsapp-engine/contract/api";
-import type { Suppressions } from "../../outbox/suppressions.ts";
-import type { SessionService } from "../../sessions/service.ts";
+import type { Suppressions } from "../../outbox/index.ts";
+import type { SessionService } from "../../sessions/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

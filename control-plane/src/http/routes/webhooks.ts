@@ -12,7 +12,7 @@ import {
   webhookSecretAnswerSchema,
   webhookTestAnswerSchema,
 } from "@whatsapp-engine/contract/api";
-import type { WebhookService } from "../../webhooks/service.ts";
+import type { WebhookService } from "../../webhooks/index.ts";
 import { createRouter } from "../context.ts";
 import { errorResponses } from "../errors.ts";
 

@@ -1,6 +1,6 @@
 import type { BulkCheck } from "@whatsapp-engine/contract/api";
-import type { RunnerClient } from "../../connection/client.ts";
-import { otherFormOf } from "../../people/forms.ts";
+import type { RunnerClient } from "../../connection/index.ts";
+import { otherFormOf } from "../../people/index.ts";
 import type { CheckedRecipient } from "./recipients.ts";
 
 type OnWhatsApp = BulkCheck["recipients"][number]["onWhatsApp"];

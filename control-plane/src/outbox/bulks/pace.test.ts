@@ -5,14 +5,13 @@ import type { RunnerState, SendCommand, SendRecord } from "@whatsapp-engine/cont
 import { openDatabase, type OpenDatabase } from "@whatsapp-engine/db";
 import { pino } from "pino";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { createEventStore } from "../../events/store.ts";
+import { createEventStore } from "../../events/index.ts";
 import { createDispatcher, type Dispatcher } from "../dispatcher.ts";
 import { createMediaStore } from "../media/media-store.ts";
 import { createPace } from "../pace.ts";
 import { createMessageStore, type MessageStore } from "../store.ts";
-import { createPeople } from "../../people/people.ts";
-import type { RunnerClient } from "../../connection/client.ts";
-import { createLiveSessions } from "../../connection/live.ts";
+import { createPeople } from "../../people/index.ts";
+import { createLiveSessions, type RunnerClient } from "../../connection/index.ts";
 import { createBulkPace, type BulkPace } from "./pace.ts";
 
 const NO_LIMITS = { perMinute: 0, burst: 1, pauseMs: 0, perDay: 0, recipientPauseMs: 0, recipientPerDay: 0 };

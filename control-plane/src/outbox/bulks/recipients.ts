@@ -9,8 +9,7 @@ import {
   type ErrorDetail,
   type SendBulk,
 } from "@whatsapp-engine/contract/api";
-import type { People } from "../../people/people.ts";
-import { toRecipient } from "../../people/recipient.ts";
+import { type People, toRecipient } from "../../people/index.ts";
 import { createTurns } from "../../lib/turns.ts";
 import { readTable } from "./csv.ts";
 import { fieldKey, fieldsNamedIn, fill, MAX_PLACEHOLDERS } from "./placeholders.ts";

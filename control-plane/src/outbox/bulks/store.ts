@@ -3,7 +3,7 @@ import type { BulkState, MessageStatus } from "@whatsapp-engine/contract/api";
 import { bulks, messages, rowsBefore, type BulkRow, type Db, equals } from "@whatsapp-engine/db";
 import type { Clock } from "../../lib/clock.ts";
 import type { Age } from "../../lib/paging.ts";
-import type { AppendEvent } from "../../events/store.ts";
+import type { AppendEvent } from "../../events/index.ts";
 import { ROWID, type MessageRow } from "../rows.ts";
 
 /** Rows of bulks, and what became of their messages. */

@@ -1,0 +1,2 @@
+export { createMessageActions, type MessageActions } from "./actions.ts";
+export { type AddressBook, createAddressBook } from "./address-book.ts";

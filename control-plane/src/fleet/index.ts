@@ -1,0 +1,10 @@
+export { type Admission, type AdmissionLimits, createAdmission, type Machine } from "./admission.ts";
+export { type Connector, createConnector } from "./connector.ts";
+export { createObserver } from "./observer.ts";
+export { createReconciler, type Reconciler, STOP_GRACE_SECONDS } from "./reconciler.ts";
+export { createRecovery } from "./recovery.ts";
+export { createRunnersOf, type RunnersOf } from "./runners-of.ts";
+export { createSupervisor } from "./supervisor.ts";
+export { createUnread } from "./unread.ts";
+export { createWarmRunners } from "./warm/warm-runners.ts";
+export { createWhatsAppHealth } from "./whatsapp-health.ts";

@@ -1,0 +1,2 @@
+export { createApp } from "./app.ts";
+export { createStarting, type Fetch } from "./starting.ts";

@@ -1,0 +1,2 @@
+export { createHibernation } from "./hibernation.ts";
+export { createIdle } from "./idle.ts";

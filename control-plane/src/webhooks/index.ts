@@ -1,0 +1,2 @@
+export type { WebhookService } from "./service.ts";
+export { createWebhooks } from "./webhooks.ts";
