@@ -35,7 +35,7 @@ export const stepNotes: Readonly<Record<Step, StepNote>> = {
     group: "message",
     process: "control plane",
     onDisk: "`sending`",
-    after: "the runner never heard of it: back into the line",
+    after: "the runner never heard of it: back into the queue",
   },
   "send.received": { group: "message", process: "runner", onDisk: "nothing more", after: "the same" },
   "send.before_key_journaled": {
@@ -126,7 +126,7 @@ export const stepNotes: Readonly<Record<Step, StepNote>> = {
     group: "session",
     process: "control plane",
     onDisk: "it is to sleep",
-    after: "its runner ends; a message that is in line by then wakes it",
+    after: "its runner ends; a message that is in the queue by then wakes it",
   },
   "session.delete_committed": {
     group: "session",

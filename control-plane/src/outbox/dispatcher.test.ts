@@ -112,7 +112,7 @@ beforeEach(() => {
     media: createMediaStore({ dataDir: dir, clock }),
     live,
     pace,
-    bulkPace: createBulkPace({ db, clock, lineUpNext: store.bulks.lineUpNext }),
+    bulkPace: createBulkPace({ db, clock, enqueueNext: store.bulks.enqueueNext }),
     profileSince: () => profileSince,
     suppressed: (_, recipient) => suppressed.has(recipient),
     wakeSession: () => undefined,
@@ -208,7 +208,7 @@ it("goes on in its order when the clock is set back, and forgets nothing that wa
   expect(handed).toEqual(["1", "2", "3"]);
 });
 
-it("asks about what was handed over before the clock was set back, and puts it back into the line", async () => {
+it("asks about what was handed over before the clock was set back, and puts it back into the queue", async () => {
   await add("1");
   await store.handOver("1", clock.now());
   skewMs = -DAY_MS;
@@ -245,7 +245,7 @@ function holdSends(): () => void {
   return letGo;
 }
 
-describe("the line", () => {
+describe("the queue", () => {
   it("has one message of a chat under way, though the next stand beside it, and others pass", async () => {
     const letGo = holdSends();
     for (const id of ["1", "2", "3"]) await add(id);
@@ -396,7 +396,7 @@ describe("a database that somebody else holds", () => {
   });
   afterEach(() => void administrator.close());
 
-  it("keeps a message in line until it is let go", async () => {
+  it("keeps a message in the queue until it is let go", async () => {
     await dispatcher.settle("a");
     await add("late", { expiresAt: clock.now() + HOUR_MS });
     await add("1");

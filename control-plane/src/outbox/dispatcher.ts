@@ -17,9 +17,9 @@ const MAX_UNDER_WAY = 16;
 const RETRY_MS = 1_000;
 /** Pause before a runner that answers, but not what became of a message, is asked about it again. */
 const HELD_RETRY_MS = 5_000;
-/** How often the line is looked through for messages whose time has come, or is over. */
+/** How often the queue is looked through for messages whose time has come, or is over. */
 const TIMES_MS = 500;
-/** While the clock is not right, a line that begins with what may be too late is looked at so often. */
+/** While the clock is not right, a queue that begins with what may be too late is looked at so often. */
 const CLOCK_MS = 5_000;
 /** Messages looked at in one turn; the event loop gets its own before the next. */
 const MAX_LOOKED_AT = 200;
@@ -33,7 +33,7 @@ type Lane = {
   underWay: Set<string>;
   /** Chats with a message that the runner cannot be asked about: what comes after it waits, other chats do not. */
   held: ReadonlySet<string>;
-  /** When the line is looked at again. */
+  /** When the queue is looked at again. */
   timer: NodeJS.Timeout | undefined;
   /** When the runner is asked again about what is held. */
   asking: NodeJS.Timeout | undefined;
@@ -42,7 +42,7 @@ type Lane = {
 export type Dispatcher = ReturnType<typeof createDispatcher>;
 
 /**
- * Takes messages out of the line and hands them to their sessions' runners: first in, first out per chat, sessions
+ * Takes messages out of the queue and hands them to their sessions' runners: first in, first out per chat, sessions
  * beside each other, each at its pace. A message leaves `sending` only for what is proven or told.
  */
 export function createDispatcher(deps: {
@@ -65,7 +65,7 @@ export function createDispatcher(deps: {
   const { store, live, pace, bulkPace, clock, log } = deps;
   const lanes = new Map<string, Lane>();
   const running = new Set<Promise<void>>();
-  /** Runners that were asked about all that was under way: what goes back into the line stands before the rest of it. */
+  /** Runners that were asked about all that was under way: what goes back into the queue stands before the rest of it. */
   const caughtUp = new WeakSet<RunnerClient>();
   let open = false;
 
@@ -124,7 +124,7 @@ export function createDispatcher(deps: {
           return wakeAt(sessionId, lane, now + CLOCK_MS);
         if (!lane.chats.has(row.recipient) && mayGo(row, now)) handTo(client, lane, row, now);
       }
-      if (rows.length < free) break; // the line has no more
+      if (rows.length < free) break; // the queue has no more
     }
     if (lane.underWay.size === 0 && lane.held.size === 0) {
       clearTimeout(lane.timer);
@@ -134,7 +134,7 @@ export function createDispatcher(deps: {
 
   const isLate = ({ expiresAt }: MessageRow, now: number): boolean => expiresAt !== null && expiresAt <= now;
 
-  /** Whether a message whose turn it is goes out; what does not is out of the line then. */
+  /** Whether a message whose turn it is goes out; what does not is out of the queue then. */
   function mayGo(row: MessageRow, now: number): boolean {
     const { id, sessionId, recipient, bulkId } = row;
     const recipientReady = pace.recipientReadyAt(sessionId, recipient);
@@ -325,7 +325,7 @@ export function createDispatcher(deps: {
     else requeue(row);
   }
 
-  /** Brings in line what bulks with a pace of their own may send now. Never throws, as `wake` does not; it is tried again soon. */
+  /** Brings into the queue what bulks with a pace of their own may send now. Never throws, as `wake` does not; it is tried again soon. */
   function feedBulks(): void {
     try {
       const { sessionIds, again } = bulkPace.feed();
@@ -356,7 +356,7 @@ export function createDispatcher(deps: {
       for (const sessionId of [...store.promote(now), ...store.limits.tryAgain()]) wake(sessionId);
       feedBulks();
     } catch (err) {
-      log.error({ err }, "the line could not be looked through");
+      log.error({ err }, "the queue could not be looked through");
     }
   }
   const times = setInterval(lookAtTimes, TIMES_MS).unref();
@@ -372,7 +372,7 @@ export function createDispatcher(deps: {
 
     /**
      * Finds out what became of messages that are `sending` while nobody waits for them (after a restart, or a lost
-     * answer), then goes on with the line.
+     * answer), then goes on with the queue.
      */
     settle,
 

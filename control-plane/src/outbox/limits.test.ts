@@ -49,7 +49,7 @@ afterEach(() => {
 
 const add = async (id: string, recipient = id) =>
   store.add({ id, sessionId: "a", recipient, type: "text", body: id });
-const line = () => store.next("a", [], 100).map(({ id }) => id);
+const queue = () => store.next("a", [], 100).map(({ id }) => id);
 const record = (messageId: string, change: Partial<SendRecord>): SendRecord => ({
   messageId,
   outcome: "not_sent",
@@ -79,11 +79,11 @@ describe("a chat that WhatsApp refuses", () => {
   it("is held with all that waits for it and comes after; others pass it", async () => {
     for (const [id, to] of [["a1", "A"], ["a2", "A"], ["b1", "B"]] as const) await add(id, to); // prettier-ignore
     await refuse("a1");
-    expect(line()).toEqual(["b1"]);
+    expect(queue()).toEqual(["b1"]);
     const { row } = await add("a3", "A");
     expect(row).toMatchObject({ status: "queued", waitsFor: "account_restricted" });
     expect((await add("c1", "C")).row.waitsFor).toBeNull();
-    expect(line()).toEqual(["b1", "c1"]);
+    expect(queue()).toEqual(["b1", "c1"]);
     expect(store.find("a1")).toMatchObject({ status: "queued", waitsFor: "account_restricted", attempts: 1 });
     const told = database.db.select().from(events).all();
     expect(
@@ -109,13 +109,13 @@ describe("a chat that WhatsApp refuses", () => {
     expect(store.limits.tryAgain()).toEqual([]); // WhatsApp's clock may be a little behind
     now += 5_000;
     expect(store.limits.tryAgain()).toEqual(["a"]);
-    expect(line()).toEqual(["a1"]);
+    expect(queue()).toEqual(["a1"]);
     expect(store.limits.newChatsRefused("a", "a1")).toBeNull();
     open(); // it is the same one that tries
     expect(store.limits.tryAgain()).toEqual([]);
     await send("a1");
     expect(store.limits.of("a")).toBeNull();
-    expect(line()).toEqual(["a2", "b1"]);
+    expect(queue()).toEqual(["a2", "b1"]);
     const told = database.db.select().from(events).all().slice(-2);
     expect(told).toMatchObject([
       { data: { status: "sent" } },
@@ -134,7 +134,7 @@ describe("a chat that WhatsApp refuses", () => {
       expect(store.limits.tryAgain()).toEqual([]);
       now += 1;
       expect(store.limits.tryAgain()).toEqual(["a"]);
-      expect(line()).toEqual(["a1"]);
+      expect(queue()).toEqual(["a1"]);
       await refuse("a1");
     }
     expect(store.find("a1")!.attempts).toBe(8);
@@ -150,7 +150,7 @@ describe("a chat that WhatsApp refuses", () => {
     store.limits.tryAgain();
     store.cancel("a1");
     expect(store.limits.tryAgain()).toEqual(["a"]);
-    expect(line()).toEqual(["b1"]);
+    expect(queue()).toEqual(["b1"]);
     await store.handOver("b1", now);
     store.giveUp("b1"); // what nobody knows of may have been refused
     await add("c1");
@@ -191,12 +191,12 @@ describe("a limit that is over", () => {
     await send("a1");
     const error = { code: "account_restricted", message: "no" } as const;
     await store.settle(record("c1", { error }));
-    expect(line()).toEqual(["b1", "c1"]);
+    expect(queue()).toEqual(["b1", "c1"]);
   });
   it("has its session looked at again, however that was heard", async () => {
     await store.handOver("a1", now);
     store.acknowledge("a", { messageId: "a1", whatsappId: "w", ack: 1 }, new Date(now).toISOString());
-    expect(line()).toEqual(["b1", "c1"]);
+    expect(queue()).toEqual(["b1", "c1"]);
     expect(store.limits.tryAgain()).toEqual(["a"]);
     expect(store.limits.tryAgain()).toEqual([]);
   });
@@ -209,21 +209,21 @@ describe("the message that tries", () => {
     await refuse("b1", { local: true });
     now += HOUR_MS;
     store.limits.tryAgain();
-    expect(line()).toEqual(["a1"]);
+    expect(queue()).toEqual(["a1"]);
   });
-  it("is another one where it left the line", () => {
+  it("is another one where it left the queue", () => {
     const of = database.db.update(messages).set({ position: null });
     of.where(eq(messages.id, "a1")).run();
     expect(store.limits.tryAgain()).toEqual(["a"]);
-    expect(line()).toEqual(["a2"]);
+    expect(queue()).toEqual(["a2"]);
   });
   it("stays at its place where its recipient's pace has it wait", () => {
     expect(store.limits.postpone(store.find("a1")!, now + 5_000)).toBe(true);
     expect(store.limits.postpone(store.find("b1")!, now)).toBe(false);
-    expect(line()).toEqual([]);
+    expect(queue()).toEqual([]);
     now += 5_000;
     store.limits.tryAgain();
-    expect(line()).toEqual(["a1"]);
+    expect(queue()).toEqual(["a1"]);
   });
   it("is not judged by an attempt of before", async () => {
     await store.handOver("a1", now);
@@ -240,7 +240,7 @@ it("a chat in which somebody writes goes on: the page knows it", async () => {
   await refuse("628111");
   await refuse("628222", { local: true });
   store.limits.onReceived("a", ["628222", "123@lid"]);
-  expect(line()).toEqual(["628222"]);
+  expect(queue()).toEqual(["628222"]);
   expect(store.limits.tryAgain()).toEqual(["a"]);
 });
 
@@ -271,7 +271,7 @@ it("one to new people tries first, though another was refused before it", async 
   await refuse("a1");
   now += HOUR_MS;
   store.limits.tryAgain();
-  expect(line()).toEqual(["a1"]);
+  expect(queue()).toEqual(["a1"]);
 });
 
 it("the one that tries is found at once among many, however much went out before", async () => {
@@ -298,7 +298,7 @@ it("the one that tries is found at once among many, however much went out before
   const begun = performance.now();
   store.limits.tryAgain();
   expect(performance.now() - begun).toBeLessThan(500); // ten times what it takes
-  expect(line()).toEqual(["a1"]);
+  expect(queue()).toEqual(["a1"]);
 });
 
 it("an end that cannot be believed is none", async () => {
@@ -314,10 +314,10 @@ it("the one that tries is waited for where a build of WhatsApp Web did not take 
   await refuse("a1");
   now += HOUR_MS;
   store.limits.tryAgain();
-  expect(line()).toEqual(["a1"]);
+  expect(queue()).toEqual(["a1"]);
   database.db.update(messages).set({ waitsFor: "whatsapp_build" }).where(eq(messages.id, "a1")).run();
   store.limits.tryAgain();
-  expect(line()).toEqual([]);
+  expect(queue()).toEqual([]);
 });
 
 it("another account that is linked has no limit that is known", async () => {
@@ -332,15 +332,15 @@ it("another account that is linked has no limit that is known", async () => {
   database.db.update(sessions).set({ linkedPhoneNumber: "6282" }).run();
   expect(store.limits.tryAgain()).toEqual(["a"]);
   expect(store.limits.of("a")).toBeNull();
-  expect(line()).toEqual(["a1"]);
+  expect(queue()).toEqual(["a1"]);
 });
 
-it("what is held without a limit is in line after a start", async () => {
+it("what is held without a limit is in the queue after a start", async () => {
   await add("a1");
   await refuse("a1");
   database.db.delete(accountLimits).run();
   open();
-  expect(line()).toEqual(["a1"]);
+  expect(queue()).toEqual(["a1"]);
 });
 
 describe("where messages are to fail", () => {
@@ -350,7 +350,7 @@ describe("where messages are to fail", () => {
     await add("a2", "a1");
     await refuse("a1");
     expect(store.find("a1")).toMatchObject({ status: "failed", errorCode: "account_restricted" });
-    expect(line()).toEqual(["a2"]);
+    expect(queue()).toEqual(["a2"]);
     expect(store.limits.newChatsRefused("a", "a2")).toBe("account_restricted");
     await refuse("a2", { local: true });
     now += HOUR_MS;
@@ -383,7 +383,7 @@ describe("where messages are to fail", () => {
     await add("a1");
     await refuse("a1");
     open("fail");
-    expect(line()).toEqual(["a1"]);
+    expect(queue()).toEqual(["a1"]);
   });
 });
 

@@ -20,7 +20,7 @@ const LONGEST_RETRY_MS = 24 * 60 * 60_000;
 const FURTHEST_END_MS = 32 * 24 * 60 * 60_000;
 
 export type LimitSettings = {
-  /** `wait`: messages that a limit of the account keeps back stay in line until it is over; `fail`: they fail. */
+  /** `wait`: messages that a limit of the account keeps back stay in the queue until it is over; `fail`: they fail. */
   onLimit: "wait" | "fail";
   /** Where no end is told, when the first message tries; each time that it is refused, after twice as long, a day at most. */
   firstRetryMs: number;
@@ -38,7 +38,7 @@ export function createLimits(deps: {
   settings: LimitSettings;
 }) {
   const { db, clock, appendEvent, settings } = deps;
-  /** Sessions of which something is in line again that nobody was told of. */
+  /** Sessions of which something is in the queue again that nobody was told of. */
   const released = new Set<string>();
   let known: ReadonlyMap<string, AccountLimitRow> | undefined;
   /** By session; as the table, in which few sessions stand. Nothing is remembered that may be undone yet. */
@@ -93,7 +93,7 @@ export function createLimits(deps: {
     if (told) appendEvent(sessionId, "session.limit", { limit: view(row) });
   }
 
-  /** What was held, or what of it is for these recipients, is in line again, at its place. */
+  /** What was held, or what of it is for these recipients, is in the queue again, at its place. */
   function release(sessionId: string, recipients?: readonly string[]): void {
     const { changes } = db
       .update(messages)
@@ -142,7 +142,7 @@ export function createLimits(deps: {
     put({ sessionId, account, code, since, until: end, nextTryAt, refusals, triedBy: null }, true);
   }
 
-  /** The first of the messages that are held, if any is in line; of those to new people, if there are. */
+  /** The first of the messages that are held, if any is in the queue; of those to new people, if there are. */
   const firstHeld = (sessionId: string): string | undefined =>
     db
       .select({ id: messages.id })
@@ -154,7 +154,7 @@ export function createLimits(deps: {
 
   /**
    * Whether the message that tries is on its way, or waits for another build of WhatsApp Web, before what comes after it in
-   * its chat: one that left the line tries nothing.
+   * its chat: one that left the queue tries nothing.
    */
   const isTrying = (id: string): boolean =>
     db
@@ -260,7 +260,7 @@ export function createLimits(deps: {
       return all;
     },
 
-    /** What is held of sessions without a limit is in line again, or of all where messages are to fail. */
+    /** What is held of sessions without a limit is in the queue again, or of all where messages are to fail. */
     open(): void {
       const of = db.selectDistinct({ id: messages.sessionId }).from(messages).where(held).all();
       for (const { id } of of) if (settings.onLimit === "fail" || !limits().has(id)) release(id);

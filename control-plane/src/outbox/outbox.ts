@@ -96,7 +96,7 @@ export function createMessages(deps: {
     media,
     live,
     pace,
-    bulkPace: createBulkPace({ db, clock, lineUpNext: store.bulks.lineUpNext }),
+    bulkPace: createBulkPace({ db, clock, enqueueNext: store.bulks.enqueueNext }),
     suppressed: suppressions.has,
     wakeSession: sessions.wake,
     profileSince: deps.profileSince,
@@ -173,7 +173,7 @@ export function createMessages(deps: {
       if (told) deps.appendEvent(sessionId, told.type, told.data, Date.parse(at));
     },
 
-    /** Finds out what became of messages without an outcome, and goes on with the session's line. */
+    /** Finds out what became of messages without an outcome, and goes on with the session's queue. */
     settle: (sessionId: string) => dispatcher.settle(sessionId),
 
     /** What a build of WhatsApp Web did not take goes on, but for what sessions that are on one hold since `heldBefore` or later. */
@@ -184,7 +184,7 @@ export function createMessages(deps: {
       }
     },
 
-    /** What waits in the session's line may go sooner now. */
+    /** What waits in the session's queue may go sooner now. */
     wake: (sessionId: string): void => dispatcher.wake(sessionId),
 
     /** Nobody can tell any more what became of the session's messages that are under way. */

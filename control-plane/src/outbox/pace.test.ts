@@ -139,7 +139,7 @@ describe("pace of a session", () => {
     expect(times).toHaveLength(7 * 60);
   });
 
-  it("is the same after a restart in the middle of a long line, however long", () => {
+  it("is the same after a restart in the middle of a long queue, however long", () => {
     start({ perMinute: 60, burst: 5 });
     sendFor(10 * MINUTE - 400);
     expect(waits()).toBe(400);

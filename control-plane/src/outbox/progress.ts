@@ -28,7 +28,7 @@ export function createProgress(deps: {
   clock: Clock;
   /** Within the transaction: says that a message has come to its status. */
   tell: (row: MessageRow) => void;
-  /** Back to its place in line, as it is proven that it was not sent. */
+  /** Back to its place in the queue, as it is proven that it was not sent. */
   requeue: (id: string) => void;
   /** The account may not write to its chat now: the rows that wait for the end of that, or null where it is to fail. */
   limited: (record: SendRecord) => MessageRow[] | null;

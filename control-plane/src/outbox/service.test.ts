@@ -35,7 +35,7 @@ let bulks: BulkService;
 let suppressed: Set<string>;
 let sessionStatus: "connected" | "disconnected";
 
-/** Nothing goes out: what is accepted stays in the line. */
+/** Nothing goes out: what is accepted stays in the queue. */
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "service-"));
   database = openDatabase(dir);
@@ -62,7 +62,7 @@ beforeEach(() => {
     clockCheck: { isPlausible: () => true },
     repeats: createRepeats({ db, people, windowMs: 0, clock, log }),
     pace: createPace({ db, people, clock, defaults: NO_LIMITS }),
-    bulkPace: createBulkPace({ db: database.db, clock, lineUpNext: store.bulks.lineUpNext }),
+    bulkPace: createBulkPace({ db: database.db, clock, enqueueNext: store.bulks.enqueueNext }),
     profileSince: () => 0,
     suppressed: (_: string, recipient: string) => suppressed.has(recipient),
     sessions: { get: session, reachable: session } as unknown as Pick<SessionService, "get" | "reachable">,

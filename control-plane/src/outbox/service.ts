@@ -236,7 +236,7 @@ export function createMessageService(deps: {
       return { messages: rows.map(toMessage), nextCursor };
     },
 
-    /** Takes a message out of the line. Throws `message_not_queued` where it is too late. */
+    /** Takes a message out of the queue. Throws `message_not_queued` where it is too late. */
     cancel(sessionId: string, messageId: string): Message {
       const row = find(sessionId, messageId);
       const cancelled = store.cancel(messageId);

@@ -62,7 +62,7 @@ const acknowledge = (ack: number, at: string, messageId: string | null = "m") =>
   store.acknowledge("a", { messageId, whatsappId: "w", ack }, at);
 
 describe("message store", () => {
-  it("takes a lost connection for no outcome: back into the line", async () => {
+  it("takes a lost connection for no outcome: back into the queue", async () => {
     const error = { code: "not_connected" as const, message: "…" };
     await store.settle(record({ outcome: "not_sent", whatsappId: null, ack: null, timestamp: null, error }));
     expect(store.find("m")).toMatchObject({ status: "queued", errorCode: null, handedAt: null });
@@ -118,7 +118,7 @@ describe("message store", () => {
   });
 });
 
-const line = () => store.next("a", [], 100).map(({ id }) => id);
+const queue = () => store.next("a", [], 100).map(({ id }) => id);
 const statusOf = (id: string) => store.find(id)?.status;
 const notConnected = record({
   outcome: "not_sent",
@@ -158,18 +158,18 @@ const addBulk = (ids: string[], scheduledAt: number | null = null, check = (): v
     check,
   );
 
-describe("the line", () => {
+describe("the queue", () => {
   it("is in the order of acceptance, those that come back before those that wait, also after a restart", async () => {
     await store.add({ ...message, id: "n" });
     await store.handOver("n", now);
     store = open(); // nothing waits, two are being sent
     await store.add({ ...message, id: "o" });
     for (const messageId of ["n", "m"]) await store.settle({ ...notConnected, messageId });
-    expect(line()).toEqual(["m", "n", "o"]);
+    expect(queue()).toEqual(["m", "n", "o"]);
     now -= 60 * 60_000;
     store = open();
     await store.add({ ...message, id: "p" });
-    expect(line()).toEqual(["m", "n", "o", "p"]);
+    expect(queue()).toEqual(["m", "n", "o", "p"]);
     expect(store.next("a", [message.recipient], 100)).toEqual([]);
   });
 
@@ -180,7 +180,7 @@ describe("the line", () => {
     expect(store.bulks.find("bulk")).toBeUndefined();
     await addBulk(["b1"]);
     await expect(store.add({ ...message, id: "4" })).rejects.toMatchObject(full);
-    expect(line()).toEqual(["1", "2", "3", "b1"]);
+    expect(queue()).toEqual(["1", "2", "3", "b1"]);
     await store.add({ ...message, id: "of another", sessionId: "b" });
   });
 
@@ -188,14 +188,14 @@ describe("the line", () => {
     await store.add({ ...message, id: "later", scheduledAt: now + 2_000 });
     await store.add({ ...message, id: "soon", scheduledAt: now + 1_000 });
     expect(store.promote(now + 999)).toEqual([]);
-    expect(line()).toEqual([]);
+    expect(queue()).toEqual([]);
     expect(store.promote(now + 2_000)).toEqual(["a"]);
-    expect(line()).toEqual(["soon", "later"]);
+    expect(queue()).toEqual(["soon", "later"]);
     store.defer("soon", now + 3_000);
     expect(store.promote(now + 2_999)).toEqual([]);
-    expect(line()).toEqual(["later"]);
+    expect(queue()).toEqual(["later"]);
     store.promote(now + 3_000);
-    expect(line()).toEqual(["later", "soon"]);
+    expect(queue()).toEqual(["later", "soon"]);
   });
 
   it("loses what is too late, scheduled or not, and nothing else", async () => {
@@ -203,7 +203,7 @@ describe("the line", () => {
     await store.add({ ...message, id: "never", scheduledAt: now + 5_000, expiresAt: now + 1_000 });
     await store.add({ ...message, id: "in time", expiresAt: now + 1_001 });
     expect(store.expire(now + 1_000)).toBe(2);
-    expect(line()).toEqual(["in time"]);
+    expect(queue()).toEqual(["in time"]);
     expect([statusOf("late"), statusOf("never"), statusOf("m")]).toEqual(["expired", "expired", "sending"]);
     expect(await store.handOver("late", now)).toBe(false);
     expect(told()).toEqual([
@@ -225,9 +225,9 @@ describe("a bulk", () => {
     store.bulks.setState("bulk", "paused");
     await comesBack();
     expect(statusOf("1")).toBe("queued");
-    expect([line(), store.promote(now)]).toEqual([[], []]);
+    expect([queue(), store.promote(now)]).toEqual([[], []]);
     store.bulks.setState("bulk", "running");
-    expect(line()).toEqual(["1", "2"]);
+    expect(queue()).toEqual(["1", "2"]);
   });
 
   it("that is cancelled ends what comes back from a lost connection, and says so", async () => {
@@ -260,7 +260,7 @@ describe("a bulk that comes in portions", () => {
     await addBulk(ids, scheduledAt, () => isLast() && action());
   }
 
-  it("is not there before the last of it: in no line, in no list, ended by nothing", async () => {
+  it("is not there before the last of it: in no queue, in no list, ended by nothing", async () => {
     await store.settle(record({}));
     let seen: unknown;
     await meanwhile(() => {
@@ -268,18 +268,18 @@ describe("a bulk that comes in portions", () => {
       store.expire(now + 1e12);
       seen = {
         rows: rows() > 0,
-        line: line(),
+        queue: queue(),
         promoted: store.promote(now + 1e12),
         listed: store.list({ sessionId: "a", limit: 20 }).map(({ id }) => id),
         told: told().filter(([id]) => id !== "m"),
       };
     });
-    expect(seen).toEqual({ rows: true, line: [], promoted: [], listed: ["m"], told: [] });
-    expect(line().slice(0, 2)).toEqual(["b0", "b1"]);
+    expect(seen).toEqual({ rows: true, queue: [], promoted: [], listed: ["m"], told: [] });
+    expect(queue().slice(0, 2)).toEqual(["b0", "b1"]);
     expect(store.next("a", [], 1_000)).toHaveLength(300);
   });
 
-  it("does not get into line though its time comes before the last of it", async () => {
+  it("does not get into the queue though its time comes before the last of it", async () => {
     await meanwhile(() => expect(store.promote(now + 1_000)).toEqual([]), now + 1_000);
     expect(store.promote(now + 1_000)).toEqual(["a"]);
   });
@@ -291,7 +291,7 @@ describe("a bulk that comes in portions", () => {
     await expect(refusal).rejects.toThrow("gone");
     expect([rows(), store.bulks.find("bulk")]).toEqual([0, undefined]);
     await addBulk(["again"]);
-    expect(line()).toEqual(["again"]);
+    expect(queue()).toEqual(["again"]);
   });
 
   it("has its keys used or free only when it is known what became of it", async () => {
@@ -319,7 +319,7 @@ describe("a bulk that comes in portions", () => {
   it("is not removed once its own row is there, whatever was told of its commit", async () => {
     await addBulk(["1", "2"]);
     store.bulks.remove("bulk");
-    expect(line()).toEqual(["1", "2"]);
+    expect(queue()).toEqual(["1", "2"]);
   });
 
   it("goes as a whole with a process that dies, and nothing else does", async () => {
@@ -329,19 +329,19 @@ describe("a bulk that comes in portions", () => {
     );
     expect(store.bulks.removeUnaccepted()).toBe(2);
     expect(store.bulks.removeUnaccepted()).toBe(0);
-    expect(line()).toEqual(["1"]);
+    expect(queue()).toEqual(["1"]);
     expect(statusOf("m")).toBe("sending");
   });
 });
 
-it("keeps a paused bulk's messages out of the line though their time comes", async () => {
+it("keeps a paused bulk's messages out of the queue though their time comes", async () => {
   await addBulk(["1"], now + 1_000);
   store.bulks.setState("bulk", "paused");
   expect(store.promote(now + 1_000)).toEqual([]);
   store.bulks.setState("bulk", "running");
-  expect(line()).toEqual([]);
+  expect(queue()).toEqual([]);
   expect(store.promote(now + 1_000)).toEqual(["a"]);
-  expect(line()).toEqual(["1"]);
+  expect(queue()).toEqual(["1"]);
 });
 
 it("ends with a session what waits as cancelled, what is being sent as unknown, and nothing of another", async () => {

@@ -18,7 +18,7 @@ import type { AppendEvent } from "../events/index.ts";
 import type { People } from "../people/index.ts";
 import { createBulkStore } from "./bulks/store.ts";
 import { giveWay } from "../lib/turns.ts";
-import { createLine } from "./line.ts";
+import { createQueue } from "./queue.ts";
 import { createLimits, type LimitSettings } from "./limits.ts";
 import { createProgress } from "./progress.ts";
 import {
@@ -44,7 +44,7 @@ export function createMessageStore(deps: {
   accountLimits: LimitSettings;
   /** The page did not take this message. Within a transaction: whether it is kept for another try, as a build is tried. */
   onPageTrouble?: (row: MessageRow, words: string) => boolean;
-  /** Most messages of one session that may wait in line. */
+  /** Most messages of one session that may wait in the queue. */
   maxQueued: number;
 }) {
   const { db, appendEvent, people } = deps;
@@ -117,7 +117,7 @@ export function createMessageStore(deps: {
     for (const row of rows) for (const listener of settledListeners) listener(row);
   }
 
-  const { insert, ofBulks, refuseIfFull, endAll, requeue, hold, ...line } = createLine({
+  const { insert, ofBulks, refuseIfFull, endAll, requeue, hold, ...queue } = createQueue({
     db,
     clock: deps.clock,
     maxQueued: deps.maxQueued,
@@ -168,14 +168,14 @@ export function createMessageStore(deps: {
     bulk: BulkRow,
     check: () => void,
   ): Promise<void> {
-    const inLine = bulk.pauseMs === null && (shared.scheduledAt ?? null) === null;
+    const enqueued = bulk.pauseMs === null && (shared.scheduledAt ?? null) === null;
     try {
       for (let count = 0, portion = PORTION; count < all.length; count += portion) {
         portion = (await giveWay()) ? Math.min(2 * portion, MOST_AT_ONCE) : PORTION;
         await commitWithoutSync(() => {
           check();
           refuseIfFull(bulk.sessionId, all.length - count);
-          ofBulks.insertAll(all.slice(count, count + portion), shared, inLine);
+          ofBulks.insertAll(all.slice(count, count + portion), shared, enqueued);
         });
       }
       await commit(() => {
@@ -195,7 +195,7 @@ export function createMessageStore(deps: {
   }
 
   return {
-    ...line,
+    ...queue,
     isOf,
     requeue,
     limits,
@@ -207,7 +207,7 @@ export function createMessageStore(deps: {
     },
 
     /**
-     * Accepts a message: resolves when it is on disk, in line or waiting for its time. `created` is false where its
+     * Accepts a message: resolves when it is on disk, in the queue or waiting for its time. `created` is false where its
      * `clientMessageId` was used before: then nothing changed, and `row` is that message. Throws `queue_full`.
      */
     async add(message: NewMessage): Promise<{ row: MessageRow; created: boolean }> {

@@ -8,7 +8,7 @@ export const backlog = sqliteView("backlog", {
   session: text(),
   sessionStatus: text("session_status"),
   sessionReason: text("session_reason"),
-  /** In line: goes out as soon as session and pace allow. */
+  /** In queue: goes out as soon as session and pace allow. */
   queued: integer(),
   /** For a later time. */
   scheduled: integer(),
@@ -17,7 +17,7 @@ export const backlog = sqliteView("backlog", {
   /** Kept back by a limit of the account, or a build of WhatsApp Web that is tried. */
   limited: integer(),
   sending: integer(),
-  /** When the first in line was accepted or, if scheduled, meant to go out. */
+  /** When the first in the queue was accepted or, if scheduled, meant to go out. */
   oldestQueued: text("oldest_queued"),
 }).as(sql`
   select w.session_id as session, coalesce(s.status, 'deleted') as session_status, s.reason as session_reason,

@@ -28,7 +28,7 @@ export const messages = sqliteTable(
     mediaFilename: text("media_filename"),
     mediaBytes: integer("media_bytes"),
     status: text({ enum: messageStatuses }).notNull(),
-    /** Its place in the line of all messages; null while it is in none (scheduled, paused) and never was. */
+    /** Its place in the queue of all messages; null while it is in none (scheduled, paused) and never was. */
     position: integer(),
     /** What keeps it, and all after it to its chat, from going out. */
     waitsFor: text("waits_for", { enum: waitReasons }),

@@ -15,7 +15,7 @@ export const whatsappBuilds = sqliteTable("whatsapp_builds", {
   readyAt: integer("ready_at"),
   /** Of that session: its newest event when it was. */
   readyAfterSeq: integer("ready_after_seq"),
-  /** Messages that the page did not take in this trial; each goes back into the line once. */
+  /** Messages that the page did not take in this trial; each goes back into the queue once. */
   troubles: text({ mode: "json" }).$type<{ messageId: string; kind: string; words: string; at: number }[]>(),
   provenAt: integer("proven_at"),
   /** When a trial of it failed last. */

@@ -34,7 +34,7 @@ beforeEach(async () => {
   const { append } = createEventStore({ db, clock });
   const accountLimits = { onLimit: "wait" as const, firstRetryMs: 1_000 };
   store = createMessageStore({ db, people, clock, appendEvent: append, maxQueued: 500, accountLimits });
-  bulkPace = createBulkPace({ db, clock, lineUpNext: store.bulks.lineUpNext });
+  bulkPace = createBulkPace({ db, clock, enqueueNext: store.bulks.enqueueNext });
   handed = [];
   answer = () => ({});
   const client = {
@@ -107,7 +107,7 @@ async function accept(count: number, pauseMs: number): Promise<void> {
 }
 const isFinished = () => vi.waitFor(() => expect(store.bulks.find("b")?.state).toBe("finished"), SOON);
 
-it("stands between the messages of a bulk, also one that is shorter than the line's own timer", async () => {
+it("stands between the messages of a bulk, also one that is shorter than the queue's own timer", async () => {
   await accept(12, 60);
   await isFinished();
   expect(handed).toEqual(Array.from({ length: 12 }, (_, at) => `m${at}`));

@@ -9,14 +9,14 @@ export type BulkPace = ReturnType<typeof createBulkPace>;
 const MAX_KEPT = 1_000;
 
 /**
- * Bulks that go at a pace of their own. One message of each stands in line; the next gets there when that has gone out and the pause is
+ * Bulks that go at a pace of their own. One message of each stands in the queue; the next gets there when that has gone out and the pause is
  * over, so that they hold nobody else up. All of it follows from `messages.handed_at`, so that a restart changes nothing.
  */
 export function createBulkPace(deps: {
   db: Db;
   clock: Clock;
-  /** Puts the bulk's next message in line where none of it is; whether it did. */
-  lineUpNext: (bulkId: string) => boolean;
+  /** Puts the bulk's next message in the queue where none of it is; whether it did. */
+  enqueueNext: (bulkId: string) => boolean;
 }) {
   const { db, clock } = deps;
   const known = new LRUCache<string, { pauseMs: number; readyAt: number }>({ max: MAX_KEPT });
@@ -59,7 +59,7 @@ export function createBulkPace(deps: {
       return at + pauseMs;
     },
 
-    /** Puts in line what may go now. Returns the sessions that it was for, and when to call again; null: not for any that runs now. */
+    /** Puts in the queue what may go now. Returns the sessions that it was for, and when to call again; null: not for any that runs now. */
     feed(): { sessionIds: string[]; again: number | null } {
       const now = clock.now();
       const sessionIds: string[] = [];
@@ -67,7 +67,7 @@ export function createBulkPace(deps: {
       for (const { id, sessionId } of paced.all()) {
         const { readyAt } = of(id);
         if (readyAt > now) again = Math.min(again ?? readyAt, readyAt);
-        else if (deps.lineUpNext(id)) sessionIds.push(sessionId);
+        else if (deps.enqueueNext(id)) sessionIds.push(sessionId);
       }
       return { sessionIds, again };
     },

@@ -5,20 +5,20 @@ import { passStep } from "@whatsapp-engine/contract/steps";
 import type { Clock } from "../../lib/clock.ts";
 import { isAccepted, prepareInsertAll, ROWID, type BulkMessage, type BulkShared } from "../rows.ts";
 
-/** Messages of bulks in the line of all messages: how they get into it, are held back, and come back. */
-export function createBulkLine(deps: {
+/** Messages of bulks in the queue of all messages: how they get into it, are held back, and come back. */
+export function createBulkQueue(deps: {
   db: Db;
   clock: Clock;
   /** Within a transaction: what holds this chat. */
   heldBy: (sessionId: string, recipient: string) => WaitReason | null;
-  /** The last place in line. */
-  nextPlace: () => number;
+  /** The last place in the queue. */
+  nextPosition: () => number;
   /** Within a transaction: gives these the next places. */
-  lineUp: (ids: readonly string[]) => void;
+  enqueue: (ids: readonly string[]) => void;
   /** Ends all that waits of a bulk. */
   cancelAll: (bulkId: string) => void;
 }) {
-  const { db, clock, heldBy, lineUp } = deps;
+  const { db, clock, heldBy, enqueue } = deps;
   const insertAll = prepareInsertAll(db);
   const held = db
     .select({ id: messages.id })
@@ -60,7 +60,7 @@ export function createBulkLine(deps: {
     find,
 
     /** Within a transaction. Throws `invalid_request` if a `clientMessageId` was used before. */
-    insertAll(all: readonly BulkMessage[], shared: BulkShared, inLine: boolean): void {
+    insertAll(all: readonly BulkMessage[], shared: BulkShared, enqueued: boolean): void {
       const now = clock.now();
       const { sessionId, bulkId } = shared;
       const mayBeHeld = held.get({ sessionId }) !== undefined;
@@ -71,7 +71,7 @@ export function createBulkLine(deps: {
         clientMessageId,
         requestHash,
         waitsFor: mayBeHeld ? heldBy(sessionId, recipient) : null,
-        position: inLine ? deps.nextPlace() : null,
+        position: enqueued ? deps.nextPosition() : null,
       }));
       const added = insertAll(each, {
         ...shared,
@@ -113,16 +113,16 @@ export function createBulkLine(deps: {
       return found.reduce((count, { id }) => count + removeOf(id), 0);
     },
 
-    /** The next message of a bulk that goes at its own pace gets into line, where none of it is; whether one did. */
-    lineUpNext(bulkId: string): boolean {
+    /** The next message of a bulk that goes at its own pace gets into the queue, where none of it is; whether one did. */
+    enqueueNext(bulkId: string): boolean {
       const ofBulk = and(eq(messages.bulkId, bulkId), equals(messages.status, "queued"));
-      const inLine = db
+      const enqueued = db
         .select({ id: messages.id })
         .from(messages)
         .where(and(ofBulk, isNotNull(messages.position), isNull(messages.waitsFor)))
         .limit(1)
         .get();
-      if (inLine) return false;
+      if (enqueued) return false;
       const next = db
         .select({ id: messages.id })
         .from(messages)
@@ -130,11 +130,11 @@ export function createBulkLine(deps: {
         .orderBy(asc(ROWID))
         .limit(1)
         .get();
-      if (next) db.transaction(() => lineUp([next.id]));
+      if (next) db.transaction(() => enqueue([next.id]));
       return next !== undefined;
     },
 
-    /** Out of the line, until its bulk brings it there again. */
+    /** Out of the queue, until its bulk brings it there again. */
     takeOut: (id: string): void =>
       void db
         .update(messages)
@@ -142,7 +142,7 @@ export function createBulkLine(deps: {
         .where(and(eq(messages.id, id), equals(messages.status, "queued")))
         .run(),
 
-    /** Holds back what is left of a bulk, lines it up again at the end of the line, or ends it. */
+    /** Holds back what is left of a bulk, puts it at the end of the queue again, or ends it. */
     setState(bulkId: string, state: BulkState): BulkRow | undefined {
       const left = and(eq(messages.bulkId, bulkId), equals(messages.status, "queued"));
       const row = db.transaction(() => {
@@ -155,7 +155,7 @@ export function createBulkLine(deps: {
             .where(and(left, isNull(messages.position), isDue()))
             .orderBy(asc(ROWID))
             .all();
-          lineUp(waiting.map(({ id }) => id));
+          enqueue(waiting.map(({ id }) => id));
         }
         return db
           .update(bulks)

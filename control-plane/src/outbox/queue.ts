@@ -11,15 +11,15 @@ import {
 } from "@whatsapp-engine/db";
 import { AppError, type WaitReason } from "@whatsapp-engine/contract/api";
 import { passStep } from "@whatsapp-engine/contract/steps";
-import { createBulkLine } from "./bulks/line.ts";
+import { createBulkQueue } from "./bulks/queue.ts";
 import type { Clock } from "../lib/clock.ts";
 import { BATCH, EMPTY, isAccepted, prepareInsert, ROWID, type MessageRow, type NewMessage } from "./rows.ts";
 
-/** How long a caller is asked to wait when the line is full: about what ten messages need. */
+/** How long a caller is asked to wait when the queue is full: about what ten messages need. */
 const FULL_RETRY_SECONDS = 10;
 
-/** The line of messages that wait: who gets into it, who is next, who leaves it without having gone out. */
-export function createLine(deps: {
+/** The queue of messages that wait: who gets into it, who is next, who leaves it without having gone out. */
+export function createQueue(deps: {
   db: Db;
   clock: Clock;
   /** For what a runner's journal remembers too. */
@@ -30,7 +30,7 @@ export function createLine(deps: {
   settled: (rows: readonly MessageRow[]) => void;
   /** Within a transaction: what holds this chat. */
   heldBy: (sessionId: string, recipient: string) => WaitReason | null;
-  /** Most messages of one session that may wait in line. */
+  /** Most messages of one session that may wait in the queue. */
   maxQueued: number;
 }) {
   const { db, clock, tell, settled } = deps;
@@ -80,7 +80,7 @@ export function createLine(deps: {
     lastPlace(sql`${messages.status} = 'sending'`),
   );
 
-  /** Ends messages that wait in line; answers those that it ended. */
+  /** Ends messages that wait in the queue; answers those that it ended. */
   function end(where: ReturnType<typeof and>, status: "expired" | "cancelled", limit: number): MessageRow[] {
     const ended = db.transaction(() => {
       const ids = db
@@ -121,17 +121,17 @@ export function createLine(deps: {
       .get();
   }
 
-  /** Gives these the next places in line, within a transaction. */
-  function lineUp(ids: readonly string[]): void {
+  /** Gives these the next places in the queue, within a transaction. */
+  function enqueue(ids: readonly string[]): void {
     for (const id of ids) db.update(messages).set({ position: ++position }).where(eq(messages.id, id)).run();
   }
 
-  const ofBulks = createBulkLine({
+  const ofBulks = createBulkQueue({
     db,
     clock,
     heldBy: deps.heldBy,
-    nextPlace: () => ++position,
-    lineUp,
+    nextPosition: () => ++position,
+    enqueue,
     cancelAll: (bulkId) => end(eq(messages.bulkId, bulkId), "cancelled", Number.MAX_SAFE_INTEGER),
   });
 
@@ -150,14 +150,14 @@ export function createLine(deps: {
     },
 
     /** Within a transaction; undefined if its `clientMessageId` was used before. */
-    insert(message: NewMessage, inLine: boolean): MessageRow | undefined {
+    insert(message: NewMessage, enqueued: boolean): MessageRow | undefined {
       const now = clock.now();
       const row = insert.get({
         ...EMPTY,
         ...message,
         content: message.content ? JSON.stringify(message.content) : null,
         status: "queued",
-        position: inLine ? ++position : null,
+        position: enqueued ? ++position : null,
         waitsFor: deps.heldBy(message.sessionId, message.recipient),
         attempts: 0,
         createdAt: now,
@@ -167,7 +167,7 @@ export function createLine(deps: {
       return row;
     },
 
-    /** Back to its place in line, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
+    /** Back to its place in the queue, as it is proven that it was not sent; its bulk may have been ended meanwhile. */
     requeue(message: Pick<MessageRow, "id" | "bulkId">): void {
       const row = db.transaction(() => {
         const back = putBack(message, null);
@@ -204,7 +204,7 @@ export function createLine(deps: {
     },
 
     /**
-     * Chats of which something is held for this reason since before `heldBefore` are in line again, each message at its place.
+     * Chats of which something is held for this reason since before `heldBefore` are in the queue again, each message at its place.
      * Returns whether there was any.
      */
     letGo: (sessionId: string, reason: WaitReason, heldBefore: number): boolean =>
@@ -236,18 +236,18 @@ export function createLine(deps: {
         .all()
         .map(({ sessionId }) => sessionId),
 
-    /** The first in the session's line that go to none of these. */
+    /** The first in the session's queue that go to none of these. */
     next: (sessionId: string, busy: readonly string[], limit: number): MessageRow[] =>
       next.all({ sessionId, busy: JSON.stringify(busy), limit }),
 
     /**
-     * Marks a message as handed to the runner; false if it is in line no more. Does not wait for the disk: should a loss
+     * Marks a message as handed to the runner; false if it is in the queue no more. Does not wait for the disk: should a loss
      * of power undo it, the runner's journal knows the message by its id, and sends it no second time.
      */
     handOver: (id: string, now: number): Promise<boolean> =>
       deps.commitWithoutSync(() => handOver.run({ id, now }).changes > 0),
 
-    /** Out of the line until `until`, when it gets behind those that are in it then. What the disk forgets is found again. */
+    /** Out of the queue until `until`, when it gets behind those that are in it then. What the disk forgets is found again. */
     defer: (id: string, until: number): void =>
       void withoutSync(db, () =>
         db
@@ -257,7 +257,7 @@ export function createLine(deps: {
           .run(),
       ),
 
-    /** Messages whose time has come get into line; answers their sessions. */
+    /** Messages whose time has come get into the queue; answers their sessions. */
     promote(now: number): string[] {
       const due = db
         .select({ id: messages.id, sessionId: messages.sessionId })
@@ -274,15 +274,15 @@ export function createLine(deps: {
         .limit(BATCH)
         .all();
       if (due.length === 0) return [];
-      db.transaction(() => lineUp(due.map(({ id }) => id)));
+      db.transaction(() => enqueue(due.map(({ id }) => id)));
       return [...new Set(due.map(({ sessionId }) => sessionId))];
     },
 
-    /** Ends what waits in line beyond its time. */
+    /** Ends what waits in the queue beyond its time. */
     expire: (now: number): number =>
       end(and(isNotNull(messages.expiresAt), lte(messages.expiresAt, now)), "expired", BATCH).length,
 
-    /** Takes a message out of the line; undefined if it is not in it. */
+    /** Takes a message out of the queue; undefined if it is not in it. */
     cancel: (id: string): MessageRow | undefined => end(eq(messages.id, id), "cancelled", 1)[0],
 
     /** Within a transaction: ends all that waits of a session. */
