@@ -20,7 +20,7 @@ export type AttemptResult = { lastStatus: number | null; lastError: string | nul
 const BATCH = 500;
 
 /**
- * Rows of deliveries. Those of one webhook and one session are a line: they go out in the order of their ids. What an
+ * Rows of deliveries. Those of one webhook and one session are a queue: they go out in the order of their ids. What an
  * attempt came to is written without waiting for the disk: should the machine lose it, the event is delivered again.
  */
 export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
@@ -36,7 +36,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
       updatedAt: sql.placeholder("now"),
     })
     .prepare();
-  // Said which index: the one by state would look through all lines of the webhook.
+  // Said which index: the one by state would look through all queues of the webhook.
   const headId = db.$client.prepare<[string, string], { id: number }>(
     `select id from deliveries indexed by deliveries_waiting
      where webhook_id = ? and session_id = ? and state = 'waiting' order by id limit 1`,
@@ -90,7 +90,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
       insert.run({ webhookId, eventId: event.id, sessionId: event.sessionId, now: clock.now() });
     },
 
-    /** The first that waits in a line, with its event. */
+    /** The first that waits in a queue, with its event. */
     head(webhookId: string, sessionId: string): { delivery: DeliveryRow; event: EventRow } | undefined {
       const first = headId.get(webhookId, sessionId);
       return first && withEvent.get({ id: first.id });
@@ -123,8 +123,8 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
     },
 
     /**
-     * Gives the head of a line up, and with it, if `alsoBefore` is given, what was created before that and waits behind
-     * it. What comes next is told since when the line has failed. Returns the rows that were given up.
+     * Gives the head of a queue up, and with it, if `alsoBefore` is given, what was created before that and waits behind
+     * it. What comes next is told since when the queue has failed. Returns the rows that were given up.
      */
     giveUp(
       head: DeliveryRow,
@@ -132,7 +132,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
     ): number {
       const { alsoBefore, failingSince, ...columns } = result;
       const now = clock.now();
-      const line = and(
+      const queue = and(
         eq(deliveries.webhookId, head.webhookId),
         eq(deliveries.sessionId, head.sessionId),
         sql`${deliveries.state} = 'waiting'`,
@@ -148,7 +148,7 @@ export function createDeliveryStore({ db, clock }: { db: Db; clock: Clock }) {
           rows += tx
             .update(deliveries)
             .set(dead)
-            .where(and(line, lt(deliveries.createdAt, alsoBefore)))
+            .where(and(queue, lt(deliveries.createdAt, alsoBefore)))
             .run().changes;
         const next = headId.get(head.webhookId, head.sessionId);
         if (next) tx.update(deliveries).set({ failingSince }).where(eq(deliveries.id, next.id)).run();

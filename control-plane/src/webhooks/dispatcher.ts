@@ -17,7 +17,7 @@ const TROUBLE_MS = 5_000;
 const LAST_CALLS_MS = 1_000;
 
 /** What waits for one webhook of one session. It is called for, is ready to be, or waits for a timer. */
-type Line = {
+type Queue = {
   readonly sessionId: string;
   timer: NodeJS.Timeout | undefined;
   /** Its time has come, whatever a clock says that may have been set back. */
@@ -25,13 +25,13 @@ type Line = {
   /** Asked for at once while a call was under way. */
   woken: boolean;
 };
-type Lane = { readonly lines: Map<string, Line>; readonly ready: Line[]; calls: number };
+type Lane = { readonly queues: Map<string, Queue>; readonly ready: Queue[]; calls: number };
 
 export type WebhookDispatcher = ReturnType<typeof createWebhookDispatcher>;
 
 /**
  * Takes deliveries to their receivers: those of one session to one webhook strictly in order, all else side by side, with
- * a limit for each webhook. What waits is in the database; here is only which lines there are and when they are due.
+ * a limit for each webhook. What waits is in the database; here is only which queues there are and when they are due.
  */
 export function createWebhookDispatcher(deps: {
   webhooks: WebhookStore;
@@ -46,56 +46,56 @@ export function createWebhookDispatcher(deps: {
   const lanes = new Map<string, Lane>();
 
   function laneOf(webhookId: string): Lane {
-    const lane = lanes.get(webhookId) ?? { lines: new Map(), ready: [], calls: 0 };
+    const lane = lanes.get(webhookId) ?? { queues: new Map(), ready: [], calls: 0 };
     lanes.set(webhookId, lane);
     return lane;
   }
 
-  /** Sees to it that a line is worked on; `due`: its first at once, whatever it waits for. */
+  /** Sees to it that a queue is worked on; `due`: its first at once, whatever it waits for. */
   function touch(webhookId: string, sessionId: string, due = false): void {
     const lane = laneOf(webhookId);
-    if (lane.lines.has(sessionId)) return;
-    const line: Line = { sessionId, timer: undefined, due, woken: false };
-    lane.lines.set(sessionId, line);
-    lane.ready.push(line);
+    if (lane.queues.has(sessionId)) return;
+    const queue: Queue = { sessionId, timer: undefined, due, woken: false };
+    lane.queues.set(sessionId, queue);
+    lane.ready.push(queue);
     pump(webhookId, lane);
   }
 
   function pump(webhookId: string, lane: Lane): void {
     while (lane.calls < CALLS_AT_ONCE) {
-      const line = lane.ready.shift();
-      if (!line) return;
+      const queue = lane.ready.shift();
+      if (!queue) return;
       lane.calls++;
       background.run(async () => {
-        await advance(webhookId, lane, line);
+        await advance(webhookId, lane, queue);
         lane.calls--;
         pump(webhookId, lane);
       });
     }
   }
 
-  function hold(webhookId: string, lane: Lane, line: Line, waitMs: number): void {
+  function hold(webhookId: string, lane: Lane, queue: Queue, waitMs: number): void {
     const go = () => {
-      line.timer = undefined;
-      line.due = true;
-      lane.ready.push(line);
+      queue.timer = undefined;
+      queue.due = true;
+      lane.ready.push(queue);
       pump(webhookId, lane);
     };
-    if (line.woken || waitMs === 0) return go();
-    line.timer = setTimeout(go, waitMs).unref();
+    if (queue.woken || waitMs === 0) return go();
+    queue.timer = setTimeout(go, waitMs).unref();
   }
 
-  /** One step of a line: the attempt that is due, or the wait for it. Never throws. */
-  async function advance(webhookId: string, lane: Lane, line: Line): Promise<void> {
-    const { due } = line;
-    line.due = false;
-    line.woken = false;
+  /** One step of a queue: the attempt that is due, or the wait for it. Never throws. */
+  async function advance(webhookId: string, lane: Lane, queue: Queue): Promise<void> {
+    const { due } = queue;
+    queue.due = false;
+    queue.woken = false;
     try {
       const webhook = webhooks.find(webhookId);
-      const head = webhook?.enabled ? deliveries.head(webhookId, line.sessionId) : undefined;
-      if (!webhook || !head) return void lane.lines.delete(line.sessionId);
+      const head = webhook?.enabled ? deliveries.head(webhookId, queue.sessionId) : undefined;
+      if (!webhook || !head) return void lane.queues.delete(queue.sessionId);
       const waitMs = due ? 0 : remainingWait(head.delivery, clock.now());
-      if (waitMs > 0) return hold(webhookId, lane, line, waitMs);
+      if (waitMs > 0) return hold(webhookId, lane, queue, waitMs);
       const result = await caller.call({
         url: webhook.url,
         secrets: secretsOf(webhook, clock.now()),
@@ -104,14 +104,14 @@ export function createWebhookDispatcher(deps: {
       });
       // What was broken off by our own end was not refused by anyone.
       if (background.stopping.aborted && !result.ok) return;
-      hold(webhookId, lane, line, settle(webhook, head.delivery, result));
+      hold(webhookId, lane, queue, settle(webhook, head.delivery, result));
     } catch (err) {
       log.error({ webhookId, err }, "a webhook's deliveries cannot go on; tried again soon");
-      hold(webhookId, lane, line, TROUBLE_MS);
+      hold(webhookId, lane, queue, TROUBLE_MS);
     }
   }
 
-  /** Writes down what an attempt came to; returns how long the line waits. */
+  /** Writes down what an attempt came to; returns how long the queue waits. */
   function settle(webhook: WebhookRow, delivery: DeliveryRow, result: CallResult): number {
     if (result.ok && result.status !== null) {
       deliveries.delivered(delivery.id, result.status);
@@ -163,24 +163,24 @@ export function createWebhookDispatcher(deps: {
   return {
     touch,
 
-    /** Has the lines of these sessions go on at once, whatever they wait for. */
+    /** Has the queues of these sessions go on at once, whatever they wait for. */
     wake(webhookId: string, sessionIds: readonly string[] = deliveries.sessionsOf(webhookId)): void {
       for (const sessionId of sessionIds) {
-        const line = lanes.get(webhookId)?.lines.get(sessionId);
-        if (!line) {
+        const queue = lanes.get(webhookId)?.queues.get(sessionId);
+        if (!queue) {
           touch(webhookId, sessionId, true);
           continue;
         }
-        line.woken = true;
-        if (!line.timer) continue;
-        clearTimeout(line.timer);
-        hold(webhookId, laneOf(webhookId), line, 0);
+        queue.woken = true;
+        if (!queue.timer) continue;
+        clearTimeout(queue.timer);
+        hold(webhookId, laneOf(webhookId), queue, 0);
       }
     },
 
     /** Knows nothing of a deleted webhook any more. A call under way ends for itself. */
     forget(webhookId: string): void {
-      for (const { timer } of lanes.get(webhookId)?.lines.values() ?? []) clearTimeout(timer);
+      for (const { timer } of lanes.get(webhookId)?.queues.values() ?? []) clearTimeout(timer);
       lanes.delete(webhookId);
     },
 
@@ -194,7 +194,7 @@ export function createWebhookDispatcher(deps: {
     /** Takes nothing new, gives calls under way a moment, then breaks them off: they are repeated at the next start. */
     async close(): Promise<void> {
       background.stop();
-      for (const { lines } of lanes.values()) for (const { timer } of lines.values()) clearTimeout(timer);
+      for (const { queues } of lanes.values()) for (const { timer } of queues.values()) clearTimeout(timer);
       const late = setTimeout(() => void caller.close(), LAST_CALLS_MS);
       await background.idle();
       clearTimeout(late);
