@@ -8,7 +8,8 @@ import { openDatabase } from "./prepare.ts";
 import { equals, limitOf } from "./prepared.ts";
 import { messages } from "./schema/index.ts";
 
-const RUNS = 2_000;
+const BATCHES = 40;
+const RUNS = 50;
 
 let dir: string;
 let database: OpenDatabase;
@@ -21,11 +22,16 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-function secondsOf(run: () => unknown): number {
-  run();
-  const begun = process.hrtime.bigint();
-  for (let n = 0; n < RUNS; n++) run();
-  return Number(process.hrtime.bigint() - begun) / 1e9;
+/** The fastest batch of each, in turn: whatever else the machine does holds up some of them, and not all. */
+function fastestOf(works: readonly (() => unknown)[]): number[] {
+  const fastest = works.map(() => Number.POSITIVE_INFINITY);
+  for (let batch = 0; batch < BATCHES; batch++)
+    for (const [at, work] of works.entries()) {
+      const begun = process.hrtime.bigint();
+      for (let run = 0; run < RUNS; run++) work();
+      fastest[at] = Math.min(fastest[at]!, Number(process.hrtime.bigint() - begun));
+    }
+  return fastest;
 }
 
 it("is not prepared anew at each run for a value that a partial index is limited by", () => {
@@ -41,21 +47,21 @@ it("is not prepared anew at each run for a value that a partial index is limited
     .from(messages)
     .where(and(isOfBulk, equals(messages.status, "queued")))
     .prepare();
-  const [slow, fast] = [bound, written].map((one) => secondsOf(() => one.get({ bulkId: "b" })));
-  expect(fast! * 3).toBeLessThan(slow!);
+  const [slow, fast] = fastestOf([bound, written].map((one) => () => one.get({ bulkId: "b" })));
+  expect(fast! * 2).toBeLessThan(slow!);
 });
 
 it("is not prepared anew at each run for its LIMIT", () => {
   const { db } = database;
-  const ofSession = db
-    .select()
-    .from(messages)
-    .where(eq(messages.sessionId, sql.placeholder("sessionId")));
-  const bare = ofSession.limit(sql.placeholder("limit")).prepare();
-  const slow = secondsOf(() => bare.all({ sessionId: "a", limit: 5 }));
-  const cast = ofSession.limit(limitOf("limit")).prepare();
-  const fast = secondsOf(() => cast.all({ sessionId: "a", limit: 5 }));
-  expect(fast * 3).toBeLessThan(slow);
+  const ofSession = () =>
+    db
+      .select()
+      .from(messages)
+      .where(eq(messages.sessionId, sql.placeholder("sessionId")));
+  const bare = ofSession().limit(sql.placeholder("limit")).prepare();
+  const cast = ofSession().limit(limitOf("limit")).prepare();
+  const [slow, fast] = fastestOf([bare, cast].map((one) => () => one.all({ sessionId: "a", limit: 5 })));
+  expect(fast! * 2).toBeLessThan(slow!);
 });
 
 it("reads as many rows as are asked for", () => {
